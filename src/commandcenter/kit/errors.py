@@ -1,0 +1,55 @@
+"""The one error type that reaches users: what happened, to what, why, what to do next."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+
+class ProblemError(Exception):
+    """An error with a stable code, an HTTP status and words for the user (RFC 9457).
+
+    Subclass it per case and set `code` and `status`; `detail` says what happened and why,
+    `hint` names the next command or step. `fields` are extra members of the problem document:
+    JSON values only, never a secret.
+    """
+
+    code: ClassVar[str] = "internal_error"
+    status: ClassVar[int] = 500
+    title: ClassVar[str] = "Something went wrong"
+
+    def __init__(
+        self, detail: str, *, hint: str | None = None, fields: Mapping[str, Any] | None = None
+    ) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.hint = hint
+        self.fields: dict[str, Any] = dict(fields or {})
+
+
+class NotFoundError(ProblemError):
+    code = "not_found"
+    status = 404
+    title = "Not found"
+
+
+class InvalidInputError(ProblemError):
+    code = "invalid_input"
+    status = 422
+    title = "The input is not valid"
+
+
+class ConflictError(ProblemError):
+    code = "conflict"
+    status = 409
+    title = "In conflict with the present state"
+
+
+class ForbiddenError(ProblemError):
+    code = "forbidden"
+    status = 403
+    title = "Not allowed"
+
+
+class UnavailableError(ProblemError):
+    code = "unavailable"
+    status = 503
+    title = "Not available here"
