@@ -1,0 +1,38 @@
+"""The tables, one per file. Importing this package registers them all."""
+
+from commandcenter.models.agent import Agent
+from commandcenter.models.approval import Approval, ApprovalDecision
+from commandcenter.models.artifact import Artifact
+from commandcenter.models.attempt import Attempt
+from commandcenter.models.audit import AuditEntry
+from commandcenter.models.base import Base
+from commandcenter.models.event import Event
+from commandcenter.models.notification import Notification
+from commandcenter.models.principal import Principal, Token
+from commandcenter.models.project import Project
+from commandcenter.models.run import Run
+from commandcenter.models.secret import Secret, SecretGrant
+from commandcenter.models.step import Step
+from commandcenter.models.worker import Worker
+from commandcenter.models.workflow import Workflow
+
+__all__ = [
+    "Agent",
+    "Approval",
+    "ApprovalDecision",
+    "Artifact",
+    "Attempt",
+    "AuditEntry",
+    "Base",
+    "Event",
+    "Notification",
+    "Principal",
+    "Project",
+    "Run",
+    "Secret",
+    "SecretGrant",
+    "Step",
+    "Token",
+    "Worker",
+    "Workflow",
+]

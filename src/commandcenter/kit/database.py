@@ -1,0 +1,139 @@
+"""One door to the database, SQLite or PostgreSQL, with the settings each of them needs.
+
+SQLite has one writer. A transaction that reads first and writes later can fail with "database is
+locked" whatever the time-out, because its snapshot is stale by then. So a write transaction here
+begins with BEGIN IMMEDIATE, and writers of this process queue on a lock rather than in SQLite.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import event, make_url
+from sqlalchemy.ext.asyncio import (
+    AsyncEngine,
+    AsyncSession,
+    create_async_engine,
+)
+
+_BUSY_TIMEOUT_MS = 10_000
+_POOL_SIZE = 8
+
+
+def apply_sqlite_pragmas(connection: Any, _record: Any) -> None:
+    """Set WAL and friends on a new DB-API connection; DBOS's engine uses it as well."""
+    cursor = connection.cursor()
+    try:
+        cursor.execute("PRAGMA journal_mode=WAL")
+        cursor.execute("PRAGMA synchronous=NORMAL")
+        cursor.execute(f"PRAGMA busy_timeout={_BUSY_TIMEOUT_MS}")
+        cursor.execute("PRAGMA foreign_keys=ON")
+    finally:
+        cursor.close()
+
+
+def sqlite_url(path: Path) -> str:
+    return f"sqlite+aiosqlite:///{path}"
+
+
+def async_url(url: str) -> str:
+    """Return the URL with this product's driver: `postgresql://` means psycopg 3 here."""
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "postgresql":
+        return parsed.set(drivername="postgresql+psycopg").render_as_string(hide_password=False)
+    if parsed.get_backend_name() == "sqlite":
+        return parsed.set(drivername="sqlite+aiosqlite").render_as_string(hide_password=False)
+    raise ValueError(
+        f"the database {parsed.get_backend_name()!r} is not supported: use sqlite or postgresql"
+    )
+
+
+AfterCommit = Callable[[], None]
+
+
+class Database:
+    """Sessions for reading and for writing. Close it once at the end of the process."""
+
+    def __init__(self, url: str) -> None:
+        self.url = async_url(url)
+        self.is_sqlite = self.url.startswith("sqlite")
+        arguments: dict[str, Any] = {}
+        if not self.is_sqlite:
+            # A cut link is noticed in seconds rather than in the kernel's quarter of an hour.
+            arguments["connect_args"] = {
+                "connect_timeout": 5,
+                "keepalives_idle": 5,
+                "keepalives_interval": 2,
+                "keepalives_count": 2,
+                "tcp_user_timeout": 5000,
+            }
+            arguments["pool_pre_ping"] = True
+        self.engine: AsyncEngine = create_async_engine(
+            self.url, pool_size=_POOL_SIZE, max_overflow=_POOL_SIZE, pool_timeout=10, **arguments
+        )
+        self._write_lock = asyncio.Lock()
+        if self.is_sqlite:
+            event.listen(self.engine.sync_engine, "connect", apply_sqlite_pragmas)
+            event.listen(self.engine.sync_engine, "connect", _leave_transactions_to_us)
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncSession]:
+        """Open a session for reading; what it changes is thrown away."""
+        async with (
+            self.engine.connect() as connection,
+            AsyncSession(bind=connection, expire_on_commit=False) as session,
+        ):
+            if self.is_sqlite:
+                await connection.exec_driver_sql("BEGIN")
+            try:
+                yield session
+            finally:
+                await session.rollback()
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[AsyncSession]:
+        """Open a session whose changes are committed at the end of the block, or all undone.
+
+        Functions put in `after_commit(session)` run once the commit is durable, in order; they must
+        be quick and never raise.
+        """
+        if not self.is_sqlite:
+            async with self._transaction(None) as session:
+                yield session
+        else:
+            async with self._write_lock, self._transaction("BEGIN IMMEDIATE") as session:
+                yield session
+
+    @asynccontextmanager
+    async def _transaction(self, begin: str | None) -> AsyncIterator[AsyncSession]:
+        async with (
+            self.engine.connect() as connection,
+            AsyncSession(bind=connection, expire_on_commit=False) as session,
+        ):
+            if begin is not None:
+                await connection.exec_driver_sql(begin)
+            try:
+                yield session
+                await session.commit()
+            except BaseException:
+                await session.rollback()
+                raise
+            # Still under the writer's lock, so that hooks run in the order of the commits.
+            for hook in after_commit(session):
+                hook()
+
+    async def close(self) -> None:
+        await self.engine.dispose()
+
+
+def _leave_transactions_to_us(connection: Any, _record: Any) -> None:
+    # The sqlite3 module otherwise begins a deferred transaction of its own before each write.
+    connection.isolation_level = None
+
+
+def after_commit(session: AsyncSession) -> list[AfterCommit]:
+    """Return the list of functions to run once this session's transaction is durable."""
+    hooks: list[AfterCommit] = session.info.setdefault("after_commit", [])
+    return hooks
