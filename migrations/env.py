@@ -9,7 +9,18 @@ from sqlalchemy import Connection
 
 from commandcenter.hub.settings import Settings
 from commandcenter.kit.database import Database
-from commandcenter.models.base import Base, JsonValue, UtcDateTime
+from commandcenter.models import Base
+from commandcenter.models.base import JsonValue, UtcDateTime
+
+
+def _render(kind: str, item: Any, autogen: AutogenContext) -> str | Literal[False]:
+    """Write migrations in SQLAlchemy's own words, so that they outlive this product's classes."""
+    if kind == "type" and isinstance(item, UtcDateTime):
+        return "sa.DateTime(timezone=True)"
+    if kind == "type" and isinstance(item, type(JsonValue)):
+        autogen.imports.add("from sqlalchemy.dialects import postgresql")
+        return "sa.JSON().with_variant(postgresql.JSONB(), 'postgresql')"
+    return False
 
 
 def _run(connection: Connection) -> None:
@@ -17,6 +28,7 @@ def _run(connection: Connection) -> None:
         connection=connection,
         target_metadata=Base.metadata,
         render_as_batch=True,
+        render_item=_render,
         compare_type=True,
     )
     with context.begin_transaction():

@@ -22,17 +22,11 @@ def upgrade() -> None:
         sa.Column("version", sa.String(length=64), nullable=False),
         sa.Column("digest", sa.String(length=64), nullable=False),
         sa.Column(
-            "manifest",
-            sa.JSON().with_variant(postgresql.JSONB(astext_type=Text()), "postgresql"),
-            nullable=False,
+            "manifest", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False
         ),
-        sa.Column(
-            "registered_at", commandcenter.models.base.UtcDateTime(timezone=True), nullable=False
-        ),
+        sa.Column("registered_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("registered_by", sa.String(length=64), nullable=False),
-        sa.Column(
-            "retired_at", commandcenter.models.base.UtcDateTime(timezone=True), nullable=True
-        ),
+        sa.Column("retired_at", sa.DateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_agents")),
         sa.UniqueConstraint("name", "revision", name=op.f("uq_agents_name_revision")),
     )
@@ -47,16 +41,12 @@ def upgrade() -> None:
             autoincrement=True,
             nullable=False,
         ),
-        sa.Column("at", commandcenter.models.base.UtcDateTime(timezone=True), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("principal_id", sa.String(length=64), nullable=False),
         sa.Column("principal_name", sa.String(length=128), nullable=False),
         sa.Column("action", sa.String(length=64), nullable=False),
         sa.Column("subject", sa.String(length=200), nullable=False),
-        sa.Column(
-            "data",
-            sa.JSON().with_variant(postgresql.JSONB(astext_type=Text()), "postgresql"),
-            nullable=False,
-        ),
+        sa.Column("data", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False),
         sa.Column("previous_hash", sa.String(length=64), nullable=False),
         sa.Column("hash", sa.String(length=64), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_audit_log")),
@@ -70,16 +60,12 @@ def upgrade() -> None:
             autoincrement=True,
             nullable=False,
         ),
-        sa.Column("at", commandcenter.models.base.UtcDateTime(timezone=True), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("type", sa.String(length=64), nullable=False),
         sa.Column("run_id", sa.String(length=64), nullable=True),
         sa.Column("project_id", sa.String(length=64), nullable=True),
         sa.Column("subject", sa.String(length=200), nullable=False),
-        sa.Column(
-            "data",
-            sa.JSON().with_variant(postgresql.JSONB(astext_type=Text()), "postgresql"),
-            nullable=False,
-        ),
+        sa.Column("data", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_events")),
         sqlite_autoincrement=True,
     )
@@ -93,16 +79,10 @@ def upgrade() -> None:
         sa.Column("kind", sa.String(length=16), nullable=False),
         sa.Column("role", sa.String(length=16), nullable=False),
         sa.Column(
-            "groups",
-            sa.JSON().with_variant(postgresql.JSONB(astext_type=Text()), "postgresql"),
-            nullable=False,
+            "groups", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False
         ),
-        sa.Column(
-            "created_at", commandcenter.models.base.UtcDateTime(timezone=True), nullable=False
-        ),
-        sa.Column(
-            "disabled_at", commandcenter.models.base.UtcDateTime(timezone=True), nullable=True
-        ),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("disabled_at", sa.DateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_principals")),
         sa.UniqueConstraint("name", name=op.f("uq_principals_name")),
     )
@@ -111,9 +91,7 @@ def upgrade() -> None:
         sa.Column("id", sa.String(length=64), nullable=False),
         sa.Column("name", sa.String(length=64), nullable=False),
         sa.Column("path", sa.String(length=4096), nullable=False),
-        sa.Column(
-            "created_at", commandcenter.models.base.UtcDateTime(timezone=True), nullable=False
-        ),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("created_by", sa.String(length=64), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_projects")),
         sa.UniqueConstraint("name", name=op.f("uq_projects_name")),
@@ -125,12 +103,8 @@ def upgrade() -> None:
         sa.Column("key_id", sa.String(length=32), nullable=False),
         sa.Column("nonce", sa.LargeBinary(), nullable=False),
         sa.Column("ciphertext", sa.LargeBinary(), nullable=False),
-        sa.Column(
-            "created_at", commandcenter.models.base.UtcDateTime(timezone=True), nullable=False
-        ),
-        sa.Column(
-            "updated_at", commandcenter.models.base.UtcDateTime(timezone=True), nullable=False
-        ),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_secrets")),
         sa.UniqueConstraint("name", name=op.f("uq_secrets_name")),
     )
@@ -139,12 +113,8 @@ def upgrade() -> None:
         sa.Column("executor_id", sa.String(length=128), nullable=False),
         sa.Column("host", sa.String(length=255), nullable=False),
         sa.Column("pid", sa.Integer(), nullable=False),
-        sa.Column(
-            "started_at", commandcenter.models.base.UtcDateTime(timezone=True), nullable=False
-        ),
-        sa.Column(
-            "heartbeat_at", commandcenter.models.base.UtcDateTime(timezone=True), nullable=False
-        ),
+        sa.Column("started_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("heartbeat_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("executor_id", name=op.f("pk_workers")),
     )
     op.create_table(
@@ -154,13 +124,9 @@ def upgrade() -> None:
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("source", sa.Text(), nullable=False),
         sa.Column("digest", sa.String(length=64), nullable=False),
-        sa.Column(
-            "created_at", commandcenter.models.base.UtcDateTime(timezone=True), nullable=False
-        ),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("created_by", sa.String(length=64), nullable=False),
-        sa.Column(
-            "retired_at", commandcenter.models.base.UtcDateTime(timezone=True), nullable=True
-        ),
+        sa.Column("retired_at", sa.DateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_workflows")),
         sa.UniqueConstraint("name", "version", name=op.f("uq_workflows_name_version")),
     )
@@ -178,42 +144,24 @@ def upgrade() -> None:
         sa.Column("reason", sa.String(length=32), nullable=True),
         sa.Column("message", sa.Text(), nullable=False),
         sa.Column(
-            "inputs",
-            sa.JSON().with_variant(postgresql.JSONB(astext_type=Text()), "postgresql"),
-            nullable=False,
+            "inputs", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False
         ),
         sa.Column(
-            "trigger",
-            sa.JSON().with_variant(postgresql.JSONB(astext_type=Text()), "postgresql"),
-            nullable=False,
+            "trigger", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False
         ),
         sa.Column(
-            "agents",
-            sa.JSON().with_variant(postgresql.JSONB(astext_type=Text()), "postgresql"),
-            nullable=False,
+            "agents", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False
         ),
         sa.Column("runtime", sa.String(length=32), nullable=False),
         sa.Column("requested_by", sa.String(length=64), nullable=False),
         sa.Column("idempotency_key", sa.String(length=200), nullable=True),
         sa.Column("rerun_of", sa.String(length=64), nullable=True),
         sa.Column("resumed_count", sa.Integer(), nullable=False),
-        sa.Column(
-            "created_at", commandcenter.models.base.UtcDateTime(timezone=True), nullable=False
-        ),
-        sa.Column(
-            "started_at", commandcenter.models.base.UtcDateTime(timezone=True), nullable=True
-        ),
-        sa.Column(
-            "finished_at", commandcenter.models.base.UtcDateTime(timezone=True), nullable=True
-        ),
-        sa.Column(
-            "deadline_at", commandcenter.models.base.UtcDateTime(timezone=True), nullable=False
-        ),
-        sa.Column(
-            "cancel_requested_at",
-            commandcenter.models.base.UtcDateTime(timezone=True),
-            nullable=True,
-        ),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("started_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("deadline_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("cancel_requested_at", sa.DateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(
             ["project_id"], ["projects.id"], name=op.f("fk_runs_project_id_projects")
         ),
@@ -237,9 +185,7 @@ def upgrade() -> None:
         sa.Column("secret_id", sa.String(length=64), nullable=False),
         sa.Column("agent_name", sa.String(length=64), nullable=False),
         sa.Column("granted_by", sa.String(length=64), nullable=False),
-        sa.Column(
-            "granted_at", commandcenter.models.base.UtcDateTime(timezone=True), nullable=False
-        ),
+        sa.Column("granted_at", sa.DateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(
             ["secret_id"],
             ["secrets.id"],
@@ -256,18 +202,10 @@ def upgrade() -> None:
         sa.Column("name", sa.String(length=128), nullable=False),
         sa.Column("prefix", sa.String(length=16), nullable=False),
         sa.Column("hash", sa.String(length=64), nullable=False),
-        sa.Column(
-            "created_at", commandcenter.models.base.UtcDateTime(timezone=True), nullable=False
-        ),
-        sa.Column(
-            "expires_at", commandcenter.models.base.UtcDateTime(timezone=True), nullable=True
-        ),
-        sa.Column(
-            "last_used_at", commandcenter.models.base.UtcDateTime(timezone=True), nullable=True
-        ),
-        sa.Column(
-            "revoked_at", commandcenter.models.base.UtcDateTime(timezone=True), nullable=True
-        ),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("last_used_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("revoked_at", sa.DateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(
             ["principal_id"], ["principals.id"], name=op.f("fk_tokens_principal_id_principals")
         ),
@@ -285,28 +223,18 @@ def upgrade() -> None:
         sa.Column("project_id", sa.String(length=64), nullable=True),
         sa.Column("state", sa.String(length=16), nullable=False),
         sa.Column(
-            "effect",
-            sa.JSON().with_variant(postgresql.JSONB(astext_type=Text()), "postgresql"),
-            nullable=False,
+            "effect", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False
         ),
         sa.Column("effect_hash", sa.String(length=64), nullable=False),
         sa.Column(
-            "groups",
-            sa.JSON().with_variant(postgresql.JSONB(astext_type=Text()), "postgresql"),
-            nullable=False,
+            "groups", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False
         ),
         sa.Column("quorum", sa.Integer(), nullable=False),
         sa.Column("allow_self", sa.Boolean(), nullable=False),
         sa.Column("requested_by", sa.String(length=64), nullable=False),
-        sa.Column(
-            "created_at", commandcenter.models.base.UtcDateTime(timezone=True), nullable=False
-        ),
-        sa.Column(
-            "expires_at", commandcenter.models.base.UtcDateTime(timezone=True), nullable=False
-        ),
-        sa.Column(
-            "decided_at", commandcenter.models.base.UtcDateTime(timezone=True), nullable=True
-        ),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("decided_at", sa.DateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(["run_id"], ["runs.id"], name=op.f("fk_approvals_run_id_runs")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_approvals")),
     )
@@ -326,9 +254,7 @@ def upgrade() -> None:
         sa.Column("media_type", sa.String(length=128), nullable=False),
         sa.Column("size_bytes", sa.BigInteger(), nullable=False),
         sa.Column("sha256", sa.String(length=64), nullable=False),
-        sa.Column(
-            "created_at", commandcenter.models.base.UtcDateTime(timezone=True), nullable=False
-        ),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(["run_id"], ["runs.id"], name=op.f("fk_artifacts_run_id_runs")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_artifacts")),
         sa.UniqueConstraint("attempt_id", "name", name=op.f("uq_artifacts_attempt_id_name")),
@@ -348,27 +274,17 @@ def upgrade() -> None:
         sa.Column("exit_code", sa.Integer(), nullable=True),
         sa.Column("runtime", sa.String(length=32), nullable=False),
         sa.Column(
-            "handle",
-            sa.JSON().with_variant(postgresql.JSONB(astext_type=Text()), "postgresql"),
-            nullable=True,
+            "handle", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=True
         ),
         sa.Column("agent_id", sa.String(length=64), nullable=False),
         sa.Column(
-            "limits",
-            sa.JSON().with_variant(postgresql.JSONB(astext_type=Text()), "postgresql"),
-            nullable=True,
+            "limits", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=True
         ),
         sa.Column("cpu_seconds", sa.Float(), nullable=True),
         sa.Column("memory_peak_bytes", sa.BigInteger(), nullable=True),
-        sa.Column(
-            "created_at", commandcenter.models.base.UtcDateTime(timezone=True), nullable=False
-        ),
-        sa.Column(
-            "started_at", commandcenter.models.base.UtcDateTime(timezone=True), nullable=True
-        ),
-        sa.Column(
-            "finished_at", commandcenter.models.base.UtcDateTime(timezone=True), nullable=True
-        ),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("started_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(
             ["agent_id"], ["agents.id"], name=op.f("fk_attempts_agent_id_agents")
         ),
@@ -388,9 +304,7 @@ def upgrade() -> None:
         sa.Column("title", sa.Text(), nullable=False),
         sa.Column("body", sa.Text(), nullable=False),
         sa.Column("state", sa.String(length=16), nullable=False),
-        sa.Column(
-            "created_at", commandcenter.models.base.UtcDateTime(timezone=True), nullable=False
-        ),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(["run_id"], ["runs.id"], name=op.f("fk_notifications_run_id_runs")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_notifications")),
     )
@@ -406,25 +320,17 @@ def upgrade() -> None:
         sa.Column("reason", sa.String(length=32), nullable=True),
         sa.Column("message", sa.Text(), nullable=False),
         sa.Column(
-            "inputs",
-            sa.JSON().with_variant(postgresql.JSONB(astext_type=Text()), "postgresql"),
-            nullable=True,
+            "inputs", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=True
         ),
         sa.Column(
-            "outputs",
-            sa.JSON().with_variant(postgresql.JSONB(astext_type=Text()), "postgresql"),
-            nullable=True,
+            "outputs", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=True
         ),
         sa.Column("attempt_count", sa.Integer(), nullable=False),
-        sa.Column("retry_at", commandcenter.models.base.UtcDateTime(timezone=True), nullable=True),
+        sa.Column("retry_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("approval_id", sa.String(length=64), nullable=True),
         sa.Column("reused_from", sa.String(length=64), nullable=True),
-        sa.Column(
-            "started_at", commandcenter.models.base.UtcDateTime(timezone=True), nullable=True
-        ),
-        sa.Column(
-            "finished_at", commandcenter.models.base.UtcDateTime(timezone=True), nullable=True
-        ),
+        sa.Column("started_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(["run_id"], ["runs.id"], name=op.f("fk_steps_run_id_runs")),
         sa.PrimaryKeyConstraint("run_id", "node", name=op.f("pk_steps")),
     )
@@ -436,9 +342,7 @@ def upgrade() -> None:
         sa.Column("principal_name", sa.String(length=128), nullable=False),
         sa.Column("decision", sa.String(length=16), nullable=False),
         sa.Column("comment", sa.Text(), nullable=False),
-        sa.Column(
-            "decided_at", commandcenter.models.base.UtcDateTime(timezone=True), nullable=False
-        ),
+        sa.Column("decided_at", sa.DateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(
             ["approval_id"],
             ["approvals.id"],

@@ -116,9 +116,11 @@ class Database:
                 await connection.exec_driver_sql(begin)
             try:
                 yield session
-                await session.commit()
+                await session.flush()
+                await connection.commit()
             except BaseException:
                 await session.rollback()
+                await connection.rollback()
                 raise
             # Still under the writer's lock, so that hooks run in the order of the commits.
             for hook in after_commit(session):
