@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from commandcenter.auth.identity import Caller
 from commandcenter.kit.clock import utc_now
+from commandcenter.kit.database import Database
 from commandcenter.models import AuditEntry
 
 _ADVISORY_LOCK = 0x636F_6D61
@@ -55,6 +56,15 @@ async def record(
     entry.hash = _hash(entry)
     session.add(entry)
     await session.flush([entry])
+
+
+async def newest(database: Database, *, before: int | None, limit: int) -> list[AuditEntry]:
+    """Return at most `limit` entries, the newest first, with ids below `before`."""
+    query = select(AuditEntry).order_by(AuditEntry.id.desc()).limit(limit)
+    if before is not None:
+        query = query.where(AuditEntry.id < before)
+    async with database.read() as session:
+        return list(await session.scalars(query))
 
 
 @dataclass(frozen=True, slots=True)
