@@ -130,15 +130,10 @@ def _is_clean(path: Path, borrowed: _Borrowed, deadline: float) -> bool:
         (substitute / "HEAD").write_text(
             f"{borrowed.head}\n" if borrowed.head else "ref: refs/heads/unborn\n"
         )
-        version = "0" if object_format == "sha1" else "1"
-        extension = (
-            ""
-            if object_format == "sha1"
-            else f"[extensions]\nobjectFormat={borrowed.object_format}"
-        )
         (substitute / "config").write_text(
-            f"[core]\nrepositoryformatversion = {version}\nbare = false\nfilemode = true\n"
-            f"fsmonitor = false\nhooksPath = /dev/null\n{extension}\n"
+            "[core]\nrepositoryformatversion = 1\nbare = false\nfilemode = true\n"
+            "fsmonitor = false\nhooksPath = /dev/null\n"
+            f"[extensions]\nobjectFormat = {borrowed.object_format}\n"
         )
         environment = {
             **git_environment(),
