@@ -44,6 +44,11 @@ class StoredEvent:
             }
         )
 
+    @cached_property
+    def text(self) -> str:
+        """The same as text, for WebSocket frames."""
+        return self.json.decode()
+
 
 class EventBus:
     """Call it from the event loop's thread alone."""
@@ -54,6 +59,10 @@ class EventBus:
         self._run_signals: dict[str, set[asyncio.Event]] = {}
         self._listeners: list[Callable[[StoredEvent], None]] = []
         self.last_id = 0
+
+    def start_after(self, event_id: int) -> None:
+        """Say, before the first event, up to where the past is in the database alone."""
+        self.last_id = event_id
 
     def publish(self, event: StoredEvent) -> None:
         """Hand on an event that is durable by now. Ids must come in increasing order."""

@@ -1,11 +1,13 @@
 """All settings of the hub, read from `COMMANDCENTER_*` and nowhere else."""
 
+import os
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 from platformdirs import user_data_path
-from pydantic import Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from commandcenter.kit.database import sqlite_url
 
@@ -23,8 +25,15 @@ class Settings(BaseSettings):
     database_url: SecretStr | None = None  # None: SQLite in the data directory
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 3333
+    allow_remote_access: bool = False  # an address others can reach is refused without it
+    public_url: str | None = None  # as browsers see it, behind a proxy; https makes cookies Secure
+    allowed_hosts: Annotated[tuple[str, ...], NoDecode] = ()  # further names in the Host header
+    allowed_origins: Annotated[tuple[str, ...], NoDecode] = ()  # e.g. http://localhost:5173
+    trusted_proxies: Annotated[tuple[str, ...], NoDecode] = ()  # whose X-Forwarded-For counts
     runtime: str = "sandbox"
-    allowed_roots: tuple[Path, ...] = Field(default_factory=lambda: (Path.home(),))
+    allowed_roots: Annotated[tuple[Path, ...], NoDecode] = Field(
+        default_factory=lambda: (Path.home(),)
+    )
     max_concurrent_attempts: Annotated[int, Field(ge=1, le=1000)] = 8
     max_body_bytes: Annotated[int, Field(ge=1024)] = 16 * 1024**2
     requests_per_minute: Annotated[int, Field(ge=1)] = 6000
@@ -32,11 +41,49 @@ class Settings(BaseSettings):
     approval_timeout_seconds: Annotated[float, Field(gt=0)] = 24 * 3600.0
     drain_seconds: Annotated[float, Field(ge=0)] = 30.0
     log_retention_days: Annotated[int, Field(ge=1)] = 30
-    log_level: str = "info"
+    event_retention_days: Annotated[int, Field(ge=1)] = 30
+    metrics_public: bool = False  # /metrics without a token
+    log_level: Annotated[str, Field(pattern="^(debug|info|warning|error)$")] = "info"
     log_json: bool = False
+
+    @field_validator("allowed_hosts", "allowed_origins", "trusted_proxies", mode="before")
+    @classmethod
+    def _split_on_commas(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("allowed_roots", mode="before")
+    @classmethod
+    def _split_like_path(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            return tuple(part for part in value.split(os.pathsep) if part)
+        return value
+
+    @field_validator("public_url")
+    @classmethod
+    def _check_public_url(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        parts = urlsplit(value)
+        if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query:
+            raise ValueError("expected something like https://commandcenter.example.org")
+        return value.rstrip("/")
 
     @property
     def effective_database_url(self) -> str:
         if self.database_url is not None:
             return self.database_url.get_secret_value()
         return sqlite_url(self.data_directory / "commandcenter.db")
+
+    @property
+    def base_url(self) -> str:
+        """Where people reach the hub."""
+        if self.public_url is not None:
+            return self.public_url
+        host = "127.0.0.1" if self.host in {"0.0.0.0", "::"} else self.host  # noqa: S104  # compared
+        return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
+
+    @property
+    def is_https(self) -> bool:
+        return self.base_url.startswith("https://")

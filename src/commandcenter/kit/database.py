@@ -90,6 +90,8 @@ class Database:
             try:
                 yield session
             finally:
+                # Before the rollback, which would otherwise empty the rows that were read.
+                session.expunge_all()
                 await session.rollback()
 
     @asynccontextmanager

@@ -1,0 +1,72 @@
+"""The application: middleware, routers, life span."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+from fastapi import APIRouter, FastAPI
+
+import commandcenter
+from commandcenter.auth import audit_endpoints
+from commandcenter.auth import endpoints as auth_endpoints
+from commandcenter.hub import api_docs, health_endpoints, pages
+from commandcenter.hub.assembly import assemble
+from commandcenter.hub.middleware.aliases import UnversionedApi
+from commandcenter.hub.middleware.boundary import Boundary
+from commandcenter.hub.middleware.hosts import HostCheck, OriginCheck, host_name
+from commandcenter.hub.middleware.limits import BodyLimit, RateLimit
+from commandcenter.hub.problems import add_problem_handlers
+from commandcenter.hub.settings import Settings
+from commandcenter.kit.injection import Services
+
+# Everything under /api/v1. A domain's router goes here and nowhere else.
+API_ROUTERS: Sequence[APIRouter] = (
+    auth_endpoints.router,
+    audit_endpoints.router,
+)
+# Everything outside: pages for people, answers for machines that expect fixed addresses.
+ROOT_ROUTERS: Sequence[APIRouter] = (
+    pages.router,
+    api_docs.router,
+    health_endpoints.router,
+)
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """Build the application. Its services come to life with the life span, not before."""
+    services = Services()
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        async with assemble(settings, services):
+            yield
+
+    app = FastAPI(
+        title="CommandCenter",
+        version=commandcenter.__version__,
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+    )
+    app.state.services = services
+    for router in API_ROUTERS:
+        app.include_router(router, prefix="/api/v1")
+    for router in ROOT_ROUTERS:
+        app.include_router(router)
+    add_problem_handlers(app)
+
+    # The last one added is the outermost.
+    app.add_middleware(RateLimit, per_minute=settings.requests_per_minute)
+    app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
+    app.add_middleware(OriginCheck, origins=settings.allowed_origins)
+    app.add_middleware(UnversionedApi)
+    app.add_middleware(HostCheck, names=_names(settings))
+    app.add_middleware(Boundary, https=settings.is_https)
+    return app
+
+
+def _names(settings: Settings) -> list[str]:
+    names = [*settings.allowed_hosts, settings.host]
+    if settings.public_url is not None:
+        names.append(host_name(settings.public_url.partition("://")[2].partition("/")[0]))
+    return names

@@ -1,0 +1,117 @@
+"""The services of a hub, made in order and taken down in reverse, each with a deadline."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
+
+import structlog
+
+from commandcenter.auth.authenticator import Authenticator
+from commandcenter.auth.bootstrap import Bootstrap, bootstrap
+from commandcenter.auth.cookies import SessionCookie
+from commandcenter.auth.credentials import CredentialService
+from commandcenter.auth.links import LoginLinks
+from commandcenter.auth.principals import PrincipalService
+from commandcenter.events.bus import EventBus
+from commandcenter.events.store import EventStore
+from commandcenter.hub.health import HealthService, LoopLag, add_database_checks
+from commandcenter.hub.migrate import migrate
+from commandcenter.hub.settings import Settings
+from commandcenter.kit.database import Database
+from commandcenter.kit.draining import Draining
+from commandcenter.kit.injection import Services
+from commandcenter.observability.logging import configure_logging
+from commandcenter.observability.redaction import Redactor
+
+_log = structlog.get_logger(__name__)
+_CLOSE_SECONDS = 5.0
+
+
+@asynccontextmanager
+async def assemble(settings: Settings, services: Services) -> AsyncIterator[None]:
+    """Fill `services`; on the way out stop background work first and the database last."""
+    async with AsyncExitStack() as stack:
+        assembly = Assembly(settings, services, stack)
+        await _platform(assembly)
+        yield
+
+
+class Assembly:
+    """What the parts below need to add themselves."""
+
+    def __init__(self, settings: Settings, services: Services, stack: AsyncExitStack) -> None:
+        self.settings = settings
+        self.services = services
+        self._stack = stack
+
+    def on_close(
+        self, name: str, close: Callable[[], Awaitable[None]], *, seconds: float = _CLOSE_SECONDS
+    ) -> None:
+        """Have `close` called at the end; later ones first. One that hangs does not stop others."""
+
+        async def close_in_time() -> None:
+            try:
+                async with asyncio.timeout(seconds):
+                    await close()
+            except TimeoutError:
+                _log.warning("close_timed_out", service=name, seconds=seconds)
+            except Exception as error:  # noqa: BLE001  # the rest has to be closed all the same
+                _log.error("close_failed", service=name, exc_info=error)
+
+        self._stack.push_async_callback(close_in_time)
+
+    def run_in_background(self, name: str, work: Coroutine[Any, Any, None]) -> None:
+        """Run until the end of the hub. An error is logged, and the hub goes on without it."""
+        task = asyncio.create_task(work, name=name)
+        task.add_done_callback(_log_failure)
+
+        async def cancel() -> None:
+            task.cancel()
+            await asyncio.wait([task])
+
+        self.on_close(name, cancel)
+
+
+def _log_failure(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and task.exception() is not None:
+        _log.error("background_work_failed", name=task.get_name(), exc_info=task.exception())
+
+
+async def _platform(assembly: Assembly) -> None:
+    """Database, events, auth, health: what every other service builds on."""
+    settings, services = assembly.settings, assembly.services
+    services.add(settings)
+    services.add(Draining())
+    redactor = Redactor()
+    configure_logging(redactor, level=settings.log_level, json=settings.log_json)
+    services.add(redactor)
+
+    database = Database(settings.effective_database_url)
+    services.add(database)
+    assembly.on_close("database", database.close)
+    await migrate(database)
+
+    bus = EventBus()
+    events = EventStore(database, bus)
+    services.add(bus)
+    services.add(events)
+    bus.start_after(await events.last_id())
+
+    authenticator = Authenticator(database, SessionCookie(secure=settings.is_https))
+    services.add(authenticator)
+    services.add(PrincipalService(database))
+    services.add(CredentialService(database))
+    services.add(LoginLinks(settings.base_url))
+    made: Bootstrap = await bootstrap(database, settings.data_directory)
+    services.add(made)
+    assembly.on_close("last_used", authenticator.flush_last_used)
+    assembly.run_in_background("last_used", authenticator.keep_last_used())
+
+    health = HealthService()
+    lag = LoopLag()
+    add_database_checks(health, database)
+    health.add("event_loop", lag.check)
+    services.add(health)
+    assembly.on_close("health", health.close)
+    assembly.run_in_background("loop_lag", lag.measure())

@@ -1,0 +1,11 @@
+from commandcenter.kit.errors import ConflictError, ForbiddenError
+
+
+class PortInUseError(ConflictError):
+    code = "port_in_use"
+    title = "The port is taken"
+
+
+class RemoteAccessNotAllowedError(ForbiddenError):
+    code = "remote_access_not_allowed"
+    title = "Others could reach the hub there"

@@ -1,0 +1,172 @@
+"""Running the hub: lock, bind, serve, drain."""
+
+import asyncio
+import signal
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+import uvicorn
+
+from commandcenter.auth.bootstrap import Bootstrap
+from commandcenter.auth.links import LoginLinks
+from commandcenter.hub.app import create_app
+from commandcenter.hub.listen import bind
+from commandcenter.hub.lock import DataDirectoryLock
+from commandcenter.hub.settings import Settings
+from commandcenter.kit.draining import Draining
+from commandcenter.kit.injection import Services
+
+_log = structlog.get_logger(__name__)
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+# Connections get this long to finish their answers once running work has been drained.
+_CONNECTION_SECONDS = 5
+_MAX_MESSAGE_BYTES = 64 * 1024
+_PING_SECONDS = 20.0
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Ready:
+    """`login_url` holds a one-time token, at the very first start alone; show it to the user."""
+
+    url: str
+    login_url: str | None
+    cli_token_file: Path
+
+
+class HubServer:
+    """One hub. Make it, `await serve()`; from then on signals, or `stop()`, end it in order."""
+
+    def __init__(self, settings: Settings, *, on_ready: Callable[[Ready], None]) -> None:
+        """Lock the data directory and bind the port: what cannot work fails here."""
+        self._on_ready = on_ready
+        self._lock = DataDirectoryLock(settings.data_directory)
+        try:
+            self._socket = bind(settings)
+        except BaseException:
+            self._lock.release()
+            raise
+        self.settings = settings.model_copy(update={"port": self._socket.getsockname()[1]})
+        self._lock.tell(self.settings.base_url)
+        self.app = create_app(self.settings)
+        self._server = _Server(_uvicorn_config(self.app, self.settings))
+        self._stopping: asyncio.Task[None] | None = None
+
+    @property
+    def services(self) -> Services:
+        services: Services = self.app.state.services
+        return services
+
+    async def serve(self) -> None:
+        """Serve until stopped. Raises what start-up raised."""
+        loop = asyncio.get_running_loop()
+        try:
+            with _handled_signals(loop, self.stop):
+                self._server.on_started = self._announce
+                await self._server.serve(sockets=[self._socket])
+        finally:
+            self._socket.close()
+            self._lock.release()
+        if self._server.failure is not None:
+            raise self._server.failure
+
+    def stop(self) -> None:
+        """Refuse new work, drain, then end; called a second time, end without draining."""
+        if self._stopping is None:
+            self._stopping = asyncio.ensure_future(self._stop())
+        else:
+            self._server.should_exit = True
+
+    async def _stop(self) -> None:
+        seconds = self.settings.drain_seconds
+        _log.info("stopping", drain_seconds=seconds)
+        drained = await self.services.get(Draining).drain(deadline_seconds=seconds)
+        if not drained:
+            _log.warning("drain_timed_out", drain_seconds=seconds)
+        self._server.should_exit = True
+
+    def _announce(self) -> None:
+        made = self.services.get(Bootstrap)
+        links = self.services.get(LoginLinks)
+        self._on_ready(
+            Ready(
+                url=self.settings.base_url,
+                login_url=links.url(made.login_token) if made.login_token is not None else None,
+                cli_token_file=made.cli_token_file,
+            )
+        )
+
+
+def run(settings: Settings, *, on_ready: Callable[[Ready], None]) -> None:
+    """Run a hub until it is stopped, on uvloop where there is one."""
+    server = HubServer(settings, on_ready=on_ready)
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        runner.run(server.serve())
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    try:
+        import uvloop  # noqa: PLC0415  # not on every platform
+    except ImportError:
+        return None
+    return uvloop.new_event_loop
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without its signal handling, and with start-up errors kept for the caller."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.on_started: Callable[[], None] | None = None
+        self.failure: BaseException | None = None
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets=sockets)
+        if self.started and self.on_started is not None:
+            self.on_started()
+
+
+def _uvicorn_config(app: object, settings: Settings) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,  # type: ignore[arg-type]  # FastAPI is an ASGI application
+        http="h11",
+        ws="websockets-sansio",
+        ws_max_size=_MAX_MESSAGE_BYTES,
+        ws_ping_interval=_PING_SECONDS,
+        ws_ping_timeout=_PING_SECONDS,
+        ws_per_message_deflate=False,
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        proxy_headers=bool(settings.trusted_proxies),
+        forwarded_allow_ips=list(settings.trusted_proxies),
+        server_header=False,
+        timeout_keep_alive=15,
+        timeout_graceful_shutdown=_CONNECTION_SECONDS,
+        h11_max_incomplete_event_size=64 * 1024,
+    )
+
+
+@contextmanager
+def _handled_signals(
+    loop: asyncio.AbstractEventLoop, handler: Callable[[], None]
+) -> Iterator[None]:
+    installed: list[signal.Signals] = []
+    try:
+        for number in _SIGNALS:
+            try:
+                loop.add_signal_handler(number, handler)
+            except (ValueError, RuntimeError):
+                break  # not the main thread: whoever runs the loop calls `stop`
+            installed.append(number)
+        yield
+    finally:
+        for number in installed:
+            loop.remove_signal_handler(number)
