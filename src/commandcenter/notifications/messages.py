@@ -42,10 +42,10 @@ def _notice(item: Mapping[str, Any]) -> Notice:
     body = _text(item.get("body") or item.get("message"), _MAX_BODY)
     title = _text(item.get("title"), _MAX_TITLE) or body.partition("\n")[0][:_MAX_TITLE]
     severity = item.get("severity")
-    known = isinstance(severity, str) and severity in Severity._value2member_map_
+    known = {member.value: member for member in Severity}
     return Notice(
         channel=_text(item.get("channel"), _MAX_CHANNEL) or INBOX,
-        severity=Severity(severity) if known else Severity.INFO,
+        severity=known.get(severity, Severity.INFO) if isinstance(severity, str) else Severity.INFO,
         title=" ".join(title.split()),
         body=body,
     )
