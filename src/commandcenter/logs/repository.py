@@ -1,0 +1,49 @@
+from collections.abc import Collection
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from commandcenter.models import Attempt, Run, Step
+
+
+async def attempt(
+    session: AsyncSession, run_id: str, node: str, number: int | None
+) -> Attempt | None:
+    """Return the attempt of that number, or the latest."""
+    query = select(Attempt).where(Attempt.run_id == run_id, Attempt.node == node)
+    if number is not None:
+        query = query.where(Attempt.number == number)
+    found: Attempt | None = await session.scalar(query.order_by(Attempt.number.desc()).limit(1))
+    return found
+
+
+async def is_finished(session: AsyncSession, attempt_id: str) -> bool:
+    query = select(Attempt.finished_at).where(Attempt.id == attempt_id)
+    return await session.scalar(query) is not None
+
+
+async def run_exists(session: AsyncSession, run_id: str) -> bool:
+    return await session.get(Run, run_id) is not None
+
+
+async def step_exists(session: AsyncSession, run_id: str, node: str) -> bool:
+    return await session.get(Step, (run_id, node)) is not None
+
+
+async def nodes(session: AsyncSession, run_id: str) -> list[str]:
+    query = select(Step.node).where(Step.run_id == run_id).order_by(Step.position).limit(50)
+    return list(await session.scalars(query))
+
+
+async def finished_at(
+    session: AsyncSession, run_ids: Collection[str]
+) -> dict[str, datetime | None]:
+    """Return when each of these runs ended (None: not yet), without those there are not."""
+    found: dict[str, datetime | None] = {}
+    ids = list(run_ids)
+    for start in range(0, len(ids), 500):
+        query = select(Run.id, Run.finished_at).where(Run.id.in_(ids[start : start + 500]))
+        for run_id, at in await session.execute(query):
+            found[run_id] = at
+    return found

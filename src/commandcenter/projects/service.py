@@ -1,0 +1,218 @@
+"""Adding, finding and removing projects. Nothing is ever written into a project's folder."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from commandcenter.auth.audit import record
+from commandcenter.auth.identity import Caller
+from commandcenter.events.store import EventStore
+from commandcenter.events.types import EventType
+from commandcenter.kit.clock import utc_now
+from commandcenter.kit.database import Database
+from commandcenter.kit.errors import ProblemError
+from commandcenter.kit.ids import new_id
+from commandcenter.models import Project
+from commandcenter.projects import repository
+from commandcenter.projects.errors import (
+    PathNotAllowedError,
+    ProjectAlreadyAddedError,
+    ProjectBusyError,
+    ProjectNameTakenError,
+    ProjectNotFoundError,
+)
+from commandcenter.projects.folders import FolderListing, list_folder, list_roots
+from commandcenter.projects.git_facts import GitFacts, git_facts, read_git_facts
+from commandcenter.projects.naming import name_from_folder, unique_name
+from commandcenter.projects.roots import AllowedRoots
+
+# Counts the runs of a project that have not ended, within the given transaction.
+ActiveRuns = Callable[[AsyncSession, str], Awaitable[int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    project: Project
+    created: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectState:
+    """A project and what its folder is like now."""
+
+    project: Project
+    problem: ProblemError | None
+    git: GitFacts | None
+
+
+class ProjectService:
+    def __init__(
+        self,
+        database: Database,
+        events: EventStore,
+        roots: AllowedRoots,
+        active_runs: ActiveRuns,
+    ) -> None:
+        self._database = database
+        self._events = events
+        self._roots = roots
+        self._active_runs = active_runs
+
+    async def add(self, caller: Caller, *, path: str, name: str | None = None) -> Added:
+        """Make the folder a project, or return the one it is already.
+
+        Raises the path errors of `AllowedRoots.check`, `ProjectNameTakenError`, and
+        `ProjectAlreadyAddedError` when the folder is a project under another name than asked for.
+        """
+        folder = await asyncio.to_thread(self._usable_folder, path)
+        async with self._database.write() as session:
+            await repository.lock(session)
+            existing = await repository.find_by_path(session, str(folder))
+            if existing is not None:
+                if name is not None and name != existing.name:
+                    raise ProjectAlreadyAddedError(
+                        f"{folder} is the project {existing.name!r} already",
+                        hint=f"Use {existing.name!r}, or remove that project first.",
+                        fields={"project_id": existing.id},
+                    )
+                return Added(existing, created=False)
+            project = Project(
+                id=new_id("project"),
+                name=await self._free_name(session, folder, name),
+                path=str(folder),
+                created_at=utc_now(),
+                created_by=caller.principal_id,
+            )
+            session.add(project)
+            await record(
+                session,
+                caller,
+                "project.add",
+                project.id,
+                {"name": project.name, "path": str(folder)},
+            )
+            await self._events.append(
+                session,
+                EventType.PROJECT_ADDED,
+                subject=project.id,
+                project_id=project.id,
+                data={"name": project.name, "path": project.path},
+            )
+        return Added(project, created=True)
+
+    async def get(self, reference: str) -> Project:
+        """Return the project with this id or name."""
+        async with self._database.read() as session:
+            return await _existing(session, reference)
+
+    async def state(self, reference: str) -> ProjectState:
+        """Return the project with the present facts of its folder."""
+        project = await self.get(reference)
+        try:
+            folder = await self.folder(project)
+        except ProblemError as error:
+            return ProjectState(project, problem=error, git=None)
+        return ProjectState(project, problem=None, git=await git_facts(folder))
+
+    async def folder(self, project: Project) -> Path:
+        """Return the project's folder, checked anew: to be called before each use.
+
+        Raises the path errors when the folder is gone, leads elsewhere by now, or is no longer
+        allowed.
+        """
+        folder = await asyncio.to_thread(self._usable_folder, project.path)
+        if str(folder) != project.path:
+            raise PathNotAllowedError(
+                f"the folder of project {project.name!r}, {project.path}, has become a link to "
+                f"{folder}",
+                hint=f"If that is meant: commandcenter project add {folder}",
+            )
+        return folder
+
+    async def page(self, *, after: str | None, limit: int) -> Sequence[Project]:
+        """Return at most `limit` projects by name, those after the name `after`."""
+        async with self._database.read() as session:
+            return await repository.page(session, after=after, limit=limit)
+
+    async def remove(self, caller: Caller, reference: str) -> None:
+        """Forget the project; its folder and the history of its runs stay.
+
+        Raises `ProjectBusyError` while one of its runs has not ended.
+        """
+        async with self._database.write() as session:
+            await repository.lock(session)
+            project = await _existing(session, reference)
+            active = await self._active_runs(session, project.id)
+            if active:
+                raise ProjectBusyError(
+                    f"{active} of the runs of project {project.name!r} have not ended",
+                    hint=f"Cancel them or wait: commandcenter runs list --project {project.name}",
+                    fields={"active_runs": active},
+                )
+            await repository.detach_runs(session, project.id)
+            await session.delete(project)
+            await record(
+                session,
+                caller,
+                "project.remove",
+                project.id,
+                {"name": project.name, "path": project.path},
+            )
+            await self._events.append(
+                session,
+                EventType.PROJECT_REMOVED,
+                subject=project.id,
+                project_id=project.id,
+                data={"name": project.name},
+            )
+
+    async def list_folders(self, path: str | None) -> FolderListing:
+        """List the sub-folders of `path`, or the allowed roots."""
+
+        def look() -> FolderListing:
+            roots = self._roots.roots()
+            if path is None:
+                return list_roots(roots)
+            return list_folder(self._roots.check(path), roots)
+
+        return await asyncio.to_thread(look)
+
+    def _usable_folder(self, path: str) -> Path:
+        folder = self._roots.check(path)
+        self._roots.refuse_workspace(folder)
+        git_directory = read_git_facts(folder).git_directory
+        if git_directory is not None and not self._roots.covers(git_directory):
+            raise PathNotAllowedError(
+                f"the repository of {folder} keeps its history in {git_directory}, "
+                "which lies in none of the allowed roots",
+                hint="To allow it, on the hub's machine: "
+                f"commandcenter project allow {git_directory}",
+            )
+        return folder
+
+    async def _free_name(self, session: AsyncSession, folder: Path, name: str | None) -> str:
+        if name is None:
+            wanted = name_from_folder(folder.name)
+            # Shortening for a suffix keeps at least this much of the name.
+            taken = await repository.names_like(session, wanted[:40])
+            return unique_name(wanted, taken.__contains__)
+        owner = await repository.find(session, name)
+        if owner is not None:
+            raise ProjectNameTakenError(
+                f"the name {name!r} belongs to the project in {owner.path}",
+                hint="Give another name, or leave it out to have one made.",
+            )
+        return name
+
+
+async def _existing(session: AsyncSession, reference: str) -> Project:
+    project = await repository.find(session, reference)
+    if project is None:
+        raise ProjectNotFoundError(
+            f"there is no project {reference[:100]!r}",
+            hint="commandcenter project list shows them all.",
+        )
+    return project
