@@ -47,4 +47,4 @@ class RunnerPaths:
 
     def log(self, attempt_id: str) -> Path:
         """The attempt's log (`kit.segments`); it outlives the attempt."""
-        return self.data / "attempt-logs" / attempt_id
+        return self.data / "logs" / attempt_id.partition(".")[0] / attempt_id

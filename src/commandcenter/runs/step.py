@@ -212,7 +212,7 @@ class StepExecution:
                 lost=lost,
                 retry_lost=self._agent.manifest.on_lost is OnLost.RETRY,
             ):
-                delay = 0.0 if was_lost else retry_delay(policy, failures, random.random())  # noqa: S311  # jitter
+                delay = 0.0 if was_lost else retry_delay(policy, failures, random.random()) or 0.0  # noqa: S311  # jitter
                 await self._recorder.step_retrying(
                     node=self._node.name,
                     attempt_id=attempt_id,
