@@ -92,7 +92,9 @@ async def _timed(check: Check) -> CheckResult:
     except Exception as error:  # noqa: BLE001  # whatever is wrong is the check's finding
         first_line = str(error).partition("\n")[0][:200]
         detail = f"{type(error).__name__}: {first_line}"
-        return CheckResult(Health.DEGRADED, detail, duration_seconds=time.monotonic() - began)
+        return CheckResult(
+            Health.DEGRADED, detail, duration_seconds=time.monotonic() - began
+        )
     return CheckResult(result.status, result.detail, result.value, time.monotonic() - began)
 
 

@@ -5,9 +5,7 @@ from typing import Any
 from commandcenter_analysis.findings import Category, Confidence, Severity
 from commandcenter_analysis.sast.rule import PatternRule
 
-_SQL_TEXT = (
-    r"(?is)[`\"]\s*(select\s.+\sfrom|insert\s+into|update\s.+\sset|delete\s+from|drop\s+table)\b"
-)
+_SQL_TEXT = r"(?is)[`\"]\s*(select\s.+\sfrom|insert\s+into|update\s.+\sset|delete\s+from|drop\s+table)\b"
 # Text put together by + with something that is not text itself, or by Sprintf.
 _BUILT: dict[str, Any] = {
     "any": [
@@ -159,9 +157,7 @@ GO_RULES: tuple[PatternRule, ...] = (
         {"any": [{"pattern": "$NAME := $VALUE"}, {"pattern": "$NAME = $VALUE"}]},
         {
             "NAME": {"regex": r"(?i)(token|secret|passw|nonce|salt|sessionid|apikey|otp)"},
-            "VALUE": {
-                "regex": r"\brand\.(Int|Intn|Int31|Int31n|Int63|Int63n|IntN|Uint32|Uint64|Float64|Perm)\("
-            },
+            "VALUE": {"regex": r"\brand\.(Int|Intn|Int31|Int31n|Int63|Int63n|IntN|Uint32|Uint64|Float64|Perm)\("},
         },
     ),
     PatternRule(

@@ -13,25 +13,15 @@ _BUILT: dict[str, Any] = {
             "has": {"field": "operator", "regex": r"^\+$"},
             # 'a' + 'b' is constant; something other than text must be in it.
             "any": [
-                {
-                    "has": {
-                        "any": [
-                            {"kind": "identifier"},
-                            {"kind": "member_expression"},
-                            {"kind": "call_expression"},
-                            {"kind": "subscript_expression"},
-                        ],
-                        "stopBy": "end",
-                    }
-                },
+                {"has": {"any": [{"kind": "identifier"}, {"kind": "member_expression"},
+                                 {"kind": "call_expression"}, {"kind": "subscript_expression"}],
+                         "stopBy": "end"}},
             ],
         },
         {"kind": "template_string", "has": {"kind": "template_substitution"}},
     ]
 }
-_SQL_TEXT = (
-    r"(?is)^[`'\"(\s]*(select\s.+\sfrom|insert\s+into|update\s.+\sset|delete\s+from|drop\s+table)\b"
-)
+_SQL_TEXT = r"(?is)^[`'\"(\s]*(select\s.+\sfrom|insert\s+into|update\s.+\sset|delete\s+from|drop\s+table)\b"
 _ANY_OF_THE_REQUEST = r"\b(req|request|ctx)\.(query|params|body|headers|cookies)\b"
 
 
@@ -205,10 +195,7 @@ JAVASCRIPT_RULES: tuple[PatternRule, ...] = (
                     "pattern": "$CRYPTO.createCipheriv($NAME, $$$)",
                     "has": {
                         "kind": "arguments",
-                        "has": {
-                            "kind": "string",
-                            "regex": r"(?i)^['\"](des|des3|rc4|rc2|bf|.*-ecb)",
-                        },
+                        "has": {"kind": "string", "regex": r"(?i)^['\"](des|des3|rc4|rc2|bf|.*-ecb)"},
                     },
                 },
             ]
@@ -320,12 +307,7 @@ JAVASCRIPT_RULES: tuple[PatternRule, ...] = (
         {
             "kind": "object",
             "all": [
-                {
-                    "has": {
-                        "kind": "pair",
-                        "regex": r"^['\"]?origin['\"]?\s*:\s*(true|['\"]\*['\"])$",
-                    }
-                },
+                {"has": {"kind": "pair", "regex": r"^['\"]?origin['\"]?\s*:\s*(true|['\"]\*['\"])$"}},
                 {"has": {"kind": "pair", "regex": r"^['\"]?credentials['\"]?\s*:\s*true$"}},
             ],
         },

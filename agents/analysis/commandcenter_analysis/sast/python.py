@@ -70,21 +70,9 @@ PYTHON_RULES: tuple[PatternRule, ...] = (
         {
             "kind": "call",
             "all": [
-                {
-                    "has": {
-                        "field": "function",
-                        "regex": r"^(open|io\.open|os\.open|send_file|FileResponse|os\.remove|os\.unlink)$",
-                    }
-                },
+                {"has": {"field": "function", "regex": r"^(open|io\.open|os\.open|send_file|FileResponse|os\.remove|os\.unlink)$"}},
                 {"has": {"field": "arguments", "regex": _REQUEST}},
-                {
-                    "not": {
-                        "has": {
-                            "field": "arguments",
-                            "regex": r"(basename|secure_filename|safe_join)\(",
-                        }
-                    }
-                },
+                {"not": {"has": {"field": "arguments", "regex": r"(basename|secure_filename|safe_join)\("}}},
             ],
         },
     ),
@@ -100,12 +88,7 @@ PYTHON_RULES: tuple[PatternRule, ...] = (
         {
             "kind": "call",
             "all": [
-                {
-                    "has": {
-                        "field": "function",
-                        "regex": r"^(redirect|HttpResponseRedirect|RedirectResponse)$",
-                    }
-                },
+                {"has": {"field": "function", "regex": r"^(redirect|HttpResponseRedirect|RedirectResponse)$"}},
                 {"has": {"field": "arguments", "regex": rf"^\(\s*(url\s*=\s*)?{_REQUEST}"}},
             ],
         },
@@ -121,12 +104,7 @@ PYTHON_RULES: tuple[PatternRule, ...] = (
         {
             "kind": "call",
             "all": [
-                {
-                    "has": {
-                        "field": "function",
-                        "regex": r"^(render_template_string|Template|jinja2\.Template)$",
-                    }
-                },
+                {"has": {"field": "function", "regex": r"^(render_template_string|Template|jinja2\.Template)$"}},
                 {"has": {"field": "arguments", "regex": rf"^\(.{{0,200}}{_REQUEST}"}},
                 {"not": {"has": {"field": "arguments", "regex": rf"\w+\s*=\s*{_REQUEST}"}}},
             ],
@@ -143,12 +121,7 @@ PYTHON_RULES: tuple[PatternRule, ...] = (
         {
             "kind": "argument_list",
             "all": [
-                {
-                    "has": {
-                        "kind": "keyword_argument",
-                        "regex": r"^allow_origins\s*=\s*\[\s*['\"]\*['\"]\s*\]$",
-                    }
-                },
+                {"has": {"kind": "keyword_argument", "regex": r"^allow_origins\s*=\s*\[\s*['\"]\*['\"]\s*\]$"}},
                 {"has": {"kind": "keyword_argument", "regex": r"^allow_credentials\s*=\s*True$"}},
             ],
         },

@@ -55,7 +55,9 @@ class SecretScanner:
         self._rules = (*PROVIDER_RULES, PRIVATE_KEY_RULE, URL_PASSWORD_RULE)
         # Compiled when a keyword first occurs: most rules never come to that.
         self._compiled: dict[str, Any] = {}
-        self._generic_rule = SecretRule(_GENERIC, "secret value", (), "", severity=Severity.WARNING)
+        self._generic_rule = SecretRule(
+            _GENERIC, "secret value", (), "", severity=Severity.WARNING
+        )
         self._automaton = ahocorasick.Automaton()
         owners: dict[str, set[int]] = {}
         for index, rule in enumerate(self._rules):
@@ -101,9 +103,7 @@ class SecretScanner:
         taken = [(hit.start, hit.end) for hit in special]
         for start, end in windows.get(-1, ()):
             for hit in self._assignments(path, data, start, end):
-                if not any(
-                    hit.start < other_end and start_ < hit.end for start_, other_end in taken
-                ):
+                if not any(hit.start < other_end and start_ < hit.end for start_, other_end in taken):
                     yield hit
 
     def _windows(self, data: bytes) -> dict[int, list[tuple[int, int]]]:

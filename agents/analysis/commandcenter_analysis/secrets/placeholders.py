@@ -51,7 +51,9 @@ def entropy(value: str) -> float:
     if not value:
         return 0.0
     length = len(value)
-    return -sum(count / length * math.log2(count / length) for count in Counter(value).values())
+    return -sum(
+        count / length * math.log2(count / length) for count in Counter(value).values()
+    )
 
 
 # The payload of the token on the pages that explain tokens.

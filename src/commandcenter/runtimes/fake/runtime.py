@@ -202,7 +202,7 @@ class FakeRuntime:
         return self._data / "fake" / attempt_id
 
     def _log(self, attempt_id: str) -> Path:
-        return self._data / "attempt-logs" / attempt_id
+        return self._data / "logs" / attempt_id.partition(".")[0] / attempt_id
 
     def _store(self, attempt_id: str, result: AttemptResult) -> None:
         home = self._home(attempt_id)
