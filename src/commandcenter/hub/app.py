@@ -6,6 +6,9 @@ from contextlib import asynccontextmanager
 from fastapi import APIRouter, FastAPI
 
 import commandcenter
+from commandcenter.agents import endpoints as agent_endpoints
+from commandcenter.approvals import endpoints as approval_endpoints
+from commandcenter.artifacts import endpoints as artifact_endpoints
 from commandcenter.auth import audit_endpoints
 from commandcenter.auth import endpoints as auth_endpoints
 from commandcenter.hub import api_docs, health_endpoints, pages
@@ -16,12 +19,26 @@ from commandcenter.hub.middleware.hosts import HostCheck, OriginCheck, host_name
 from commandcenter.hub.middleware.limits import BodyLimit, RateLimit
 from commandcenter.hub.problems import add_problem_handlers
 from commandcenter.hub.settings import Settings
+from commandcenter.hub.work import add_domains, add_execution
 from commandcenter.kit.injection import Services
+from commandcenter.logs import endpoints as log_endpoints
+from commandcenter.logs import follow_endpoint
+from commandcenter.notifications import endpoints as notification_endpoints
+from commandcenter.projects import endpoints as project_endpoints
+from commandcenter.runs import endpoints as run_endpoints
 
 # Everything under /api/v1. A domain's router goes here and nowhere else.
 API_ROUTERS: Sequence[APIRouter] = (
     auth_endpoints.router,
     audit_endpoints.router,
+    project_endpoints.router,
+    agent_endpoints.router,
+    run_endpoints.router,
+    approval_endpoints.router,
+    artifact_endpoints.router,
+    log_endpoints.router,
+    follow_endpoint.router,
+    notification_endpoints.router,
 )
 # Everything outside: pages for people, answers for machines that expect fixed addresses.
 ROOT_ROUTERS: Sequence[APIRouter] = (
@@ -31,13 +48,17 @@ ROOT_ROUTERS: Sequence[APIRouter] = (
 )
 
 
+# What makes the services beyond the platform, in order.
+PARTS = (add_domains, add_execution)
+
+
 def create_app(settings: Settings) -> FastAPI:
     """Build the application. Its services come to life with the life span, not before."""
     services = Services()
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        async with assemble(settings, services):
+        async with assemble(settings, services, PARTS):
             yield
 
     app = FastAPI(

@@ -1,7 +1,7 @@
 """The services of a hub, made in order and taken down in reverse, each with a deadline."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
@@ -29,11 +29,15 @@ _CLOSE_SECONDS = 5.0
 
 
 @asynccontextmanager
-async def assemble(settings: Settings, services: Services) -> AsyncIterator[None]:
-    """Fill `services`; on the way out stop background work first and the database last."""
+async def assemble(
+    settings: Settings, services: Services, parts: "Sequence[Part]" = ()
+) -> AsyncIterator[None]:
+    """Fill `services` with the platform and then the parts, in order; on the way out stop background work first and the database last."""
     async with AsyncExitStack() as stack:
         assembly = Assembly(settings, services, stack)
         await _platform(assembly)
+        for part in parts:
+            await part(assembly)
         yield
 
 
@@ -71,6 +75,9 @@ class Assembly:
             await asyncio.wait([task])
 
         self.on_close(name, cancel)
+
+
+Part = Callable[[Assembly], Awaitable[None]]
 
 
 def _log_failure(task: asyncio.Task[None]) -> None:

@@ -108,6 +108,10 @@ class ProjectService:
         async with self._database.read() as session:
             return await _existing(session, reference)
 
+    async def find(self, session: AsyncSession, reference: str) -> Project:
+        """Do the same within a transaction."""
+        return await _existing(session, reference)
+
     async def state(self, reference: str) -> ProjectState:
         """Return the project with the present facts of its folder."""
         project = await self.get(reference)

@@ -1,0 +1,3 @@
+class SecretService:
+    async def resolve(self, name, wanted):
+        return {}
