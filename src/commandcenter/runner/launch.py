@@ -77,9 +77,8 @@ class Sandbox:
 
     def kill(self) -> None:
         """SIGKILL for the whole tree: with its first process a process namespace ends."""
-        for fd in (self.init_pidfd, self.monitor_pidfd):
-            with suppress(ProcessLookupError):
-                signal.pidfd_send_signal(fd, signal.SIGKILL)
+        with suppress(ProcessLookupError):
+            signal.pidfd_send_signal(self.init_pidfd, signal.SIGKILL)
         if self.leaf is not None:
             self.leaf.kill()
 
@@ -90,6 +89,8 @@ class Sandbox:
             await readable(self.init_pidfd)
             if self.exit_status is None:
                 _, status = os.waitpid(self.monitor_pid, 0)
+                with suppress(ChildProcessError):  # ours only if bubblewrap ended before it
+                    os.waitpid(self.init_pid, os.WNOHANG)
                 code = os.waitstatus_to_exitcode(status)
                 self.exit_status = 128 - code if code < 0 else code
         return self.exit_status
@@ -135,6 +136,9 @@ async def launch(order: LaunchOrder) -> Sandbox:
             signals=signals,
         )
         args_fd = files.add("bwrap-options", args)
+        if order.identity is not None:  # so that the program can open /dev/stdout by name
+            for fd in (out_write, err_write):
+                os.fchown(fd, order.identity.uid, order.identity.gid)
         pid = spawn(
             ["bwrap", "--args", args_fd, "--", *order.plan.command],
             executable=order.executable,

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from commandcenter.kit.segments import SegmentWriter
 from commandcenter.runner.attempt import Attempt, Use
+from commandcenter.runner.bwrap import Contents
 from commandcenter.runner.errors import BadRequestError
 from commandcenter.runner.host import Host
 from commandcenter.runner.paths import RunnerPaths
@@ -136,7 +137,8 @@ class Supervisor:
             if request.network_allow:
                 self._host.refuse_network()
             plan = plan_sandbox(request)
-            lease = await self._host.obtain(request, plan)
+            contents = Contents(request.input_json, request.secret_files)
+            lease = await self._host.obtain(plan, contents, request.limits)
         except BaseException:
             self._paths.attempt(identifier).rmdir()
             raise
