@@ -42,6 +42,8 @@ def main() -> int:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return _ALREADY_RUNNING
+    os.ftruncate(lock, 0)
+    os.write(lock, f"{os.getpid()}\n".encode())
     kernel.set_process_name("cc-runner")
     instance = secrets.token_hex(6)
     host = _prepare(paths, instance)
@@ -85,6 +87,7 @@ async def _serve(paths: RunnerPaths, instance: str, host: Host, idle_seconds: fl
     def status() -> dict[str, Any]:
         return {
             "attempts": supervisor.count,
+            "warm": supervisor.warm,
             "cgroups": host.cgroups.available,
             "cgroups_problem": host.cgroups.problem,
             "problem": host.problem,

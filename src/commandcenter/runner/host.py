@@ -31,6 +31,11 @@ class Lease:
     mounts: StagedMounts
     identities: IdentityPool
 
+    def prefer(self, *, high: bool) -> None:
+        """Give the sandbox the usual share of CPU, or (while it is prepared) the lowest."""
+        if self.sandbox.leaf is not None:
+            self.sandbox.leaf.set_share(high=high)
+
     async def give_back(self) -> None:
         """Take everything away that the dead sandbox had. Idempotent."""
         self.mounts.release()

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 
 from commandcenter.runner import bwrap, kernel
 from commandcenter.runner.cgroups import Leaf
-from commandcenter.runner.descriptors import close_all, read_available, read_until, readable
+from commandcenter.runner.descriptors import close_all, read_available, read_until, readable, writable
 from commandcenter.runner.errors import IsolationError
 from commandcenter.runner.plan import SandboxPlan
 from commandcenter.runner.request import JobLimits
@@ -69,6 +69,28 @@ class Sandbox:
             os.close(self.block)
             self.block = None
 
+    @property
+    def alive(self) -> bool:
+        return self.exit_status is None and self._init_alive()
+
+    async def send_job(self, message: bytes) -> None:
+        """Give a waiting warm program its job."""
+        pipe, self.job_pipe = self.job_pipe, None
+        if pipe is None:
+            return
+        os.set_blocking(pipe, False)
+        view = memoryview(message)
+        try:
+            while view:
+                try:
+                    view = view[os.write(pipe, view) :]
+                except BlockingIOError:
+                    await writable(pipe)
+        except BrokenPipeError:
+            pass  # it is dead; its end is told by `reap`
+        finally:
+            os.close(pipe)
+
     def terminate(self) -> None:
         """SIGTERM for the program and its process group."""
         if self._init_alive():
@@ -94,6 +116,10 @@ class Sandbox:
                 code = os.waitstatus_to_exitcode(status)
                 self.exit_status = 128 - code if code < 0 else code
         return self.exit_status
+
+    def close_streams(self) -> None:
+        """Close the output pipes when nobody has taken them over."""
+        close_all(self.stdout, self.stderr)
 
     def close(self) -> None:
         close_all(
