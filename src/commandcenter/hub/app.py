@@ -8,6 +8,7 @@ from fastapi import APIRouter, FastAPI
 import commandcenter
 from commandcenter.auth import audit_endpoints
 from commandcenter.auth import endpoints as auth_endpoints
+from commandcenter.events import endpoints as event_endpoints
 from commandcenter.hub import api_docs, health_endpoints, pages
 from commandcenter.hub.assembly import assemble
 from commandcenter.hub.middleware.aliases import UnversionedApi
@@ -22,6 +23,7 @@ from commandcenter.kit.injection import Services
 API_ROUTERS: Sequence[APIRouter] = (
     auth_endpoints.router,
     audit_endpoints.router,
+    event_endpoints.router,
 )
 # Everything outside: pages for people, answers for machines that expect fixed addresses.
 ROOT_ROUTERS: Sequence[APIRouter] = (
