@@ -11,6 +11,7 @@ from commandcenter.approvals import endpoints as approval_endpoints
 from commandcenter.artifacts import endpoints as artifact_endpoints
 from commandcenter.auth import audit_endpoints
 from commandcenter.auth import endpoints as auth_endpoints
+from commandcenter.events import endpoints as event_endpoints
 from commandcenter.hub import api_docs, health_endpoints, pages
 from commandcenter.hub.assembly import assemble
 from commandcenter.hub.middleware.aliases import UnversionedApi
@@ -39,6 +40,7 @@ API_ROUTERS: Sequence[APIRouter] = (
     log_endpoints.router,
     follow_endpoint.router,
     notification_endpoints.router,
+    event_endpoints.router,
 )
 # Everything outside: pages for people, answers for machines that expect fixed addresses.
 ROOT_ROUTERS: Sequence[APIRouter] = (

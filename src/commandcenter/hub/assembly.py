@@ -3,9 +3,11 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
 from typing import Any
 
 import structlog
+from sqlalchemy.exc import SQLAlchemyError
 
 from commandcenter.auth.authenticator import Authenticator
 from commandcenter.auth.bootstrap import Bootstrap, bootstrap
@@ -14,6 +16,7 @@ from commandcenter.auth.credentials import CredentialService
 from commandcenter.auth.links import LoginLinks
 from commandcenter.auth.principals import PrincipalService
 from commandcenter.events.bus import EventBus
+from commandcenter.events.retention import prune_events
 from commandcenter.events.store import EventStore
 from commandcenter.hub.health import HealthService, LoopLag, add_database_checks
 from commandcenter.hub.migrate import migrate
@@ -26,6 +29,9 @@ from commandcenter.observability.redaction import Redactor
 
 _log = structlog.get_logger(__name__)
 _CLOSE_SECONDS = 5.0
+_CONNECT_SECONDS = 5.0
+_DAY_SECONDS = 24 * 3600.0
+_FIRST_PRUNING_SECONDS = 60.0
 
 
 @asynccontextmanager
@@ -104,6 +110,14 @@ async def _platform(assembly: Assembly) -> None:
     services.add(bus)
     services.add(events)
     bus.start_after(await events.last_id())
+    if not database.is_sqlite:
+        # Imports psycopg, which a hub on SQLite has no need of.
+        from commandcenter.events.tailer import EventTailer  # noqa: PLC0415
+
+        tailer = EventTailer(database, events)
+        services.add(tailer)
+        assembly.run_in_background("event_tailer", tailer.run())
+        await tailer.wait_until_connected(timeout_seconds=_CONNECT_SECONDS)
 
     authenticator = Authenticator(database, SessionCookie(secure=settings.is_https))
     services.add(authenticator)
@@ -114,6 +128,7 @@ async def _platform(assembly: Assembly) -> None:
     services.add(made)
     assembly.on_close("last_used", authenticator.flush_last_used)
     assembly.run_in_background("last_used", authenticator.keep_last_used())
+    assembly.run_in_background("pruning", _prune_daily(assembly))
 
     health = HealthService()
     lag = LoopLag()
@@ -122,3 +137,20 @@ async def _platform(assembly: Assembly) -> None:
     services.add(health)
     assembly.on_close("health", health.close)
     assembly.run_in_background("loop_lag", lag.measure())
+
+
+async def _prune_daily(assembly: Assembly) -> None:
+    """Delete old events and dead credentials, soon after the start and then once a day."""
+    database = assembly.services.get(Database)
+    credentials = assembly.services.get(CredentialService)
+    older_than = timedelta(days=assembly.settings.event_retention_days)
+    await asyncio.sleep(_FIRST_PRUNING_SECONDS)
+    while True:
+        try:
+            events = await prune_events(database, older_than=older_than)
+            tokens = await credentials.prune()
+        except SQLAlchemyError as error:
+            _log.warning("pruning_failed", exc_info=error)
+        else:
+            _log.info("pruned", events=events, credentials=tokens)
+        await asyncio.sleep(_DAY_SECONDS)
