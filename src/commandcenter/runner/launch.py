@@ -200,11 +200,7 @@ async def launch(order: LaunchOrder) -> Sandbox:
     finally:
         os.close(info_read)
         ours.close()
-    if order.leaf is None:
-        _set_resource_limits(init_pid, order.limits)
-    else:
-        order.leaf.close_join_files()
-    return Sandbox(
+    sandbox = Sandbox(
         monitor_pid=pid,
         monitor_pidfd=monitor,
         init_pid=init_pid,
@@ -217,6 +213,21 @@ async def launch(order: LaunchOrder) -> Sandbox:
         job_pipe=job_write,
         leaf=order.leaf,
     )
+    if order.leaf is not None:
+        order.leaf.close_join_files()
+        return sandbox
+    try:
+        _set_resource_limits(init_pid, order.limits)
+    except OSError as error:
+        sandbox.kill()
+        await sandbox.reap()
+        sandbox.close_streams()
+        sandbox.close()
+        raise IsolationError(
+            f"There is no cgroup to use, and resource limits cannot be set either: {error}.",
+            hint="Run the hub as an ordinary user, or give it a writable cgroup.",
+        ) from error
+    return sandbox
 
 
 class _SetupFailedError(Exception):

@@ -28,12 +28,12 @@ class Supervisor:
         self._running: dict[str, asyncio.Task[Outcome]] = {}
         self._attempts: dict[str, Attempt] = {}
         self._starting: dict[str, asyncio.Task[None]] = {}
-        self._last_use: dict[str, Use] = {}
+        self._tidying: dict[str, asyncio.Task[None]] = {}
         self._stopping: set[asyncio.Task[None]] = set()
 
     @property
     def busy(self) -> bool:
-        return bool(self._running or self._starting)
+        return bool(self._running or self._starting or self._tidying)
 
     @property
     def count(self) -> int:
@@ -127,6 +127,8 @@ class Supervisor:
         """Forget the attempt, ending it first if it still runs. Its log stays."""
         _check_id(identifier)
         await self.stop(identifier, 0.0)
+        if tidying := self._tidying.get(identifier):
+            await asyncio.shield(tidying)
         shutil.rmtree(self._paths.attempt(identifier), ignore_errors=True)
 
     async def close(self) -> None:
@@ -135,6 +137,7 @@ class Supervisor:
             *(self.stop(identifier, _STOP_ALL_GRACE_SECONDS) for identifier in list(self._running)),
             return_exceptions=True,
         )
+        await asyncio.gather(*self._tidying.values(), return_exceptions=True)
         await self._pool.close()
         await self._host.close()
 
@@ -167,10 +170,12 @@ class Supervisor:
                 outcome = Outcome(
                     None, Ending.SYSTEM_ERROR, f"The runner failed: {error!r}", now, now
                 )
-            finally:
-                await lease.give_back()
             self._keep_use(identifier, attempt.use)
             self._store(identifier, outcome)
+            # The outcome is told first: taking the sandbox away is not what a caller waits for.
+            tidying = asyncio.create_task(lease.give_back())
+            self._tidying[identifier] = tidying
+            tidying.add_done_callback(lambda _: self._tidying.pop(identifier, None))
             del self._running[identifier], self._attempts[identifier]
             return outcome
 
