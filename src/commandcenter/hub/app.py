@@ -27,6 +27,7 @@ from commandcenter.logs import follow_endpoint
 from commandcenter.notifications import endpoints as notification_endpoints
 from commandcenter.projects import endpoints as project_endpoints
 from commandcenter.runs import endpoints as run_endpoints
+from commandcenter.secrets import endpoints as secret_endpoints
 
 # Everything under /api/v1. A domain's router goes here and nowhere else.
 API_ROUTERS: Sequence[APIRouter] = (
@@ -41,6 +42,7 @@ API_ROUTERS: Sequence[APIRouter] = (
     follow_endpoint.router,
     notification_endpoints.router,
     event_endpoints.router,
+    secret_endpoints.router,
 )
 # Everything outside: pages for people, answers for machines that expect fixed addresses.
 ROOT_ROUTERS: Sequence[APIRouter] = (

@@ -26,6 +26,8 @@ from commandcenter.kit.draining import Draining
 from commandcenter.kit.injection import Services
 from commandcenter.observability.logging import configure_logging
 from commandcenter.observability.redaction import Redactor
+from commandcenter.secrets.cipher import load_cipher
+from commandcenter.secrets.service import SecretService
 
 _log = structlog.get_logger(__name__)
 _CLOSE_SECONDS = 5.0
@@ -129,6 +131,10 @@ async def _platform(assembly: Assembly) -> None:
     assembly.on_close("last_used", authenticator.flush_last_used)
     assembly.run_in_background("last_used", authenticator.keep_last_used())
     assembly.run_in_background("pruning", _prune_daily(assembly))
+
+    vault = SecretService(database, load_cipher(settings.data_directory), redactor)
+    await vault.start()
+    services.add(vault)
 
     health = HealthService()
     lag = LoopLag()
