@@ -12,7 +12,7 @@ from commandcenter.artifacts import endpoints as artifact_endpoints
 from commandcenter.auth import audit_endpoints
 from commandcenter.auth import endpoints as auth_endpoints
 from commandcenter.events import endpoints as event_endpoints
-from commandcenter.hub import api_docs, health_endpoints, pages
+from commandcenter.hub import api_docs, health_endpoints, metrics_endpoints, pages
 from commandcenter.hub.assembly import assemble
 from commandcenter.hub.middleware.aliases import UnversionedApi
 from commandcenter.hub.middleware.boundary import Boundary
@@ -76,7 +76,8 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.services = services
     for router in API_ROUTERS:
         app.include_router(router, prefix="/api/v1")
-    for router in ROOT_ROUTERS:
+    metrics = metrics_endpoints.public_router if settings.metrics_public else None
+    for router in (*ROOT_ROUTERS, metrics or metrics_endpoints.router):
         app.include_router(router)
     add_problem_handlers(app)
 
