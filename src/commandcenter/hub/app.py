@@ -12,7 +12,7 @@ from commandcenter.artifacts import endpoints as artifact_endpoints
 from commandcenter.auth import audit_endpoints
 from commandcenter.auth import endpoints as auth_endpoints
 from commandcenter.events import endpoints as event_endpoints
-from commandcenter.hub import api_docs, health_endpoints, pages
+from commandcenter.hub import api_docs, health_endpoints, metrics_endpoints, pages
 from commandcenter.hub.assembly import assemble
 from commandcenter.hub.middleware.aliases import UnversionedApi
 from commandcenter.hub.middleware.boundary import Boundary
@@ -27,6 +27,7 @@ from commandcenter.logs import follow_endpoint
 from commandcenter.notifications import endpoints as notification_endpoints
 from commandcenter.projects import endpoints as project_endpoints
 from commandcenter.runs import endpoints as run_endpoints
+from commandcenter.secrets import endpoints as secret_endpoints
 
 # Everything under /api/v1. A domain's router goes here and nowhere else.
 API_ROUTERS: Sequence[APIRouter] = (
@@ -41,6 +42,7 @@ API_ROUTERS: Sequence[APIRouter] = (
     follow_endpoint.router,
     notification_endpoints.router,
     event_endpoints.router,
+    secret_endpoints.router,
 )
 # Everything outside: pages for people, answers for machines that expect fixed addresses.
 ROOT_ROUTERS: Sequence[APIRouter] = (
@@ -74,7 +76,8 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.services = services
     for router in API_ROUTERS:
         app.include_router(router, prefix="/api/v1")
-    for router in ROOT_ROUTERS:
+    metrics = metrics_endpoints.public_router if settings.metrics_public else None
+    for router in (*ROOT_ROUTERS, metrics or metrics_endpoints.router):
         app.include_router(router)
     add_problem_handlers(app)
 

@@ -25,7 +25,10 @@ from commandcenter.kit.database import Database
 from commandcenter.kit.draining import Draining
 from commandcenter.kit.injection import Services
 from commandcenter.observability.logging import configure_logging
+from commandcenter.observability.metrics import Metrics
 from commandcenter.observability.redaction import Redactor
+from commandcenter.secrets.cipher import load_cipher
+from commandcenter.secrets.service import SecretService
 
 _log = structlog.get_logger(__name__)
 _CLOSE_SECONDS = 5.0
@@ -110,6 +113,9 @@ async def _platform(assembly: Assembly) -> None:
     services.add(bus)
     services.add(events)
     bus.start_after(await events.last_id())
+    metrics = Metrics()
+    services.add(metrics)
+    bus.on_event(metrics.observe)
     if not database.is_sqlite:
         # Imports psycopg, which a hub on SQLite has no need of.
         from commandcenter.events.tailer import EventTailer  # noqa: PLC0415
@@ -129,6 +135,10 @@ async def _platform(assembly: Assembly) -> None:
     assembly.on_close("last_used", authenticator.flush_last_used)
     assembly.run_in_background("last_used", authenticator.keep_last_used())
     assembly.run_in_background("pruning", _prune_daily(assembly))
+
+    vault = SecretService(database, load_cipher(settings.data_directory), redactor)
+    await vault.start()
+    services.add(vault)
 
     health = HealthService()
     lag = LoopLag()

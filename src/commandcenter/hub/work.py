@@ -80,7 +80,6 @@ async def add_domains(assembly: Assembly) -> None:
     services.add(LogService(database, data / "logs"))
     services.add(NotificationService(database, events))
     services.add(ApprovalService(database, events))
-    services.add(SecretService())
 
 
 async def add_execution(assembly: Assembly) -> None:

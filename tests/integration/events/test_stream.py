@@ -83,8 +83,10 @@ async def test_reads_from_the_database_what_the_buffer_no_longer_has(hub: Runnin
     await _store(hub, 30)
     bus = hub.services.get(EventBus)
     async with asyncio.timeout(_SECONDS):
-        while bus.last_id < 30:
-            await asyncio.sleep(0.01)
+        with bus.waiter() as news:
+            while bus.last_id < 30:
+                await news.wait()
+                news.clear()
     bus._buffer.clear()
 
     async with _follow(hub, "?after=10") as client:
@@ -123,11 +125,15 @@ async def test_list_is_paged(hub: RunningHub) -> None:
 
 async def test_nothing_is_told_of_what_was_rolled_back(hub: RunningHub) -> None:
     database, events = hub.services.get(Database), hub.services.get(EventStore)
+
+    async def store_and_fail() -> None:
+        async with database.write() as session:
+            await events.append(session, EventType.RUN_CREATED, subject="undone")
+            raise RuntimeError("undo")
+
     async with _follow(hub) as client:
         with pytest.raises(RuntimeError, match="undo"):
-            async with database.write() as session:
-                await events.append(session, EventType.RUN_CREATED, subject="undone")
-                raise RuntimeError("undo")
+            await store_and_fail()
         await _store(hub, 1)
         received = await _receive(client, 1)
 
