@@ -40,9 +40,7 @@ async def record(
     connection = await session.connection()
     if connection.dialect.name == "postgresql":
         await session.execute(select(func.pg_advisory_xact_lock(_ADVISORY_LOCK)))
-    previous = await session.scalar(
-        select(AuditEntry.hash).order_by(AuditEntry.id.desc()).limit(1)
-    )
+    previous = await session.scalar(select(AuditEntry.hash).order_by(AuditEntry.id.desc()).limit(1))
     entry = AuditEntry(
         at=utc_now(),
         principal_id=caller.principal_id,

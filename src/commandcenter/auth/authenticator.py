@@ -75,7 +75,8 @@ class Authenticator:
             ).one_or_none()
         if found is None:
             return None
-        token, principal = found.tuple()
+        token: Token = found[0]
+        principal: Principal = found[1]
         is_dead = (
             token.revoked_at is not None
             or (token.expires_at is not None and token.expires_at <= now)

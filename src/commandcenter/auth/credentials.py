@@ -44,9 +44,7 @@ class CredentialService:
             )
         return row, token
 
-    async def create_login_link(
-        self, caller: Caller, principal_id: str
-    ) -> tuple[Token, NewToken]:
+    async def create_login_link(self, caller: Caller, principal_id: str) -> tuple[Token, NewToken]:
         """Create a token for one sign-in within 15 minutes."""
         async with self._database.write() as session:
             await _require_principal(session, principal_id)
@@ -57,9 +55,7 @@ class CredentialService:
             )
         return row, token
 
-    async def list_tokens(
-        self, principal_id: str, *, after: str | None, limit: int
-    ) -> list[Token]:
+    async def list_tokens(self, principal_id: str, *, after: str | None, limit: int) -> list[Token]:
         """Return API tokens and sessions, spent sign-in links left out."""
         query = (
             select(Token)

@@ -65,9 +65,7 @@ class PrincipalService:
         async with self._database.read() as session:
             return list(await session.scalars(query))
 
-    async def change(
-        self, caller: Caller, principal_id: str, change: PrincipalChange
-    ) -> Principal:
+    async def change(self, caller: Caller, principal_id: str, change: PrincipalChange) -> Principal:
         """Change role, groups or disabled; idempotent. Refuses to remove the last admin."""
         async with self._database.write() as session:
             principal = await _load(session, principal_id, for_update=True)
@@ -104,9 +102,7 @@ def add_principal(
     return principal
 
 
-async def _load(
-    session: AsyncSession, principal_id: str, *, for_update: bool = False
-) -> Principal:
+async def _load(session: AsyncSession, principal_id: str, *, for_update: bool = False) -> Principal:
     query = select(Principal).where(Principal.id == principal_id)
     found = await session.scalar(query.with_for_update() if for_update else query)
     if found is None:

@@ -87,10 +87,12 @@ def _render(document: dict[str, Any]) -> str:
         groups[tag].append(_operation(path, method, operation))
     parts = [
         "<h1>API</h1>",
-        "<p>Send <code>Authorization: Bearer TOKEN</code>, or use the session of this browser. "
-        "The machine-readable form is <a href='/openapi.json'>openapi.json</a>. "
-        "Every error is a problem document with a stable <code>code</code>. "
-        "The same routes answer under <code>/api/</code> without the version.</p>",
+        (
+            "<p>Send <code>Authorization: Bearer TOKEN</code>, or use the session of this browser. "
+            "The machine-readable form is <a href='/openapi.json'>openapi.json</a>. "
+            "Every error is a problem document with a stable <code>code</code>. "
+            "The same routes answer under <code>/api/</code> without the version.</p>"
+        ),
     ]
     for tag in sorted(groups):
         parts.append(f"<h2>{text(tag)}</h2>")

@@ -59,7 +59,10 @@ class HealthService:
         tasks: dict[str, asyncio.Task[CheckResult]] = {}
         for name, check in self._checks.items():
             # A check that still hangs from last time is waited for again rather than piled up.
-            tasks[name] = self._hanging.pop(name, None) or asyncio.create_task(_timed(check))
+            if name in self._hanging:
+                tasks[name] = self._hanging.pop(name)
+            else:
+                tasks[name] = asyncio.create_task(_timed(check))
         if tasks:
             await asyncio.wait(tasks.values(), timeout=_CHECK_SECONDS)
         results: dict[str, CheckResult] = {}
@@ -92,9 +95,7 @@ async def _timed(check: Check) -> CheckResult:
     except Exception as error:  # noqa: BLE001  # whatever is wrong is the check's finding
         first_line = str(error).partition("\n")[0][:200]
         detail = f"{type(error).__name__}: {first_line}"
-        return CheckResult(
-            Health.DEGRADED, detail, duration_seconds=time.monotonic() - began
-        )
+        return CheckResult(Health.DEGRADED, detail, duration_seconds=time.monotonic() - began)
     return CheckResult(result.status, result.detail, result.value, time.monotonic() - began)
 
 

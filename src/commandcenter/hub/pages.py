@@ -33,9 +33,7 @@ async def home(request: Request, auth: Auth) -> HTMLResponse:
     value = auth.cookie.read(request)
     caller = await auth.verify(value, TokenKind.SESSION) if value is not None else None
     if caller is None:
-        return page(
-            "CommandCenter", f"<h1>You are not signed in</h1>{_HOW_TO_SIGN_IN}"
-        )
+        return page("CommandCenter", f"<h1>You are not signed in</h1>{_HOW_TO_SIGN_IN}")
     return page(
         "CommandCenter",
         f"<h1>The hub is running</h1>"

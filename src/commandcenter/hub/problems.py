@@ -41,7 +41,14 @@ def problem_response(
         extra["Retry-After"] = str(error.fields["retry_after_seconds"])
     extra["Cache-Control"] = "no-store"
     return ProblemResponse(
-        _document(error.code, error.status, error.title, error.detail, error.hint, error.fields),
+        _document(
+            code=error.code,
+            status=error.status,
+            title=error.title,
+            detail=error.detail,
+            hint=error.hint,
+            fields=error.fields,
+        ),
         status_code=error.status,
         headers=extra,
     )
@@ -53,12 +60,12 @@ def unexpected_response(error: BaseException) -> ProblemResponse:
     _log.error("unexpected_error", error_id=error_id, exc_info=error)
     return ProblemResponse(
         _document(
-            "internal_error",
-            500,
-            "Something went wrong",
-            "The hub met an error that it did not expect.",
-            f"The hub's log tells more under {error_id}.",
-            {"error_id": error_id},
+            code=ProblemError.code,
+            status=ProblemError.status,
+            title=ProblemError.title,
+            detail="The hub met an error that it did not expect.",
+            hint=f"The hub's log tells more under {error_id}.",
+            fields={"error_id": error_id},
         ),
         status_code=500,
         headers={"Cache-Control": "no-store"},
@@ -77,7 +84,7 @@ def add_problem_handlers(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _handle)
 
 
-async def _handle(connection: Request | WebSocket, error: Exception) -> Response | None:
+async def _handle(connection: Request | WebSocket, error: Exception) -> Any:
     response = _response_for(error)
     if isinstance(connection, WebSocket):
         await connection.send_denial_response(response)
@@ -103,9 +110,7 @@ def _from_validation(errors: Sequence[Any]) -> InvalidInputError:
     ]
     first = found[0]
     more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
-    return InvalidInputError(
-        f"{first['path']}: {first['message']}{more}", fields={"errors": found}
-    )
+    return InvalidInputError(f"{first['path']}: {first['message']}{more}", fields={"errors": found})
 
 
 def _from_http_exception(error: HTTPException) -> ProblemResponse:
@@ -120,7 +125,12 @@ def _from_http_exception(error: HTTPException) -> ProblemResponse:
         hint = f"It takes: {(error.headers or {}).get('Allow', 'another one')}."
     return ProblemResponse(
         _document(
-            _CODES.get(status, status.name.lower()), status.value, status.phrase, detail, hint, {}
+            code=_CODES.get(status, status.name.lower()),
+            status=status.value,
+            title=status.phrase,
+            detail=detail,
+            hint=hint,
+            fields={},
         ),
         status_code=status.value,
         headers={**(error.headers or {}), "Cache-Control": "no-store"},
@@ -128,7 +138,13 @@ def _from_http_exception(error: HTTPException) -> ProblemResponse:
 
 
 def _document(
-    code: str, status: int, title: str, detail: str, hint: str | None, fields: Mapping[str, Any]
+    *,
+    code: str,
+    status: int,
+    title: str,
+    detail: str,
+    hint: str | None,
+    fields: Mapping[str, Any],
 ) -> dict[str, Any]:
     return {
         "type": f"urn:commandcenter:problem:{code}",
