@@ -8,7 +8,7 @@ from commandcenter.models.base import Base, Id
 
 
 class Run(Base):
-    """One execution of a workflow version. `state` is an `engine` run state."""
+    """One execution of a workflow version. `state` is a `runs.states.RunState`."""
 
     __tablename__ = "runs"
     __table_args__ = (
@@ -32,7 +32,9 @@ class Run(Base):
     requested_by: Mapped[str] = mapped_column(Id)
     idempotency_key: Mapped[str | None] = mapped_column(String(200))
     rerun_of: Mapped[str | None] = mapped_column(Id)
-    resumed_count: Mapped[int] = mapped_column(default=0)
+    overrides: Mapped[dict[str, Any]]  # node -> input values that stand over its `with`
+    epoch: Mapped[int] = mapped_column(default=0)  # executions so far; the highest one may write
+    executor_id: Mapped[str | None] = mapped_column(String(128))
     created_at: Mapped[datetime]
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]

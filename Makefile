@@ -1,0 +1,66 @@
+# The commands of this repository. Each works on a fresh clone; `make` alone lists them.
+SHELL := /bin/sh
+PYTHON ?= $(shell for p in python3.14 python3.13 python3.12 python3.11 python3; do \
+	command -v $$p >/dev/null 2>&1 && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { command -v $$p; break; }; done)
+VENV := .venv
+BIN := $(VENV)/bin
+PIP_FLAGS := --quiet --disable-pip-version-check --require-hashes
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check bench dev lock clean schema
+
+help: ## list the commands
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
+
+run: $(VENV)/.installed ## install, migrate, serve on 127.0.0.1:3333; the first start shows a demo
+	@exec $(BIN)/commandcenter up
+
+test: $(VENV)/.installed-dev ## the whole suite; what this machine cannot run is listed with the reason
+	$(BIN)/python -m pytest
+
+check: $(VENV)/.installed-dev ## lint, format, types, import rules
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+bench: $(VENV)/.installed-dev ## measure, and print tables of median, p95 and p99 beside references
+	$(BIN)/python -m benchmarks
+
+dev: $(VENV)/.installed-dev ## install everything for development and the commit hooks
+	@if [ -d .git ]; then $(BIN)/pre-commit install --install-hooks >/dev/null 2>&1 || true; fi
+	@echo "Ready. Try: make test, make check, make run"
+
+lock: ## compile the hashed requirement files again (needs uv)
+	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header \
+		--no-emit-index-url --no-emit-find-links --no-annotate \
+		-o requirements/runtime.txt pyproject.toml requirements/build.in
+	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header \
+		--no-emit-index-url --no-emit-find-links --no-annotate -c requirements/runtime.txt \
+		-o requirements/dev.txt pyproject.toml requirements/build.in requirements/dev.in
+
+clean: ## remove the environment and caches
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+
+# uv when it is there (a second with a warm cache), else venv and pip.
+define install
+	@test -n "$(PYTHON)" || { echo "CommandCenter needs Python 3.11 or newer on PATH (Debian: apt install python3 python3-venv)." >&2; exit 1; }
+	@echo "Installing from $(1) ..."
+	@if command -v uv >/dev/null 2>&1; then \
+		{ test -x $(BIN)/python || uv venv --quiet --python "$(PYTHON)" $(VENV); } && \
+		uv pip install --quiet --python $(BIN)/python --require-hashes -r $(1) && \
+		uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable . ; \
+	else \
+		{ test -x $(BIN)/python || "$(PYTHON)" -m venv $(VENV) || { echo "Creating $(VENV) failed: install the venv module (Debian: apt install python3-venv)." >&2; rm -rf $(VENV); exit 1; }; } && \
+		$(BIN)/python -m pip install $(PIP_FLAGS) -r $(1) && \
+		$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable . ; \
+	fi
+endef
+
+$(VENV)/.installed: requirements/runtime.txt pyproject.toml
+	$(call install,requirements/runtime.txt)
+	@touch $@
+
+$(VENV)/.installed-dev: requirements/dev.txt pyproject.toml
+	$(call install,requirements/dev.txt)
+	@touch $@ $(VENV)/.installed

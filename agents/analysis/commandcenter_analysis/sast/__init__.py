@@ -1,0 +1,1 @@
+"""Static security checks: ruff's security rules for Python, own patterns for other languages."""

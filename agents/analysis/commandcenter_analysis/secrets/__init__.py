@@ -1,0 +1,1 @@
+"""Finding credentials in text: providers' token forms, private keys, assignments."""

@@ -1,0 +1,246 @@
+"""One attempt from the moment its program may start to its stored outcome."""
+
+import asyncio
+import math
+import os
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from commandcenter.kit.redaction import Redactor
+from commandcenter.kit.segments import SegmentWriter
+from commandcenter.runner.capture import LogCapture
+from commandcenter.runner.collect import Collected, collect
+from commandcenter.runner.descriptors import readable
+from commandcenter.runner.launch import Sandbox
+from commandcenter.runner.paths import RunnerPaths
+from commandcenter.runner.plan import SandboxPlan
+from commandcenter.runner.request import Ending, JobRequest, Outcome
+from commandcenter.runner.watch import tree_use
+
+_WATCH_SECONDS = 0.02
+_DRAIN_SECONDS = 5.0
+_KILL_DEADLINE_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """Limits as read back (None: not enforced by the kernel) and use."""
+
+    actual_cpu: float | None
+    actual_memory_bytes: int | None
+    actual_pids: int | None
+    cpu_seconds: float
+    memory_bytes: int
+    memory_peak_bytes: int
+    pids: int
+
+
+class Attempt:
+    """A running attempt. `run` carries it to its end; `stop` may be called at any time."""
+
+    def __init__(
+        self, request: JobRequest, plan: SandboxPlan, sandbox: Sandbox, paths: RunnerPaths
+    ) -> None:
+        self.request = request
+        self._plan = plan
+        self._sandbox = sandbox
+        self._paths = paths
+        self._redactor = Redactor(request.secret_values)
+        self._capture = LogCapture(
+            SegmentWriter(paths.log(request.attempt_id), limit_bytes=request.limits.log_bytes),
+            self._redactor,
+            limit_bytes=request.limits.log_bytes,
+        )
+        self._ending: Ending | None = None
+        self._ended = asyncio.Event()
+        self._killer: asyncio.Task[None] | None = None
+        self._peak = 0
+        self._commondir = bool(plan.git_directory) and os.path.lexists(
+            f"{plan.git_directory}/commondir"
+        )
+        self._last_use = Use(None, None, None, 0.0, 0, 0, 0)
+
+    @property
+    def use(self) -> Use:
+        """Limits and use now; after the end the last values."""
+        if self._sandbox.exit_status is None:
+            with suppress(OSError, ValueError):
+                self._last_use = self._read_use()
+        return self._last_use
+
+    async def run(self) -> Outcome:
+        """Let the program start, follow it to its end and store the outcome."""
+        sandbox = self._sandbox
+        self._started_at = datetime.now(UTC)
+        started = time.monotonic()
+        self._capture.attach("stdout", sandbox.stdout)
+        self._capture.attach("stderr", sandbox.stderr)
+        helpers = [asyncio.create_task(self._watch_memory())]
+        if math.isfinite(self.request.timeout_seconds):
+            helpers.append(asyncio.create_task(self._expire()))
+        sandbox.release()
+        code = await sandbox.reap()
+        elapsed = time.monotonic() - started
+        for helper in helpers:
+            helper.cancel()
+        if self._killer is not None:
+            self._killer.cancel()
+        self._ended.set()
+        await asyncio.gather(*helpers, return_exceptions=True)
+        return await self._finish(code, elapsed)
+
+    async def stop(self, grace_seconds: float) -> None:
+        """SIGTERM, after the grace SIGKILL; returns when the processes are dead."""
+        if self._ending is None and not self._ended.is_set():
+            self._ending = Ending.CANCELLED
+        await self._end(grace_seconds)
+
+    async def _end(self, grace_seconds: float) -> None:
+        self._sandbox.terminate()
+        if grace_seconds > 0:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(grace_seconds):
+                    await self._ended.wait()
+        if not self._ended.is_set():
+            self._sandbox.kill()
+            async with asyncio.timeout(_KILL_DEADLINE_SECONDS):
+                await self._ended.wait()
+
+    async def _expire(self) -> None:
+        await asyncio.sleep(self.request.timeout_seconds)
+        if self._ending is None:
+            self._ending = Ending.TIMEOUT
+            self._capture.say(f"stopped: the time limit of {_seconds(self.request)} was reached")
+        # Not in this task: it is cancelled at the end of the very process it ends.
+        self._killer = asyncio.create_task(self._end(self.request.grace_seconds))
+
+    async def _watch_memory(self) -> None:
+        leaf = self._sandbox.leaf
+        if leaf is None:
+            await self._poll_memory()
+            return
+        event = leaf.register_oom_event()
+        if event is None:
+            return
+        try:
+            await readable(event)
+            if leaf.out_of_memory() or not self._ended.is_set():
+                self._run_out_of_memory()
+        finally:
+            os.close(event)
+
+    async def _poll_memory(self) -> None:
+        limit = self.request.limits.memory_bytes
+        while True:
+            use = tree_use(self._sandbox.init_pid, precise_above=limit)
+            self._peak = max(self._peak, use.memory_bytes)
+            if use.memory_bytes > limit:
+                self._run_out_of_memory()
+                return
+            await asyncio.sleep(_WATCH_SECONDS)
+
+    def _run_out_of_memory(self) -> None:
+        if self._ending is None:
+            self._ending = Ending.OUT_OF_MEMORY
+        self._sandbox.kill()
+
+    def _read_use(self) -> Use:
+        leaf = self._sandbox.leaf
+        if leaf is None:
+            found = tree_use(self._sandbox.init_pid, precise_above=self.request.limits.memory_bytes)
+            self._peak = max(self._peak, found.memory_bytes)
+            pids = self.request.limits.pids
+            return Use(
+                None, None, pids, found.cpu_seconds, found.memory_bytes, self._peak, found.processes
+            )
+        cpu, now, peak, processes = leaf.usage()
+        cores, memory, pids = leaf.actual_limits()
+        return Use(cores, memory, pids, cpu, now, peak, processes)
+
+    async def _finish(self, code: int, elapsed: float) -> Outcome:
+        request = self.request
+        sandbox = self._sandbox
+        leaf = sandbox.leaf
+        with suppress(OSError, ValueError):
+            self._last_use = self._read_use() if leaf else self._last_use
+        if leaf is not None and self._ending is None and leaf.out_of_memory():
+            self._ending = Ending.OUT_OF_MEMORY
+        full = _is_full(sandbox.out_directory) or _is_full(sandbox.tmp_directory)
+        await self._capture.drain(_DRAIN_SECONDS)
+        identifier = request.attempt_id
+        try:
+            collected = await collect(
+                sandbox.out_directory,
+                output=self._paths.output(identifier),
+                artifacts=self._paths.artifacts(identifier),
+                redactor=self._redactor,
+                limit_bytes=request.limits.disk_bytes,
+            )
+        except OSError as error:
+            collected = Collected(problem=f"the results cannot be stored: {error.strerror}")
+        self._undo_git_redirection()
+        ending, message = self._judge(code, elapsed, collected, full=full)
+        if ending is not None and ending is not Ending.EXIT_CODE:
+            self._capture.say(message)
+        for note in collected.notes:
+            self._capture.say(note)
+        self._capture.close()
+        sandbox.close()
+        return Outcome(
+            exit_code=None if self._ending else code,
+            reason=ending,
+            message=message,
+            started_at=self._started_at,
+            finished_at=datetime.now(UTC),
+            cpu_seconds=self._last_use.cpu_seconds,
+            memory_peak_bytes=self._last_use.memory_peak_bytes,
+            has_output=collected.has_output,
+            has_artifacts=collected.has_artifacts,
+        )
+
+    def _judge(
+        self, code: int, elapsed: float, collected: Collected, *, full: bool
+    ) -> tuple[Ending | None, str]:
+        limits = self.request.limits
+        if self._ending is Ending.OUT_OF_MEMORY:
+            return (
+                self._ending,
+                f"It needed more than its memory limit of {_mib(limits.memory_bytes)}.",
+            )
+        if self._ending is Ending.TIMEOUT:
+            return self._ending, f"It was stopped at its time limit of {_seconds(self.request)}."
+        if self._ending is not None:
+            return self._ending, f"It was stopped after {elapsed:.1f} s, as asked."
+        if code and full:
+            return Ending.DISK_FULL, (
+                f"It filled its disk limit of {_mib(limits.disk_bytes)} and exited with {code}."
+            )
+        if code:
+            return Ending.EXIT_CODE, f"The program exited with {code}."
+        if collected.problem:
+            return Ending.EXIT_CODE, f"The program's result cannot be used: {collected.problem}."
+        return None, ""
+
+    def _undo_git_redirection(self) -> None:
+        """A new `.git/commondir` would send git elsewhere for its configuration and hooks."""
+        if self._plan.git_directory and not self._commondir:
+            path = f"{self._plan.git_directory}/commondir"
+            if os.path.lexists(path):
+                with suppress(OSError):
+                    os.unlink(path)  # noqa: PTH108 - plain strings all along
+                    self._capture.say("removed .git/commondir, which the program had planted")
+
+
+def _is_full(directory: int) -> bool:
+    state = os.fstatvfs(directory)
+    return state.f_blocks > 0 and (state.f_bavail == 0 or state.f_favail == 0)
+
+
+def _mib(size: int) -> str:
+    return f"{size / 1024**2:.0f} MiB"
+
+
+def _seconds(request: JobRequest) -> str:
+    return f"{request.timeout_seconds:g} s"

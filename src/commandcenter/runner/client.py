@@ -1,0 +1,154 @@
+"""The hub's side of the runner's socket."""
+
+import asyncio
+import itertools
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from commandcenter.kit.errors import ProblemError
+from commandcenter.runner import frames
+from commandcenter.runner.attempt import Use
+from commandcenter.runner.errors import (
+    BadRequestError,
+    IsolationError,
+    RunnerUnavailableError,
+    RunnerVersionError,
+)
+from commandcenter.runner.ensure import ensure_runner, open_connection
+from commandcenter.runner.paths import RunnerPaths
+from commandcenter.runner.request import JobRequest, Outcome
+
+__all__ = ["RunnerClient", "ensure_runner"]
+
+_TRIES = 3
+_ERRORS = {error.code: error for error in (BadRequestError, IsolationError, RunnerVersionError)}
+
+
+class _ConnectionLostError(Exception):
+    """The runner went away before it answered."""
+
+
+@dataclass(slots=True)
+class _Connection:
+    writer: asyncio.StreamWriter
+    waiting: dict[int, asyncio.Future[tuple[dict[str, Any], bytes]]]
+    reading: asyncio.Task[None]
+    instance: str
+    alive: bool = True
+
+
+class RunnerClient:
+    """Calls to the runner of one data directory, which is started when it is not there.
+
+    One connection serves any number of concurrent calls of one event loop. Every call is
+    idempotent, so that it is sent again when the connection breaks.
+    """
+
+    def __init__(self, data_directory: Path) -> None:
+        self.paths = RunnerPaths(data_directory.resolve())
+        self._connection: _Connection | None = None
+        self._connecting = asyncio.Lock()
+        self._numbers = itertools.count(1)
+
+    async def start(self, request: JobRequest) -> bool:
+        """Start the attempt, or find it started; whether it was started by this call."""
+        fields, payload = request.to_wire()
+        header, _ = await self._call("start", {"request": fields}, payload)
+        return bool(header["started"])
+
+    async def wait(self, attempt_id: str) -> tuple[Outcome, bytes | None]:
+        header, payload = await self._call("wait", {"attempt": attempt_id})
+        outcome = Outcome.from_json(header["outcome"])
+        return outcome, payload if outcome.has_output else None
+
+    async def stop(self, attempt_id: str, grace_seconds: float) -> None:
+        await self._call("stop", {"attempt": attempt_id, "grace_seconds": grace_seconds})
+
+    async def known(self, attempt_id: str) -> bool:
+        header, _ = await self._call("known", {"attempt": attempt_id})
+        return bool(header["known"])
+
+    async def use(self, attempt_id: str) -> Use | None:
+        header, _ = await self._call("use", {"attempt": attempt_id})
+        return Use(**header["use"]) if header["use"] else None
+
+    async def remove(self, attempt_id: str) -> None:
+        await self._call("remove", {"attempt": attempt_id})
+
+    async def status(self) -> dict[str, Any]:
+        header, _ = await self._call("status", {})
+        return header
+
+    async def close(self) -> None:
+        """Let go of the connection; attempts go on."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.reading.cancel()
+            connection.writer.close()
+            await asyncio.gather(connection.reading, return_exceptions=True)
+
+    async def _call(
+        self, operation: str, fields: dict[str, Any], payload: bytes = b""
+    ) -> tuple[dict[str, Any], bytes]:
+        for _ in range(_TRIES):
+            connection = await self._connected()
+            number = next(self._numbers)
+            future: asyncio.Future[tuple[dict[str, Any], bytes]] = (
+                asyncio.get_running_loop().create_future()
+            )
+            connection.waiting[number] = future
+            try:
+                connection.writer.write(
+                    frames.encode({"id": number, "op": operation, **fields}, payload)
+                )
+                header, data = await future
+            except (_ConnectionLostError, ConnectionError):
+                continue
+            finally:
+                connection.waiting.pop(number, None)
+            if "error" in header:
+                raise _error(header["error"])
+            return header, data
+        raise RunnerUnavailableError(
+            f"The runner went away {_TRIES} times while it was asked to {operation}.",
+            hint=f"Look at {self.paths.own_log}.",
+        )
+
+    async def _connected(self) -> _Connection:
+        async with self._connecting:
+            if self._connection is not None and self._connection.alive:
+                return self._connection
+            await ensure_runner(self.paths.data)
+            reader, writer, greeting = await open_connection(self.paths)
+            waiting: dict[int, asyncio.Future[tuple[dict[str, Any], bytes]]] = {}
+            reading = asyncio.create_task(self._read(reader, waiting))
+            self._connection = _Connection(writer, waiting, reading, str(greeting["instance"]))
+            return self._connection
+
+    async def _read(
+        self,
+        reader: asyncio.StreamReader,
+        waiting: dict[int, asyncio.Future[tuple[dict[str, Any], bytes]]],
+    ) -> None:
+        try:
+            while True:
+                header, payload = await frames.read(reader)
+                future = waiting.get(header.get("id", 0))
+                if future is not None and not future.done():
+                    future.set_result((header, payload))
+        except (asyncio.IncompleteReadError, ConnectionError, frames.FrameError):
+            pass
+        finally:
+            connection = self._connection
+            if connection is not None and connection.waiting is waiting:
+                connection.alive = False
+                connection.writer.close()
+            for future in waiting.values():
+                if not future.done():
+                    future.set_exception(_ConnectionLostError())
+
+
+def _error(fields: dict[str, Any]) -> ProblemError:
+    kind = _ERRORS.get(fields["code"], ProblemError)
+    return kind(fields["detail"], hint=fields.get("hint"))

@@ -1,0 +1,125 @@
+"""The few kernel calls that Python has no function for."""
+
+import ctypes
+import os
+import signal
+import struct
+
+CLONE_NEWNS = 0x00020000
+CLONE_NEWUSER = 0x10000000
+MS_REC = 0x4000
+MS_PRIVATE = 1 << 18
+MS_NOSUID, MS_NODEV, MS_NOEXEC = 2, 4, 8
+MNT_DETACH = 2
+TMPFS_MAGIC = 0x01021994
+
+_PR_SET_PDEATHSIG = 1
+_PR_SET_NAME = 15
+_AT_FDCWD = -100
+_AT_EMPTY_PATH = 0x1000
+_OPEN_TREE_CLONE = 1
+_OPEN_TREE_CLOEXEC = os.O_CLOEXEC
+_MOVE_MOUNT_F_EMPTY_PATH = 0x4
+_SYS_OPEN_TREE, _SYS_MOVE_MOUNT, _SYS_MOUNT_SETATTR = 428, 429, 442
+_MOUNT_ATTR_RDONLY, _MOUNT_ATTR_NOSUID, _MOUNT_ATTR_NODEV = 0x1, 0x2, 0x4
+_MOUNT_ATTR_IDMAP = 0x00100000
+_MOUNT_ATTR = struct.Struct("=QQQQ")
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def _checked(result: int, what: str) -> int:
+    if result < 0:
+        number = ctypes.get_errno()
+        raise OSError(number, f"{what}: {os.strerror(number)}")
+    return result
+
+
+def die_with_parent() -> None:
+    """SIGKILL for this process when the thread that forked it ends."""
+    _checked(_libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0), "prctl")
+
+
+def set_process_name(name: str) -> None:
+    _libc.prctl(_PR_SET_NAME, name.encode()[:15], 0, 0, 0)
+
+
+def unshare(flags: int) -> None:
+    _checked(_libc.unshare(flags), "unshare")
+
+
+def mount(source: str, target: str, kind: str | None, flags: int, options: str = "") -> None:
+    _checked(
+        _libc.mount(
+            source.encode(),
+            target.encode(),
+            kind.encode() if kind else None,
+            ctypes.c_ulong(flags),
+            options.encode(),
+        ),
+        f"mount on {target}",
+    )
+
+
+def unmount(target: str, flags: int = MNT_DETACH) -> None:
+    _checked(_libc.umount2(target.encode(), flags), f"umount {target}")
+
+
+def clone_mount(source: str) -> int:
+    """A detached copy of the mount that shows `source` (without mounts below it)."""
+    return _checked(
+        _libc.syscall(
+            _SYS_OPEN_TREE, _AT_FDCWD, source.encode(), _OPEN_TREE_CLONE | _OPEN_TREE_CLOEXEC
+        ),
+        f"open_tree {source}",
+    )
+
+
+def set_mount_attributes(fd: int, *, read_only: bool, user_namespace: int | None) -> None:
+    """Make a detached mount nosuid and nodev, read-only and id-mapped as asked."""
+    attributes = _MOUNT_ATTR_NOSUID | _MOUNT_ATTR_NODEV
+    if read_only:
+        attributes |= _MOUNT_ATTR_RDONLY
+    if user_namespace is not None:
+        attributes |= _MOUNT_ATTR_IDMAP
+    structure = _MOUNT_ATTR.pack(attributes, 0, 0, user_namespace or 0)
+    _checked(
+        _libc.syscall(
+            _SYS_MOUNT_SETATTR, fd, b"", _AT_EMPTY_PATH, structure, ctypes.c_size_t(len(structure))
+        ),
+        "mount_setattr",
+    )
+
+
+def attach_mount(fd: int, target: str) -> None:
+    _checked(
+        _libc.syscall(
+            _SYS_MOVE_MOUNT, fd, b"", _AT_FDCWD, target.encode(), _MOVE_MOUNT_F_EMPTY_PATH
+        ),
+        f"move_mount {target}",
+    )
+
+
+class _StatFs(ctypes.Structure):
+    # Large enough on every 64-bit Linux; only the first word, the type, is read.
+    _fields_ = [("type", ctypes.c_long), ("rest", ctypes.c_long * 31)]  # noqa: RUF012 - ctypes
+
+
+def filesystem_type(fd: int) -> int:
+    structure = _StatFs()
+    _checked(_libc.fstatfs(fd, ctypes.byref(structure)), "fstatfs")
+    return int(structure.type)
+
+
+def memory_file(name: str, data: bytes) -> int:
+    """A descriptor to read `data` from, with no name on any disk."""
+    fd = os.memfd_create(name, os.MFD_CLOEXEC)
+    try:
+        view = memoryview(data)
+        while view:
+            view = view[os.write(fd, view) :]
+        os.lseek(fd, 0, os.SEEK_SET)
+    except BaseException:
+        os.close(fd)
+        raise
+    return fd

@@ -1,0 +1,262 @@
+"""Start a sandbox: bubblewrap is forked, followed until the sandbox stands, and let go.
+
+Nothing of the agent runs before its limits are set: the process joins its cgroups before it becomes
+bubblewrap, and bubblewrap waits for a byte after everything is mounted. In that pause the runner
+takes hold of /out and /tmp inside, so that results can be read when the sandbox is gone.
+"""
+
+import asyncio
+import errno
+import json
+import os
+import resource
+import signal
+import socket
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+from commandcenter.runner import bwrap, kernel
+from commandcenter.runner.cgroups import Leaf
+from commandcenter.runner.descriptors import close_all, read_available, read_until, readable
+from commandcenter.runner.errors import IsolationError
+from commandcenter.runner.plan import SandboxPlan
+from commandcenter.runner.request import JobLimits
+from commandcenter.runner.spawn import Identity, spawn
+
+_SETUP_DEADLINE_SECONDS = 20.0
+_OPEN_FILES = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class LaunchOrder:
+    """Everything a launch needs besides the request itself."""
+
+    plan: SandboxPlan
+    contents: bwrap.Contents
+    limits: JobLimits
+    executable: str  # bubblewrap, as the identity can reach it
+    sources: Mapping[str, str]
+    seccomp: bytes
+    identity: Identity | None
+    leaf: Leaf | None
+    with_job_pipe: bool = False
+
+
+@dataclass(slots=True)
+class Sandbox:
+    """A standing sandbox and the runner's holds on it."""
+
+    monitor_pid: int
+    monitor_pidfd: int
+    init_pid: int
+    init_pidfd: int
+    stdout: int
+    stderr: int
+    out_directory: int
+    tmp_directory: int
+    block: int | None  # writing a byte lets the program start
+    job_pipe: int | None = None
+    leaf: Leaf | None = None
+    exit_status: int | None = None
+    _reaped: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def release(self) -> None:
+        """Let the program start. Idempotent."""
+        if self.block is not None:
+            with suppress(BrokenPipeError):
+                os.write(self.block, b"1")
+            os.close(self.block)
+            self.block = None
+
+    def terminate(self) -> None:
+        """SIGTERM for the program and its process group."""
+        if self._init_alive():
+            with suppress(ProcessLookupError):
+                os.killpg(self.init_pid, signal.SIGTERM)
+
+    def kill(self) -> None:
+        """SIGKILL for the whole tree: with its first process a process namespace ends."""
+        for fd in (self.init_pidfd, self.monitor_pidfd):
+            with suppress(ProcessLookupError):
+                signal.pidfd_send_signal(fd, signal.SIGKILL)
+        if self.leaf is not None:
+            self.leaf.kill()
+
+    async def reap(self) -> int:
+        """Wait for the end of all processes; the exit code (128 + signal for a signal)."""
+        if self.exit_status is None:
+            await readable(self.monitor_pidfd)
+            await readable(self.init_pidfd)
+            if self.exit_status is None:
+                _, status = os.waitpid(self.monitor_pid, 0)
+                code = os.waitstatus_to_exitcode(status)
+                self.exit_status = 128 - code if code < 0 else code
+        return self.exit_status
+
+    def close(self) -> None:
+        close_all(
+            self.monitor_pidfd, self.init_pidfd, self.out_directory, self.tmp_directory,
+            self.block, self.job_pipe,
+        )  # fmt: skip
+        self.block = self.job_pipe = None
+
+    def _init_alive(self) -> bool:
+        try:
+            signal.pidfd_send_signal(self.init_pidfd, 0)
+        except ProcessLookupError:
+            return False
+        return True
+
+
+async def launch(order: LaunchOrder) -> Sandbox:
+    """A sandbox that stands and waits for `release`. Raises `IsolationError`."""
+    files = bwrap.Files()
+    out_read, out_write = os.pipe2(os.O_CLOEXEC)
+    err_read, err_write = os.pipe2(os.O_CLOEXEC)
+    info_read, info_write = os.pipe2(os.O_CLOEXEC)
+    block_read, block_write = os.pipe2(os.O_CLOEXEC)
+    job_read, job_write = (
+        os.pipe2(os.O_CLOEXEC)
+        if order.with_job_pipe
+        else (os.open("/dev/null", os.O_RDONLY | os.O_CLOEXEC), None)
+    )
+    ours, theirs = socket.socketpair()
+    ours.shutdown(socket.SHUT_WR)
+    inner = [info_write, block_read, theirs.fileno()]
+    signals = bwrap.Signals(*inner)
+    try:
+        args = bwrap.options(
+            order.plan,
+            order.contents,
+            sources=order.sources,
+            seccomp=order.seccomp,
+            files=files,
+            signals=signals,
+        )
+        args_fd = files.add("bwrap-options", args)
+        pid = spawn(
+            ["bwrap", "--args", args_fd, "--", *order.plan.command],
+            executable=order.executable,
+            environment={},
+            stdio=(job_read, out_write, err_write),
+            keep=[*inner, *files.fds],
+            identity=order.identity,
+            cgroup_files=order.leaf.join_files if order.leaf else [],
+        )
+    except BaseException:
+        close_all(out_read, err_read, info_read, block_write, job_write)
+        ours.close()
+        raise
+    finally:
+        files.close()
+        close_all(out_write, err_write, info_write, block_read, job_read)
+        theirs.close()
+    for fd in (out_read, err_read):
+        os.set_blocking(fd, False)
+    monitor = os.pidfd_open(pid)
+    held = [block_write, job_write, out_read, err_read, monitor]
+    try:
+        async with asyncio.timeout(_SETUP_DEADLINE_SECONDS):
+            init_pid = await _init_pid(info_read)
+            init = os.pidfd_open(init_pid)
+            held.append(init)
+            await readable(ours.fileno())
+            out_directory, tmp_directory = await _open_inside(init_pid, monitor)
+    except (OSError, TimeoutError, _SetupFailedError) as error:
+        message = await _failure(pid, monitor, err_read, error)
+        close_all(*held)
+        raise IsolationError(message, hint="`commandcenter doctor` says what is missing.") from None
+    finally:
+        os.close(info_read)
+        ours.close()
+    if order.leaf is None:
+        _set_resource_limits(init_pid, order.limits)
+    else:
+        order.leaf.close_join_files()
+    return Sandbox(
+        monitor_pid=pid,
+        monitor_pidfd=monitor,
+        init_pid=init_pid,
+        init_pidfd=init,
+        stdout=out_read,
+        stderr=err_read,
+        out_directory=out_directory,
+        tmp_directory=tmp_directory,
+        block=block_write,
+        job_pipe=job_write,
+        leaf=order.leaf,
+    )
+
+
+class _SetupFailedError(Exception):
+    """bubblewrap ended before the sandbox stood; it said why on stderr."""
+
+
+async def _init_pid(info: int) -> int:
+    text = await read_until(info, b"}", 4096)
+    try:
+        return int(json.loads(text)["child-pid"])
+    except (ValueError, KeyError):
+        raise _SetupFailedError from None
+
+
+async def _open_inside(init_pid: int, monitor: int) -> tuple[int, int]:
+    """Descriptors of the sandbox's /out and /tmp, once it has changed to its own root.
+
+    The mounts are made when this is called; the last steps take bubblewrap some 100 microseconds,
+    after which it waits for its byte, so that nothing can be missed.
+    """
+    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+    outside = os.stat("/")
+    while True:
+        try:
+            root = os.open(f"/proc/{init_pid}/root", os.O_PATH | os.O_CLOEXEC)
+        except FileNotFoundError:
+            raise _SetupFailedError from None
+        try:
+            inside = os.fstat(root)
+            if (inside.st_dev, inside.st_ino) != (outside.st_dev, outside.st_ino):
+                out = os.open("out", flags, dir_fd=root)
+                tmp = os.open("tmp", flags, dir_fd=root)
+                if kernel.filesystem_type(out) == kernel.TMPFS_MAGIC:
+                    return out, tmp
+                close_all(out, tmp)
+        except OSError as error:
+            if error.errno not in (errno.ENOENT, errno.ENOTDIR):
+                raise
+        finally:
+            os.close(root)
+        _check_running(monitor)
+        await asyncio.sleep(0.0002)
+
+
+def _check_running(monitor: int) -> None:
+    if os.waitid(os.P_PIDFD, monitor, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None:
+        raise _SetupFailedError
+
+
+async def _failure(pid: int, monitor: int, err_read: int, error: Exception) -> str:
+    with suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
+    await readable(monitor)
+    os.waitpid(pid, 0)
+    said = read_available(err_read, 4096).decode("utf-8", "replace").strip()
+    if not said and isinstance(error, TimeoutError):
+        said = f"it did not stand within {_SETUP_DEADLINE_SECONDS:.0f} seconds"
+    return f"The sandbox could not be set up: {said or error or 'bubblewrap ended early'}"
+
+
+def _set_resource_limits(init_pid: int, limits: JobLimits) -> None:
+    """What the kernel can enforce per process where there is no cgroup.
+
+    RLIMIT_DATA spares programs that reserve address space without using it (node); it is twice the
+    limit, because the watcher ends the whole tree at the limit itself. RLIMIT_NPROC is counted in
+    the sandbox's own user namespace, which is why it is set from outside, after that exists.
+    """
+    resource.prlimit(init_pid, resource.RLIMIT_NPROC, (limits.pids, limits.pids))
+    data = 2 * limits.memory_bytes
+    resource.prlimit(init_pid, resource.RLIMIT_DATA, (data, data))
+    soft, hard = resource.prlimit(init_pid, resource.RLIMIT_NOFILE)
+    top = _OPEN_FILES if hard == resource.RLIM_INFINITY else min(_OPEN_FILES, hard)
+    resource.prlimit(init_pid, resource.RLIMIT_NOFILE, (min(soft, top), top))

@@ -1,0 +1,50 @@
+"""Where the runner keeps things under the data directory."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class RunnerPaths:
+    data: Path
+
+    @property
+    def home(self) -> Path:
+        return self.data / "runner"
+
+    @property
+    def socket(self) -> Path:
+        return self.home / "runner.sock"
+
+    @property
+    def lock(self) -> Path:
+        return self.home / "runner.lock"
+
+    @property
+    def own_log(self) -> Path:
+        return self.home / "runner.log"
+
+    @property
+    def leftovers(self) -> Path:
+        """What to sweep if this runner is killed: cgroups, staging directory (JSON)."""
+        return self.home / "leftovers.json"
+
+    @property
+    def attempts(self) -> Path:
+        return self.home / "attempts"
+
+    def attempt(self, attempt_id: str) -> Path:
+        return self.attempts / attempt_id
+
+    def result(self, attempt_id: str) -> Path:
+        return self.attempt(attempt_id) / "result.json"
+
+    def output(self, attempt_id: str) -> Path:
+        return self.attempt(attempt_id) / "output.json"
+
+    def artifacts(self, attempt_id: str) -> Path:
+        return self.attempt(attempt_id) / "artifacts"
+
+    def log(self, attempt_id: str) -> Path:
+        """The attempt's log (`kit.segments`); it outlives the attempt."""
+        return self.data / "logs" / attempt_id.partition(".")[0] / attempt_id

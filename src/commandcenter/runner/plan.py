@@ -1,0 +1,158 @@
+"""From a request to the shape of its sandbox: mounts, environment, command. No process, no mount."""
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from commandcenter.runner.errors import BadRequestError
+from commandcenter.runner.interpreter import own_interpreter
+from commandcenter.runner.request import JobRequest
+
+HOME_BYTES = 16 * 1024**2
+_SYSTEM_TREES = ("/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
+_SYSTEM_FILES = (
+    "/etc/ld.so.cache",
+    "/etc/alternatives",
+    "/etc/ssl/certs",
+    "/etc/ssl/openssl.cnf",
+    "/etc/ca-certificates",
+    "/etc/pki/tls/certs",
+    "/etc/localtime",
+    "/etc/mime.types",
+    "/etc/nsswitch.conf",
+)
+# Written by git itself when it is asked to run something, or read by it to find what to run.
+_GIT_READ_ONLY = ("config", "hooks", "info", "config.worktree", "modules", "worktrees")
+_GIT_NEEDED = ("config", "hooks", "info")
+
+
+@dataclass(frozen=True, slots=True)
+class Bind:
+    """A host path shown in the sandbox. Owned paths belong to the user, not to the system."""
+
+    source: str
+    target: str
+    writable: bool = False
+    owned: bool = True  # as root these are staged under the agent's identity
+
+
+@dataclass(frozen=True, slots=True)
+class SandboxPlan:
+    binds: tuple[Bind, ...]
+    links: tuple[tuple[str, str], ...]  # (path inside, target)
+    environment: dict[str, str] = field(repr=False)
+    command: tuple[str, ...]
+    directory: str
+    disk_bytes: int
+    git_directory: str | None = None  # of a writable workspace, for the check at the end
+
+
+def plan_sandbox(request: JobRequest) -> SandboxPlan:
+    """Raises `BadRequestError` when a path of the request is not what it must be."""
+    binds: list[Bind] = []
+    links: list[tuple[str, str]] = []
+    for tree in _SYSTEM_TREES:
+        if os.path.islink(tree):  # noqa: PTH114 - plain strings all along
+            links.append((tree, os.readlink(tree)))  # noqa: PTH115
+        elif os.path.isdir(tree):  # noqa: PTH112
+            binds.append(Bind(tree, tree, owned=False))
+    binds.append(Bind("/usr", "/usr", owned=False))
+    binds += [Bind(path, path, owned=False) for path in _SYSTEM_FILES if Path(path).exists()]
+    command = request.command
+    if command[0] == "python":
+        interpreter = own_interpreter()
+        binds += [Bind(tree, tree) for tree in interpreter.trees]
+        links += interpreter.links
+        command = (interpreter.executable, *command[1:])
+    for index, path in enumerate(request.python_path):
+        binds.append(Bind(_directory(path, "python_path"), f"/opt/python-path/{index}"))
+    if request.agent_directory is not None:
+        binds.append(Bind(_directory(request.agent_directory, "agent folder"), "/agent"))
+    git = None
+    if request.workspace is not None:
+        source = _directory(request.workspace, "workspace")
+        binds.append(Bind(source, "/workspace", writable=request.workspace_writable))
+        if request.workspace_writable:
+            binds += _git_protection(source)
+            git = os.path.join(source, ".git")  # noqa: PTH118
+    return SandboxPlan(
+        binds=tuple(binds),
+        links=tuple(links),
+        environment=_environment(request, command[0]),
+        command=command,
+        directory="/agent",
+        disk_bytes=request.limits.disk_bytes,
+        git_directory=git,
+    )
+
+
+def _directory(path: str, what: str) -> str:
+    real = os.path.realpath(path)
+    if not os.path.isabs(path) or not os.path.isdir(real):  # noqa: PTH112, PTH117
+        raise BadRequestError(f"The {what} {path} is not a directory on this machine.")
+    if real == "/":
+        raise BadRequestError(f"The {what} must not be the root directory.")
+    return real
+
+
+def _git_protection(workspace: str) -> list[Bind]:
+    """Keep an agent from planting what runs when somebody uses git in this folder later.
+
+    The `.git` directory is a mount of its own, so that it cannot be renamed away; what names
+    programs to run is read-only in it. A `.git` file (worktree, submodule) cannot be changed.
+    """
+    git = Path(workspace, ".git")
+    if git.is_symlink():
+        raise BadRequestError(
+            f"{git} is a symbolic link; a writable workspace needs a real .git.",
+            hint="Give the agent a git worktree or a clone instead.",
+        )
+    if git.is_file():
+        return [Bind(str(git), "/workspace/.git")]
+    if not git.is_dir():
+        return []
+    binds = [Bind(str(git), "/workspace/.git", writable=True)]
+    for name in _GIT_READ_ONLY:
+        path = git / name
+        if path.is_symlink():
+            raise BadRequestError(f"{path} is a symbolic link; that cannot be protected.")
+        if not path.exists():
+            if name not in _GIT_NEEDED:
+                continue
+            _create_like(path, git, directory=name != "config")
+        binds.append(Bind(str(path), f"/workspace/.git/{name}"))
+    return binds
+
+
+def _create_like(path: Path, parent: Path, *, directory: bool) -> None:
+    """Create what is missing, so that it can be covered; owned as its parent is."""
+    if directory:
+        path.mkdir(exist_ok=True)
+    else:
+        path.touch()
+    owner = parent.stat()
+    if os.geteuid() == 0:
+        os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)
+
+
+def _environment(request: JobRequest, program: str) -> dict[str, str]:
+    path = "/usr/local/bin:/usr/bin:/bin"
+    if request.command[0] == "python":
+        path = f"{os.path.dirname(program)}:{path}"  # noqa: PTH120
+    environment = {
+        "PATH": path,
+        "HOME": "/home/agent",
+        "USER": "agent",
+        "LOGNAME": "agent",
+        "LANG": "C.UTF-8",
+        "TMPDIR": "/tmp",  # noqa: S108 - the sandbox's own
+        "PYTHONUNBUFFERED": "1",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        **request.environment,
+        **request.secret_environment,
+    }
+    if request.python_path:
+        places = [f"/opt/python-path/{index}" for index in range(len(request.python_path))]
+        own = request.environment.get("PYTHONPATH")
+        environment["PYTHONPATH"] = ":".join([*places, own] if own else places)
+    return environment

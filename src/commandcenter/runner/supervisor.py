@@ -1,0 +1,187 @@
+"""The table of attempts: start once, follow, keep results, account for what a dead runner left."""
+
+import asyncio
+import json
+import shutil
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+
+from commandcenter.kit.segments import SegmentWriter
+from commandcenter.runner.attempt import Attempt, Use
+from commandcenter.runner.errors import BadRequestError
+from commandcenter.runner.host import Host
+from commandcenter.runner.paths import RunnerPaths
+from commandcenter.runner.plan import plan_sandbox
+from commandcenter.runner.request import ATTEMPT_ID, Ending, JobRequest, Outcome
+
+_STOP_ALL_GRACE_SECONDS = 1.0
+
+
+class Supervisor:
+    def __init__(self, paths: RunnerPaths, host: Host) -> None:
+        self._paths = paths
+        self._host = host
+        self._running: dict[str, asyncio.Task[Outcome]] = {}
+        self._attempts: dict[str, Attempt] = {}
+        self._starting: dict[str, asyncio.Task[None]] = {}
+        self._last_use: dict[str, Use] = {}
+        self._stopping: set[asyncio.Task[None]] = set()
+
+    @property
+    def busy(self) -> bool:
+        return bool(self._running or self._starting)
+
+    @property
+    def count(self) -> int:
+        return len(self._running)
+
+    def account_for_lost(self) -> int:
+        """Give every attempt that a dead runner left without a result the result `lost`."""
+        self._paths.attempts.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lost = 0
+        for directory in self._paths.attempts.iterdir():
+            if (directory / "result.json").exists():
+                continue
+            lost += 1
+            started = datetime.fromtimestamp(directory.stat().st_ctime, UTC)
+            message = "The runner ended while this attempt ran; its processes ended with it."
+            outcome = Outcome(None, Ending.LOST, message, started, datetime.now(UTC))
+            log = SegmentWriter(self._paths.log(directory.name), limit_bytes=1024**2)
+            log.append("system", [message])
+            log.close()
+            self._store(directory.name, outcome)
+        return lost
+
+    async def start(self, request: JobRequest) -> bool:
+        """Start the attempt unless its id is known; whether it was started now."""
+        identifier = request.attempt_id
+        if identifier in self._running or self._paths.attempt(identifier).exists():
+            if pending := self._starting.get(identifier):
+                await asyncio.shield(pending)
+            return False
+        self._paths.attempt(identifier).mkdir(mode=0o700)
+        task = asyncio.create_task(self._launch(request))
+        self._starting[identifier] = task
+        task.add_done_callback(lambda _: self._starting.pop(identifier, None))
+        await asyncio.shield(task)
+        return True
+
+    async def wait(self, identifier: str) -> Outcome:
+        """The outcome, when there is one; `lost` if nothing is known."""
+        _check_id(identifier)
+        if pending := self._starting.get(identifier):
+            with suppress(Exception):
+                await asyncio.shield(pending)
+        if task := self._running.get(identifier):
+            return await asyncio.shield(task)
+        return self._load(identifier) or Outcome(
+            None,
+            Ending.LOST,
+            "Nothing is known of this attempt here.",
+            datetime.now(UTC),
+            datetime.now(UTC),
+        )
+
+    def known(self, identifier: str) -> bool:
+        """Whether the attempt runs or has a result of its own."""
+        _check_id(identifier)
+        if identifier in self._running or identifier in self._starting:
+            return True
+        outcome = self._load(identifier)
+        return outcome is not None and outcome.reason is not Ending.LOST
+
+    async def stop(self, identifier: str, grace_seconds: float) -> None:
+        _check_id(identifier)
+        if pending := self._starting.get(identifier):
+            with suppress(Exception):
+                await asyncio.shield(pending)
+        attempt = self._attempts.get(identifier)
+        task = self._running.get(identifier)
+        if attempt is None or task is None:
+            return
+        # A task of its own: the end must come even if the caller goes away in the grace.
+        stopping = asyncio.create_task(attempt.stop(grace_seconds))
+        self._stopping.add(stopping)
+        stopping.add_done_callback(self._stopping.discard)
+        await asyncio.shield(stopping)
+        await asyncio.shield(task)
+
+    def use(self, identifier: str) -> Use | None:
+        _check_id(identifier)
+        if attempt := self._attempts.get(identifier):
+            return attempt.use
+        with suppress(FileNotFoundError, ValueError, TypeError):
+            text = (self._paths.attempt(identifier) / "use.json").read_text()
+            return Use(**json.loads(text))
+        return None
+
+    async def remove(self, identifier: str) -> None:
+        """Forget the attempt, ending it first if it still runs. Its log stays."""
+        _check_id(identifier)
+        await self.stop(identifier, 0.0)
+        shutil.rmtree(self._paths.attempt(identifier), ignore_errors=True)
+
+    async def close(self) -> None:
+        """End everything that runs."""
+        await asyncio.gather(
+            *(self.stop(identifier, _STOP_ALL_GRACE_SECONDS) for identifier in list(self._running)),
+            return_exceptions=True,
+        )
+        await self._host.close()
+
+    async def _launch(self, request: JobRequest) -> None:
+        identifier = request.attempt_id
+        try:
+            if request.network_allow:
+                self._host.refuse_network()
+            plan = plan_sandbox(request)
+            lease = await self._host.obtain(request, plan)
+        except BaseException:
+            self._paths.attempt(identifier).rmdir()
+            raise
+        attempt = Attempt(request, plan, lease.sandbox, self._paths)
+        self._attempts[identifier] = attempt
+
+        async def carry() -> Outcome:
+            try:
+                outcome = await attempt.run()
+            except Exception as error:  # noqa: BLE001 - becomes the attempt's outcome
+                lease.sandbox.kill()
+                now = datetime.now(UTC)
+                outcome = Outcome(
+                    None, Ending.SYSTEM_ERROR, f"The runner failed: {error!r}", now, now
+                )
+            finally:
+                await lease.give_back()
+            self._keep_use(identifier, attempt.use)
+            self._store(identifier, outcome)
+            del self._running[identifier], self._attempts[identifier]
+            return outcome
+
+        self._running[identifier] = asyncio.create_task(carry())
+
+    def _keep_use(self, identifier: str, use: Use) -> None:
+        fields = {name: getattr(use, name) for name in Use.__slots__}
+        (self._paths.attempt(identifier) / "use.json").write_text(json.dumps(fields))
+
+    def _store(self, identifier: str, outcome: Outcome) -> None:
+        path = self._paths.result(identifier)
+        _replace(path, outcome.to_json())
+
+    def _load(self, identifier: str) -> Outcome | None:
+        try:
+            return Outcome.from_json(self._paths.result(identifier).read_text())
+        except FileNotFoundError:
+            return None
+
+
+def _check_id(identifier: str) -> None:
+    if not ATTEMPT_ID.fullmatch(identifier):
+        raise BadRequestError(f"{identifier!r} is not an attempt id.")
+
+
+def _replace(path: Path, text: str) -> None:
+    temporary = path.with_suffix(".new")
+    temporary.write_text(text)
+    temporary.replace(path)

@@ -1,0 +1,244 @@
+"""One attempt on a runtime: started once, adopted after a restart, recorded when it ended."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from commandcenter.engine.definition import NodeDefinition
+from commandcenter.engine.states import StepState
+from commandcenter.kit.clock import utc_now
+from commandcenter.kit.errors import ProblemError
+from commandcenter.models import Attempt
+from commandcenter.runs.attempt_spec import SpecSources, build_spec
+from commandcenter.runs.dependencies import ExecutionDependencies
+from commandcenter.runs.judge import Verdict, judge
+from commandcenter.runs.loaded import LoadedRun, PinnedAgent
+from commandcenter.runs.outcome import StepOutcome
+from commandcenter.runs.recorder import AttemptEnd, RunRecorder
+from commandcenter.runs.states import AttemptState, StepFailure
+from commandcenter.runs.stopping import StopReason, StopRequestedError, StopSignal
+from commandcenter.runtimes.base import (
+    AttemptResult,
+    FailureReason,
+    Handle,
+    RuntimeRefusedError,
+)
+
+# Beyond the attempt's own time-out and grace: a runtime that does not answer by then is broken.
+_RUNTIME_MARGIN_SECONDS = 30.0
+
+
+class AttemptRunner:
+    """Starts, adopts and records the attempts of one step."""
+
+    def __init__(
+        self,
+        *,
+        run: LoadedRun,
+        node: NodeDefinition,
+        agent: PinnedAgent,
+        recorder: RunRecorder,
+        dependencies: ExecutionDependencies,
+        stop: StopSignal,
+    ) -> None:
+        self._run = run
+        self._node = node
+        self._agent = agent
+        self._recorder = recorder
+        self._dependencies = dependencies
+        self._stop = stop
+        self._runtime = dependencies.runtimes[run.runtime]
+        self._secrets: Mapping[str, str] = {}
+
+    @property
+    def project_path(self) -> Path:
+        if self._run.project is None:
+            raise LookupError("this run has no project")
+        return Path(self._run.project.path)
+
+    async def start(self, attempt_id: str, number: int, inputs: Mapping[str, Any]) -> Verdict:
+        """Record the attempt, start it and wait for its end."""
+        async with self._slot():
+            await self._recorder.attempt_started(
+                node=self._node.name,
+                number=number,
+                attempt_id=attempt_id,
+                agent_id=self._agent.row.id,
+                runtime=self._run.runtime,
+                inputs=inputs,
+            )
+            return await self._start_and_wait(attempt_id, inputs)
+
+    async def adopt(self, attempt: Attempt) -> Verdict:
+        """Wait for an attempt that an earlier execution started; `lost` if nobody knows of it."""
+        async with self._slot():
+            handle = _handle(attempt)
+            try:
+                await self._load_secrets()
+                known = await self._runtime.recover(handle)
+            except ProblemError as error:
+                return _failed(FailureReason.SYSTEM_ERROR.value, error.detail)
+            if not known:
+                return _failed(
+                    FailureReason.LOST.value,
+                    "the process that ran this attempt is gone, and its result with it",
+                )
+            return await self._wait(handle, self._timeout())
+
+    async def record_end(self, attempt_id: str, verdict: Verdict, *, failures: int) -> StepOutcome:
+        """Record the last attempt and the step's end in one transaction, with what it produced."""
+        end = verdict.end
+        state = _STEP_STATES[end.state]
+        reason, message = end.reason, end.message
+        if end.state is AttemptState.CANCELLED and self._stop.reason is StopReason.DEADLINE:
+            state, reason = StepState.FAILED, StepFailure.RUN_DEADLINE.value
+            message = "the run's deadline passed before this step's end"
+        if end.state is AttemptState.CANCELLED and self._stop.reason is StopReason.DRAIN:
+            return await self._record_interrupted(attempt_id, end)
+        if failures > 1 and end.state is AttemptState.FAILED:
+            message = f"{message} (attempt {failures} of {failures})"
+        directory = end.result.artifacts_directory if end.result else None
+        files = await self._dependencies.artifacts.store(directory) if directory else []
+        async with self._recorder.transaction() as session:
+            await self._recorder.attempt_finished(
+                session, attempt_id=attempt_id, node=self._node.name, end=end
+            )
+            if files:
+                await self._dependencies.artifacts.record(
+                    session,
+                    run_id=self._run.id,
+                    node=self._node.name,
+                    attempt_id=attempt_id,
+                    files=files,
+                )
+            if state is StepState.SUCCEEDED and verdict.outputs:
+                await self._dependencies.notifications.deliver(
+                    session, run_id=self._run.id, node=self._node.name, outputs=verdict.outputs
+                )
+            await self._recorder.step_finished(
+                session,
+                node=self._node.name,
+                state=state,
+                reason=reason,
+                message=message,
+                outputs=verdict.outputs,
+            )
+        await self.clean_up(attempt_id)
+        return StepOutcome(state, verdict.outputs)
+
+    async def clean_up(self, attempt_id: str) -> None:
+        """Let the runtime forget an attempt whose end is recorded."""
+        await self._runtime.remove(Handle(runtime=self._run.runtime, attempt_id=attempt_id))
+
+    async def _record_interrupted(self, attempt_id: str, end: AttemptEnd) -> StepOutcome:
+        """The hub went down before the attempt's end: the next start tries again."""
+        async with self._recorder.transaction() as session:
+            await self._recorder.attempt_finished(
+                session,
+                attempt_id=attempt_id,
+                node=self._node.name,
+                end=AttemptEnd(
+                    state=AttemptState.FAILED,
+                    reason=FailureReason.LOST.value,
+                    message="stopped because the hub was going down",
+                    result=end.result,
+                ),
+            )
+        await self.clean_up(attempt_id)
+        return StepOutcome(None)
+
+    @asynccontextmanager
+    async def _slot(self) -> AsyncIterator[None]:
+        slots = self._dependencies.slots
+        await self._stop.race(slots.acquire())
+        try:
+            yield
+        finally:
+            slots.release()
+
+    def _timeout(self) -> float:
+        own = self._node.timeout_seconds or self._agent.manifest.timeout_seconds
+        left = (self._run.deadline_at - utc_now()).total_seconds()
+        return max(0.001, min(own, left))
+
+    async def _load_secrets(self) -> None:
+        wanted = [secret.name for secret in self._agent.manifest.secrets]
+        if wanted:
+            self._secrets = await self._dependencies.secrets.resolve(self._agent.name, wanted)
+
+    async def _start_and_wait(self, attempt_id: str, inputs: Mapping[str, Any]) -> Verdict:
+        timeout = self._timeout()
+        try:
+            await self._load_secrets()
+            spec = build_spec(
+                attempt_id=attempt_id,
+                manifest=self._agent.manifest,
+                inputs=inputs,
+                timeout_seconds=timeout,
+                sources=SpecSources(
+                    agent_directory=await self._dependencies.agents.verified_directory(
+                        self._agent.row
+                    ),
+                    python_path=self._dependencies.python_path,
+                    project_path=self.project_path if self._run.project else None,
+                    secrets=self._secrets,
+                ),
+            )
+            handle = await self._runtime.start(spec)
+        except RuntimeRefusedError as error:
+            return _failed(StepFailure.REFUSED.value, _words(error))
+        except ProblemError as error:
+            return _failed(FailureReason.SYSTEM_ERROR.value, _words(error))
+        return await self._wait(handle, timeout)
+
+    async def _wait(self, handle: Handle, timeout: float) -> Verdict:
+        grace = self._agent.manifest.grace_seconds
+        try:
+            result = await self._stop.race(
+                self._runtime.wait(handle),
+                timeout_seconds=timeout + grace + _RUNTIME_MARGIN_SECONDS,
+            )
+        except StopRequestedError:
+            result = await self._stop_attempt(handle, grace)
+        except TimeoutError:
+            await self._runtime.stop(handle, grace_seconds=0)
+            return _failed(
+                FailureReason.SYSTEM_ERROR.value,
+                "the runtime did not report the end of this attempt in time",
+            )
+        return judge(
+            result,
+            check_outputs=lambda outputs: self._dependencies.agents.check_outputs(
+                self._agent.row, outputs
+            ),
+            secrets=list(self._secrets.values()),
+        )
+
+    async def _stop_attempt(self, handle: Handle, grace: float) -> AttemptResult:
+        with suppress(TimeoutError):
+            return await asyncio.wait_for(self._runtime.wait(handle), self._stop.patience_seconds)
+        await self._runtime.stop(handle, grace_seconds=grace)
+        return await self._runtime.wait(handle)
+
+
+_STEP_STATES = {
+    AttemptState.SUCCEEDED: StepState.SUCCEEDED,
+    AttemptState.FAILED: StepState.FAILED,
+    AttemptState.CANCELLED: StepState.CANCELLED,
+}
+
+
+def _handle(attempt: Attempt) -> Handle:
+    return Handle(runtime=attempt.runtime, attempt_id=attempt.id)
+
+
+def _words(error: ProblemError) -> str:
+    return f"{error.detail} {error.hint}" if error.hint else error.detail
+
+
+def _failed(reason: str, message: str) -> Verdict:
+    return Verdict(
+        AttemptEnd(state=AttemptState.FAILED, reason=reason, message=message, result=None), None
+    )

@@ -1,0 +1,27 @@
+"""What executing a run takes from the other domains."""
+
+import asyncio
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from commandcenter.agents.service import AgentService
+from commandcenter.artifacts.service import ArtifactService
+from commandcenter.events.store import EventStore
+from commandcenter.kit.database import Database
+from commandcenter.notifications.service import NotificationService
+from commandcenter.runtimes.base import Runtime
+from commandcenter.secrets.service import SecretService
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutionDependencies:
+    database: Database
+    events: EventStore
+    runtimes: dict[str, Runtime]  # by name
+    agents: AgentService
+    artifacts: ArtifactService
+    notifications: NotificationService
+    secrets: SecretService
+    executor_id: str
+    python_path: tuple[Path, ...]  # the SDK, and what the built-in agents share
+    slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(8))

@@ -1,0 +1,86 @@
+"""All that an execution needs to know of its run, read once at its start."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+
+from commandcenter.agents.manifest import AgentManifest
+from commandcenter.engine.context import RunFacts
+from commandcenter.engine.definition import WorkflowDefinition
+from commandcenter.engine.parse import parse_workflow
+from commandcenter.engine.plan import Plan, plan
+from commandcenter.kit.database import Database
+from commandcenter.models import Agent, Project, Run, Step, Workflow
+
+
+@dataclass(frozen=True, slots=True)
+class PinnedAgent:
+    """The agent revision a node was bound to when the run was created."""
+
+    row: Agent
+    manifest: AgentManifest
+
+    @property
+    def name(self) -> str:
+        return self.row.name
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedRun:
+    id: str
+    workflow_name: str
+    project: Project | None
+    inputs: Mapping[str, Any]
+    overrides: Mapping[str, Any]
+    definition: WorkflowDefinition
+    plan: Plan
+    agents: Mapping[str, PinnedAgent]  # by node
+    runtime: str
+    requested_by: str
+    facts: RunFacts
+    deadline_at: datetime
+    steps: Mapping[str, Step]  # as found, by node
+
+
+async def load_run(database: Database, run_id: str) -> LoadedRun:
+    """Read the run with its pinned workflow and agents; LookupError when it is not there."""
+    async with database.read() as session:
+        run = await session.get(Run, run_id)
+        if run is None:
+            raise LookupError(run_id)
+        workflow = await session.get_one(Workflow, run.workflow_id)
+        project = await session.get(Project, run.project_id) if run.project_id else None
+        steps = list(await session.scalars(select(Step).where(Step.run_id == run_id)))
+        ids = set(run.agents.values())
+        agents = {
+            agent.id: PinnedAgent(agent, AgentManifest.from_json(agent.manifest))
+            for agent in await session.scalars(select(Agent).where(Agent.id.in_(ids)))
+        }
+    definition = parse_workflow(workflow.source)
+    return LoadedRun(
+        id=run.id,
+        workflow_name=run.workflow_name,
+        project=project,
+        inputs=run.inputs,
+        overrides=run.overrides,
+        definition=definition,
+        plan=plan(definition),
+        agents={node: agents[agent_id] for node, agent_id in run.agents.items()},
+        runtime=run.runtime,
+        requested_by=run.requested_by,
+        facts=RunFacts(
+            id=run.id,
+            workflow=run.workflow_name,
+            version=run.workflow_version,
+            project=project.name if project else None,
+            started_at=run.started_at.isoformat() if run.started_at else None,
+            started_by=run.requested_by,
+            trigger_kind=run.trigger.get("kind", "manual"),
+            trigger_payload=run.trigger.get("payload", {}),
+        ),
+        deadline_at=run.deadline_at,
+        steps={step.node: step for step in steps},
+    )

@@ -1,0 +1,92 @@
+"""Reading runs for people and programs. No policy here."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import and_, or_, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from commandcenter.models import Agent, Approval, Artifact, Attempt, Project, Run, Step
+from commandcenter.runs.errors import RunNotFoundError
+
+
+@dataclass(frozen=True, slots=True)
+class RunFilter:
+    state: str | None = None
+    workflow: str | None = None
+    project_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RunDetail:
+    run: Run
+    project: Project | None
+    steps: Sequence[Step]
+    attempts: Sequence[Attempt]
+    approvals: Sequence[Approval]
+    artifacts: Sequence[Artifact]
+    agents: Sequence[Agent]
+
+
+async def find_run(session: AsyncSession, run_id: str) -> Run:
+    """Return the run; `RunNotFoundError` when there is none of that id."""
+    run = await session.get(Run, run_id)
+    if run is None:
+        raise RunNotFoundError(
+            f"There is no run {run_id[:100]!r}.", hint="commandcenter runs list shows them."
+        )
+    return run
+
+
+async def run_detail(session: AsyncSession, run_id: str) -> RunDetail:
+    run = await find_run(session, run_id)
+    return RunDetail(
+        run=run,
+        project=await session.get(Project, run.project_id) if run.project_id else None,
+        steps=(
+            await session.scalars(select(Step).where(Step.run_id == run_id).order_by(Step.position))
+        ).all(),
+        attempts=(
+            await session.scalars(
+                select(Attempt)
+                .where(Attempt.run_id == run_id)
+                .order_by(Attempt.created_at, Attempt.id)
+            )
+        ).all(),
+        approvals=(
+            await session.scalars(
+                select(Approval).where(Approval.run_id == run_id).order_by(Approval.created_at)
+            )
+        ).all(),
+        artifacts=(
+            await session.scalars(
+                select(Artifact)
+                .where(Artifact.run_id == run_id)
+                .order_by(Artifact.node, Artifact.name)
+            )
+        ).all(),
+        agents=(
+            await session.scalars(select(Agent).where(Agent.id.in_(set(run.agents.values()))))
+        ).all(),
+    )
+
+
+async def run_page(
+    session: AsyncSession, wanted: RunFilter, *, after: Run | None, limit: int
+) -> Sequence[Run]:
+    """Return runs, the newest first, older than `after`."""
+    query = select(Run).order_by(Run.created_at.desc(), Run.id.desc()).limit(limit)
+    if wanted.state is not None:
+        query = query.where(Run.state == wanted.state)
+    if wanted.workflow is not None:
+        query = query.where(Run.workflow_name == wanted.workflow)
+    if wanted.project_id is not None:
+        query = query.where(Run.project_id == wanted.project_id)
+    if after is not None:
+        query = query.where(
+            or_(
+                Run.created_at < after.created_at,
+                and_(Run.created_at == after.created_at, Run.id < after.id),
+            )
+        )
+    return (await session.scalars(query)).all()

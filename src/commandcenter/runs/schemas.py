@@ -1,0 +1,160 @@
+from datetime import datetime
+from typing import Any, Self
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from commandcenter.models import Attempt, Run, Step
+from commandcenter.runs.queries import RunDetail
+
+
+class _In(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class RunStart(_In):
+    """`workflow` and `project` are names or ids; `inputs` may be given as strings."""
+
+    workflow: str = Field(max_length=200, examples=["review-and-patch"])
+    project: str | None = Field(None, max_length=200)
+    inputs: dict[str, Any] = Field(default_factory=dict)
+    runtime: str | None = Field(None, max_length=32)
+
+
+class WorkflowTrigger(_In):
+    project: str | None = Field(None, max_length=200)
+    inputs: dict[str, Any] = Field(default_factory=dict)
+    runtime: str | None = Field(None, max_length=32)
+
+
+class RunAgain(_In):
+    """`start_at`: from this node on; `inputs`, `step_inputs`: what is to be different."""
+
+    start_at: str | None = Field(None, max_length=64)
+    inputs: dict[str, Any] = Field(default_factory=dict)
+    step_inputs: dict[str, dict[str, Any]] = Field(default_factory=dict)
+
+
+class _Out(BaseModel):
+    model_config = ConfigDict(from_attributes=True)
+
+
+class RunSummary(_Out):
+    id: str
+    workflow_name: str
+    workflow_version: int
+    project_id: str | None
+    state: str
+    reason: str | None
+    message: str
+    runtime: str
+    requested_by: str
+    rerun_of: str | None
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    deadline_at: datetime
+    cancel_requested_at: datetime | None
+
+    @classmethod
+    def of(cls, run: Run) -> Self:
+        return cls.model_validate(run)
+
+
+class AttemptView(_Out):
+    id: str
+    number: int
+    state: str
+    reason: str | None
+    message: str
+    exit_code: int | None
+    runtime: str
+    cpu_seconds: float | None
+    memory_peak_bytes: int | None
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+
+
+class StepView(_Out):
+    node: str
+    agent: str
+    agent_version: str
+    risk: str
+    needs: list[str]
+    state: str
+    reason: str | None
+    message: str
+    inputs: dict[str, Any] | None
+    outputs: dict[str, Any] | None
+    approval_id: str | None
+    reused_from: str | None
+    retry_at: datetime | None
+    started_at: datetime | None
+    finished_at: datetime | None
+    attempts: list[AttemptView]
+
+
+class ArtifactRef(_Out):
+    id: str
+    node: str
+    attempt_id: str
+    name: str
+    media_type: str
+    size_bytes: int
+    sha256: str
+
+
+class ApprovalRef(_Out):
+    id: str
+    node: str
+    state: str
+    created_at: datetime
+    expires_at: datetime
+    decided_at: datetime | None
+
+
+class RunView(RunSummary):
+    """A run with all its steps and attempts."""
+
+    project: str | None = None
+    inputs: dict[str, Any]
+    trigger: dict[str, Any]
+    epoch: int
+    steps: list[StepView] = []
+    approvals: list[ApprovalRef] = []
+    artifacts: list[ArtifactRef] = []
+
+    @classmethod
+    def of_detail(cls, detail: RunDetail, needs: dict[str, list[str]]) -> Self:
+        agents = {agent.id: agent for agent in detail.agents}
+        attempts: dict[str, list[Attempt]] = {}
+        for attempt in detail.attempts:
+            attempts.setdefault(attempt.node, []).append(attempt)
+
+        def step_view(step: Step) -> StepView:
+            agent = agents[detail.run.agents[step.node]]
+            own = {
+                name: getattr(step, name) for name in StepView.model_fields if hasattr(step, name)
+            }
+            return StepView(
+                **own,
+                agent=agent.name,
+                agent_version=agent.version,
+                risk=agent.manifest["risk"],
+                needs=needs.get(step.node, []),
+                attempts=[
+                    AttemptView.model_validate(attempt) for attempt in attempts.get(step.node, [])
+                ],
+            )
+
+        run = {name: getattr(detail.run, name) for name in RunSummary.model_fields}
+        return cls(
+            **run,
+            project=detail.project.name if detail.project else None,
+            inputs=detail.run.inputs,
+            trigger=detail.run.trigger,
+            epoch=detail.run.epoch,
+            steps=[step_view(step) for step in detail.steps],
+            approvals=[ApprovalRef.model_validate(row) for row in detail.approvals],
+            artifacts=[ArtifactRef.model_validate(row) for row in detail.artifacts],
+        )

@@ -1,0 +1,91 @@
+"""What callers may do with runs: start, look, cancel, run again."""
+
+from collections.abc import Awaitable, Callable, Sequence
+
+from sqlalchemy import update
+
+from commandcenter.auth.audit import record
+from commandcenter.auth.identity import Caller
+from commandcenter.engine.parse import parse_workflow
+from commandcenter.events.store import EventStore
+from commandcenter.events.types import EventType
+from commandcenter.kit.clock import utc_now
+from commandcenter.kit.database import Database
+from commandcenter.models import Run, Workflow
+from commandcenter.runs.create import RunCreation, RunRequest
+from commandcenter.runs.errors import RunFinishedError
+from commandcenter.runs.queries import RunDetail, RunFilter, find_run, run_detail, run_page
+from commandcenter.runs.rerun import RerunRequest, plan_rerun
+from commandcenter.runs.states import RunState
+
+Submit = Callable[[str], Awaitable[None]]
+
+
+class RunService:
+    def __init__(
+        self, database: Database, events: EventStore, creation: RunCreation, submit: Submit
+    ) -> None:
+        """`submit` hands a stored run to durable execution; a restart does the same for any run
+        that was stored and not submitted.
+        """
+        self._database = database
+        self._events = events
+        self._creation = creation
+        self._submit = submit
+
+    async def start(self, caller: Caller, request: RunRequest) -> tuple[Run, bool]:
+        """Store and start a run; with a known idempotency key the first one, and False."""
+        async with self._database.write() as session:
+            run, created = await self._creation.create(session, caller, request)
+        if created:
+            await self._submit(run.id)
+        return run, created
+
+    async def rerun(self, caller: Caller, run_id: str, request: RerunRequest) -> Run:
+        """Start a new run from an ended one; see `plan_rerun`."""
+        async with self._database.write() as session:
+            old = await find_run(session, run_id)
+            run, _ = await self._creation.create(
+                session, caller, await plan_rerun(session, old, request)
+            )
+        await self._submit(run.id)
+        return run
+
+    async def cancel(self, caller: Caller, run_id: str) -> Run:
+        """Ask the run to stop; idempotent while it is stopping. Its executor does the rest."""
+        async with self._database.write() as session:
+            run = await find_run(session, run_id)
+            if RunState(run.state).is_final:
+                raise RunFinishedError(
+                    f"Run {run.id} has {run.state} already; there is nothing to cancel.",
+                    fields={"state": run.state},
+                )
+            if run.cancel_requested_at is not None:
+                return run
+            await session.execute(
+                update(Run).where(Run.id == run.id).values(cancel_requested_at=utc_now())
+            )
+            await record(session, caller, "run.cancel", run.id, {})
+            await self._events.append(
+                session,
+                EventType.RUN_CANCEL_REQUESTED,
+                subject=run.id,
+                run_id=run.id,
+                project_id=run.project_id,
+                data={"by": caller.name},
+            )
+        return run
+
+    async def get(self, run_id: str) -> tuple[RunDetail, dict[str, list[str]]]:
+        """Return the run, and which nodes each node needs."""
+        async with self._database.read() as session:
+            detail = await run_detail(session, run_id)
+            workflow = await session.get_one(Workflow, detail.run.workflow_id)
+        definition = parse_workflow(workflow.source)
+        return detail, {node.name: list(node.needs) for node in definition.nodes}
+
+    async def page(self, wanted: RunFilter, *, cursor: str | None, limit: int) -> Sequence[Run]:
+        """Return runs, the newest first; `cursor` is the id of the last one seen."""
+        async with self._database.read() as session:
+            after = await find_run(session, cursor) if cursor else None
+            return await run_page(session, wanted, after=after, limit=limit)

@@ -1,0 +1,38 @@
+"""The states of runs and attempts; steps have theirs in `engine.scheduling`."""
+
+from enum import StrEnum
+
+
+class RunState(StrEnum):
+    QUEUED = "queued"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def is_final(self) -> bool:
+        return self in FINAL_RUN_STATES
+
+
+FINAL_RUN_STATES = frozenset({RunState.SUCCEEDED, RunState.FAILED, RunState.CANCELLED})
+UNFINISHED_RUN_STATES = frozenset({RunState.QUEUED, RunState.RUNNING})
+
+
+class AttemptState(StrEnum):
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+class StepFailure(StrEnum):
+    """Why a step failed, beyond the reasons of its attempts (`runtimes.base.FailureReason`)."""
+
+    CONDITION = "condition"
+    INVALID_INPUT = "invalid_input"
+    INVALID_OUTPUT = "invalid_output"
+    REJECTED = "rejected"
+    APPROVAL_EXPIRED = "approval_expired"
+    RUN_DEADLINE = "run_deadline"
+    REFUSED = "refused"

@@ -1,0 +1,34 @@
+"""The only importer of concrete runtimes."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from commandcenter.kit.errors import NotFoundError
+from commandcenter.runtimes.base import Runtime
+from commandcenter.runtimes.fake.runtime import FakeRuntime
+from commandcenter.runtimes.sandbox.runtime import SandboxRuntime
+
+_FACTORIES: dict[str, Callable[[Path], Runtime]] = {
+    "sandbox": SandboxRuntime,
+    "fake": FakeRuntime,
+}
+
+
+class UnknownRuntimeError(NotFoundError):
+    code = "unknown_runtime"
+    title = "There is no such runtime"
+
+
+def runtime_names() -> tuple[str, ...]:
+    return tuple(sorted(_FACTORIES))
+
+
+def create_runtime(name: str, data_directory: Path) -> Runtime:
+    """A runtime that keeps its attempts under the data directory; nothing is started yet."""
+    try:
+        factory = _FACTORIES[name]
+    except KeyError:
+        raise UnknownRuntimeError(
+            f"There is no runtime {name!r}.", hint=f"Known are: {', '.join(runtime_names())}."
+        ) from None
+    return factory(data_directory)

@@ -1,0 +1,167 @@
+"""The sandbox runtime: the contract of `runtimes.base` over the runner's client."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+from commandcenter.kit.segment_reader import SegmentReader
+from commandcenter.kit.segments import Record
+from commandcenter.runner.client import RunnerClient
+from commandcenter.runner.errors import IsolationError
+from commandcenter.runner.request import JobLimits, JobRequest
+from commandcenter.runtimes.base import (
+    AttemptKind,
+    AttemptResult,
+    AttemptSpec,
+    Capabilities,
+    FailureReason,
+    Handle,
+    Limits,
+    LogLine,
+    RuntimeRefusedError,
+    Stats,
+    Stream,
+    Usage,
+    WorkspaceAccess,
+)
+
+NAME = "sandbox"
+
+
+class SandboxRuntime:
+    """Attempts in bubblewrap sandboxes of the runner of one data directory."""
+
+    def __init__(self, data_directory: Path) -> None:
+        self._client = RunnerClient(data_directory)
+        self._capabilities: Capabilities | None = None
+
+    async def capabilities(self) -> Capabilities:
+        if self._capabilities is None:
+            self._capabilities = await self._probe()
+        return self._capabilities
+
+    async def start(self, spec: AttemptSpec) -> Handle:
+        try:
+            await self._client.start(to_request(spec))
+        except IsolationError as error:
+            raise RuntimeRefusedError(error.detail, hint=error.hint) from error
+        limits = spec.limits
+        return Handle(
+            runtime=NAME,
+            attempt_id=spec.attempt_id,
+            data={
+                "log_directory": str(self._client.paths.log(spec.attempt_id)),
+                "limits": [
+                    limits.cpu,
+                    limits.memory_bytes,
+                    limits.pids,
+                    limits.disk_bytes,
+                    limits.log_bytes,
+                ],
+            },
+        )
+
+    async def recover(self, handle: Handle) -> bool:
+        return await self._client.known(handle.attempt_id)
+
+    async def wait(self, handle: Handle) -> AttemptResult:
+        outcome, output = await self._client.wait(handle.attempt_id)
+        artifacts = self._client.paths.artifacts(handle.attempt_id)
+        return AttemptResult(
+            exit_code=outcome.exit_code,
+            reason=FailureReason(outcome.reason.value) if outcome.reason else None,
+            message=outcome.message,
+            started_at=outcome.started_at,
+            finished_at=outcome.finished_at,
+            usage=Usage(outcome.cpu_seconds, outcome.memory_peak_bytes),
+            output=output,
+            artifacts_directory=artifacts if outcome.has_artifacts else None,
+        )
+
+    async def stop(self, handle: Handle, *, grace_seconds: float) -> None:
+        await self._client.stop(handle.attempt_id, grace_seconds)
+
+    async def logs(
+        self, handle: Handle, *, after: int = 0, follow: bool = False
+    ) -> AsyncIterator[LogLine]:
+        reader = SegmentReader(self._client.paths.log(handle.attempt_id))
+        if follow:
+            async for record in reader.follow(after):
+                yield _line(record)
+        else:
+            for record in reader.after(after):
+                yield _line(record)
+
+    async def stats(self, handle: Handle) -> Stats:
+        use = await self._client.use(handle.attempt_id)
+        cpu, memory, pids, disk, log = handle.data["limits"]
+        return Stats(
+            requested=Limits(cpu, memory, pids, disk, log),
+            actual_cpu=use.actual_cpu if use else None,
+            actual_memory_bytes=use.actual_memory_bytes if use else None,
+            actual_pids=use.actual_pids if use else None,
+            cpu_seconds=use.cpu_seconds if use else 0.0,
+            memory_bytes=use.memory_bytes if use else 0,
+            pids=use.pids if use else 0,
+        )
+
+    async def remove(self, handle: Handle) -> None:
+        await self._client.remove(handle.attempt_id)
+
+    async def close(self) -> None:
+        await self._client.close()
+
+    async def _probe(self) -> Capabilities:
+        status = await self._client.status()
+        enforced = bool(status["cgroups"])
+        problems = () if enforced else (str(status["cgroups_problem"]),)
+        return Capabilities(
+            name=NAME,
+            available=True,
+            isolation="full",
+            limits=frozenset({"cpu", "memory", "pids", "disk"} if enforced else {"pids", "disk"}),
+            watched_limits=frozenset() if enforced else frozenset({"memory"}),
+            network_off=True,
+            network_allow_list=False,
+            services=True,
+            live_workspace=True,
+            warm_pool=False,
+            problems=problems,
+        )
+
+
+def to_request(spec: AttemptSpec) -> JobRequest:
+    """The runner's form of a spec; every path becomes absolute text."""
+    limits = spec.limits
+    return JobRequest(
+        attempt_id=spec.attempt_id,
+        service=spec.kind is AttemptKind.SERVICE,
+        command=spec.command,
+        limits=JobLimits(
+            limits.cpu, limits.memory_bytes, limits.pids, limits.disk_bytes, limits.log_bytes
+        ),
+        timeout_seconds=spec.timeout_seconds,
+        grace_seconds=spec.grace_seconds,
+        agent_directory=str(spec.agent_directory.absolute()) if spec.agent_directory else None,
+        workspace=_workspace(spec),
+        workspace_writable=(
+            spec.workspace is not None and spec.workspace.access is WorkspaceAccess.WRITE
+        ),
+        environment=dict(spec.environment),
+        network_allow=spec.network.allow,
+        secret_files=dict(spec.secret_files),
+        secret_environment=dict(spec.secret_environment),
+        python_path=tuple(str(path.absolute()) for path in spec.python_path),
+        warm=spec.warm,
+        redact=spec.redact,
+        input_json=spec.input_json,
+    )
+
+
+def _workspace(spec: AttemptSpec) -> str | None:
+    if spec.workspace is None or spec.workspace.access is WorkspaceAccess.NONE:
+        return None
+    return str(spec.workspace.path.absolute())
+
+
+def _line(record: Record) -> LogLine:
+    return LogLine(record.number, record.at, Stream(record.stream), record.text)
