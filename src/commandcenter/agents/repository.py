@@ -21,6 +21,15 @@ async def current(session: AsyncSession, name: str) -> Agent | None:
     return found
 
 
+async def usable(session: AsyncSession, name: str, version: str | None = None) -> Agent | None:
+    """Return the highest revision (with that version) that is not retired."""
+    query = select(Agent).where(Agent.name == name, Agent.retired_at.is_(None))
+    if version is not None:
+        query = query.where(Agent.version == version)
+    found: Agent | None = await session.scalar(query.order_by(Agent.revision.desc()).limit(1))
+    return found
+
+
 async def by_id(session: AsyncSession, agent_id: str) -> Agent | None:
     return await session.get(Agent, agent_id)
 
@@ -40,21 +49,21 @@ async def current_page(
     session: AsyncSession, *, after: str | None, limit: int, retired: bool
 ) -> Sequence[Agent]:
     """Return the highest revision of each name, by name."""
-    newest = (
-        select(Agent.name, func.max(Agent.revision).label("revision"))
-        .group_by(Agent.name)
-        .subquery()
-    )
+    newest = select(Agent.name, func.max(Agent.revision).label("revision")).group_by(Agent.name)
+    if not retired:
+        newest = newest.where(Agent.retired_at.is_(None))
+    newest_ones = newest.subquery()
     query = (
         select(Agent)
-        .join(newest, (Agent.name == newest.c.name) & (Agent.revision == newest.c.revision))
+        .join(
+            newest_ones,
+            (Agent.name == newest_ones.c.name) & (Agent.revision == newest_ones.c.revision),
+        )
         .order_by(Agent.name)
         .limit(limit)
     )
     if after is not None:
         query = query.where(Agent.name > after)
-    if not retired:
-        query = query.where(Agent.retired_at.is_(None))
     return (await session.scalars(query)).all()
 
 

@@ -66,9 +66,10 @@ class AgentService:
         manifest, digest = await asyncio.to_thread(self._take, folder)
         async with self._database.write() as session:
             await repository.lock(session)
+            usable = await repository.usable(session, manifest.name)
+            if usable is not None and usable.digest == digest:
+                return Registered(usable, created=False)
             current = await repository.current(session, manifest.name)
-            if current is not None and current.digest == digest and current.retired_at is None:
-                return Registered(current, created=False)
             agent = Agent(
                 id=new_id("agent"),
                 name=manifest.name,
@@ -120,7 +121,11 @@ class AgentService:
         if at:
             agent = await repository.by_version(session, name, version)
         else:
-            agent = await repository.current(session, name) or await repository.by_id(session, name)
+            agent = (
+                await repository.usable(session, name)
+                or await repository.current(session, name)
+                or await repository.by_id(session, name)
+            )
         if agent is not None:
             return agent
         known = await repository.active_names(session)
@@ -132,13 +137,18 @@ class AgentService:
 
     async def usable(self, session: AsyncSession, name: str, version: str | None = None) -> Agent:
         """Return the revision that a new run takes: not retired. Raises `AgentRetiredError`."""
-        agent = await self.find(session, f"{name}@{version}" if version else name)
-        if agent.retired_at is not None:
+        agent = await repository.usable(session, name, version)
+        if agent is None:
+            agent = await self.find(session, f"{name}@{version}" if version else name)
             raise AgentRetiredError(
                 f"agent {agent.name!r} {agent.version} was retired",
                 hint="Use another one, or register its folder again.",
             )
         return agent
+
+    async def names(self, session: AsyncSession) -> Sequence[str]:
+        """Return the names of agents that new runs can use."""
+        return await repository.active_names(session)
 
     async def page(self, *, after: str | None, limit: int, retired: bool) -> Sequence[Agent]:
         async with self._database.read() as session:

@@ -44,6 +44,5 @@ async def finished_at(
     ids = list(run_ids)
     for start in range(0, len(ids), 500):
         query = select(Run.id, Run.finished_at).where(Run.id.in_(ids[start : start + 500]))
-        for run_id, at in await session.execute(query):
-            found[run_id] = at
+        found.update((run_id, at) for run_id, at in await session.execute(query))
     return found

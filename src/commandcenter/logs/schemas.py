@@ -6,7 +6,7 @@ from commandcenter.kit.segments import Record
 
 
 class LogLineView(BaseModel):
-    """One line of JSON per line of the log. Numbers begin at 1; a gap says that lines were dropped."""
+    """A line of the log. Numbers begin at 1; a gap says that lines were dropped."""
 
     number: int
     at: datetime

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator
 from contextlib import aclosing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -82,7 +82,7 @@ class LogService:
         """Return the lines asked for, at most 32 MiB of them. Raises `LogPatternError`."""
         return await asyncio.to_thread(_read, log.reader, query)
 
-    async def follow(self, log: AttemptLog, after: int) -> AsyncIterator[list[Record]]:
+    async def follow(self, log: AttemptLog, after: int) -> AsyncGenerator[list[Record], None]:
         """Yield lines above `after` in batches, now and as they come, until the attempt's end.
 
         Reads no further than the caller takes, so a slow client costs no memory.
@@ -175,7 +175,7 @@ def _last(records: Iterable[Record], count: int) -> list[Record]:
     return list(kept)
 
 
-async def _batches(records: AsyncIterator[Record]) -> AsyncIterator[list[Record]]:
+async def _batches(records: AsyncIterator[Record]) -> AsyncGenerator[list[Record], None]:
     """Group what is there already, without waiting for more."""
     queue: asyncio.Queue[Record | None] = asyncio.Queue(_BATCH_LINES)
 

@@ -106,7 +106,17 @@ class ProjectService:
     async def get(self, reference: str) -> Project:
         """Return the project with this id or name."""
         async with self._database.read() as session:
-            return await _existing(session, reference)
+            return await self.find(session, reference)
+
+    async def find(self, session: AsyncSession, reference: str) -> Project:
+        """Do the same within a transaction. Raises `ProjectNotFoundError`."""
+        project = await repository.find(session, reference)
+        if project is None:
+            raise ProjectNotFoundError(
+                f"there is no project {reference[:100]!r}",
+                hint="commandcenter project list shows them all.",
+            )
+        return project
 
     async def find(self, session: AsyncSession, reference: str) -> Project:
         """Do the same within a transaction."""
@@ -148,7 +158,7 @@ class ProjectService:
         """
         async with self._database.write() as session:
             await repository.lock(session)
-            project = await _existing(session, reference)
+            project = await self.find(session, reference)
             active = await self._active_runs(session, project.id)
             if active:
                 raise ProjectBusyError(
@@ -210,13 +220,3 @@ class ProjectService:
                 hint="Give another name, or leave it out to have one made.",
             )
         return name
-
-
-async def _existing(session: AsyncSession, reference: str) -> Project:
-    project = await repository.find(session, reference)
-    if project is None:
-        raise ProjectNotFoundError(
-            f"there is no project {reference[:100]!r}",
-            hint="commandcenter project list shows them all.",
-        )
-    return project
