@@ -28,6 +28,7 @@ from commandcenter.notifications import endpoints as notification_endpoints
 from commandcenter.projects import endpoints as project_endpoints
 from commandcenter.runs import endpoints as run_endpoints
 from commandcenter.secrets import endpoints as secret_endpoints
+from commandcenter.workflows import endpoints as workflow_endpoints
 
 # Everything under /api/v1. A domain's router goes here and nowhere else.
 API_ROUTERS: Sequence[APIRouter] = (
@@ -35,6 +36,7 @@ API_ROUTERS: Sequence[APIRouter] = (
     audit_endpoints.router,
     project_endpoints.router,
     agent_endpoints.router,
+    workflow_endpoints.router,
     run_endpoints.router,
     approval_endpoints.router,
     artifact_endpoints.router,

@@ -33,6 +33,7 @@ from commandcenter.runs.service import RunService
 from commandcenter.runs.states import UNFINISHED_RUN_STATES
 from commandcenter.runtimes.registry import create_runtime
 from commandcenter.secrets.service import SecretService
+from commandcenter.workflows.builtin_workflows import register_builtin_workflows
 from commandcenter.workflows.service import WorkflowService
 
 _log = structlog.get_logger(__name__)
@@ -70,12 +71,16 @@ async def add_domains(assembly: Assembly) -> None:
         database, events, AgentStore(data / "agents"), roots, trusted_folders=(builtin,)
     )
     services.add(agents)
-    for outcome in await register_folders(agents, [builtin, data / "agents.d"]):
-        if outcome.problem is not None:
-            _log.error("agent_not_registered", folder=str(outcome.folder), why=outcome.problem)
+    for folder in await register_folders(agents, [builtin, data / "agents.d"]):
+        if folder.problem is not None:
+            _log.error(
+                "agent_not_registered", folder=str(folder.folder), why=folder.problem.detail
+            )
     workflows = WorkflowService(database, events, agents)
     services.add(workflows)
-    await workflows.register_builtin()
+    for outcome in await register_builtin_workflows(workflows):
+        if outcome.problem is not None:
+            _log.error("workflow_not_stored", file=outcome.file_name, why=outcome.problem.detail)
     services.add(ArtifactService(database, ArtifactStore(data / "artifacts")))
     services.add(LogService(database, data / "logs"))
     services.add(NotificationService(database, events))

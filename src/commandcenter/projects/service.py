@@ -118,10 +118,6 @@ class ProjectService:
             )
         return project
 
-    async def find(self, session: AsyncSession, reference: str) -> Project:
-        """Do the same within a transaction."""
-        return await _existing(session, reference)
-
     async def state(self, reference: str) -> ProjectState:
         """Return the project with the present facts of its folder."""
         project = await self.get(reference)
