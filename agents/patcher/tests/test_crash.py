@@ -31,7 +31,7 @@ sys.addaudithook(hook)
 import atexit
 atexit.register(lambda: open(os.environ["KILL_COUNT"], "w").write(str(count)))
 """
-POINTS = 24
+POINTS = int(os.environ.get("PATCHER_KILL_POINTS", "16"))  # spread over a whole run
 
 
 def make_change(repo: Repo) -> tuple[bytes, str]:
@@ -112,13 +112,21 @@ def half_done(repo: Repo, tmp_path: Path) -> tuple[Repo, bytes, str, str]:
     """The branch has moved and one file of the working tree is there already."""
     patch, expected = make_change(repo)
     base = repo.tip()
-    for at in range(100, 500):
-        copy = clone(repo, tmp_path / "half")
-        assert Killed(tmp_path / f"kill-{at}", copy, patch).run(at) == -signal.SIGKILL
-        if copy.tip() != base and (copy.path / "a.txt").read_text() == "changed\n":
-            return copy, patch, expected, base
-        subprocess.run(["rm", "-rf", str(copy.path)], check=True)
-    raise AssertionError("the point was never reached")
+
+    def killed_at(at: int) -> Repo | None:
+        copy = clone(repo, tmp_path / f"half-{at}")
+        Killed(tmp_path / f"kill-{at}", copy, patch).run(at)
+        reached = copy.tip() != base and (copy.path / "a.txt").read_text() == "changed\n"
+        return copy if reached else None
+
+    low, high = 1, 1024  # never reached at `low`, reached (or ended) at `high`
+    found: Repo | None = None
+    while high - low > 1:
+        middle = (low + high) // 2
+        copy = killed_at(middle)
+        low, high, found = (middle, high, found) if copy is None else (low, middle, copy)
+    assert found is not None
+    return found, patch, expected, base
 
 
 def test_an_edit_after_the_crash_is_left_alone(half_done: tuple[Repo, bytes, str, str]) -> None:
