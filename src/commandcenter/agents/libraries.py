@@ -55,7 +55,7 @@ def _installed(source: Path, root: Path) -> Path:
         Path(folder).chmod(0o755)
         for name in names:
             (Path(folder) / name).chmod(0o644)
-    with suppress(FileExistsError):  # another process was first
+    with suppress(OSError):  # another process was first
         temporary.rename(target)
     return target
 
