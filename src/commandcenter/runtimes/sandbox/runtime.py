@@ -31,7 +31,7 @@ class SandboxRuntime:
     """Attempts in bubblewrap sandboxes of the runner of one data directory."""
 
     def __init__(self, data_directory: Path) -> None:
-        self._client = RunnerClient(data_directory)
+        self.client = RunnerClient(data_directory)
         self._capabilities: Capabilities | None = None
 
     async def capabilities(self) -> Capabilities:
@@ -41,7 +41,7 @@ class SandboxRuntime:
 
     async def start(self, spec: AttemptSpec) -> Handle:
         try:
-            await self._client.start(to_request(spec))
+            await self.client.start(to_request(spec))
         except IsolationError as error:
             raise RuntimeRefusedError(error.detail, hint=error.hint) from error
         limits = spec.limits
@@ -49,7 +49,7 @@ class SandboxRuntime:
             runtime=NAME,
             attempt_id=spec.attempt_id,
             data={
-                "log_directory": str(self._client.paths.log(spec.attempt_id)),
+                "log_directory": str(self.client.paths.log(spec.attempt_id)),
                 "limits": [
                     limits.cpu,
                     limits.memory_bytes,
@@ -61,11 +61,11 @@ class SandboxRuntime:
         )
 
     async def recover(self, handle: Handle) -> bool:
-        return await self._client.known(handle.attempt_id)
+        return await self.client.known(handle.attempt_id)
 
     async def wait(self, handle: Handle) -> AttemptResult:
-        outcome, output = await self._client.wait(handle.attempt_id)
-        artifacts = self._client.paths.artifacts(handle.attempt_id)
+        outcome, output = await self.client.wait(handle.attempt_id)
+        artifacts = self.client.paths.artifacts(handle.attempt_id)
         return AttemptResult(
             exit_code=outcome.exit_code,
             reason=FailureReason(outcome.reason.value) if outcome.reason else None,
@@ -78,12 +78,12 @@ class SandboxRuntime:
         )
 
     async def stop(self, handle: Handle, *, grace_seconds: float) -> None:
-        await self._client.stop(handle.attempt_id, grace_seconds)
+        await self.client.stop(handle.attempt_id, grace_seconds)
 
     async def logs(
         self, handle: Handle, *, after: int = 0, follow: bool = False
     ) -> AsyncIterator[LogLine]:
-        reader = SegmentReader(self._client.paths.log(handle.attempt_id))
+        reader = SegmentReader(self.client.paths.log(handle.attempt_id))
         if follow:
             async for record in reader.follow(after):
                 yield _line(record)
@@ -92,7 +92,7 @@ class SandboxRuntime:
                 yield _line(record)
 
     async def stats(self, handle: Handle) -> Stats:
-        use = await self._client.use(handle.attempt_id)
+        use = await self.client.use(handle.attempt_id)
         cpu, memory, pids, disk, log = handle.data["limits"]
         return Stats(
             requested=Limits(cpu, memory, pids, disk, log),
@@ -105,13 +105,13 @@ class SandboxRuntime:
         )
 
     async def remove(self, handle: Handle) -> None:
-        await self._client.remove(handle.attempt_id)
+        await self.client.remove(handle.attempt_id)
 
     async def close(self) -> None:
-        await self._client.close()
+        await self.client.close()
 
     async def _probe(self) -> Capabilities:
-        status = await self._client.status()
+        status = await self.client.status()
         enforced = bool(status["cgroups"])
         problems = () if enforced else (str(status["cgroups_problem"]),)
         return Capabilities(
