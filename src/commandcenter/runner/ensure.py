@@ -1,6 +1,7 @@
 """Find the runner of a data directory, or start it."""
 
 import asyncio
+import fcntl
 import os
 import subprocess
 import sys
@@ -70,6 +71,21 @@ async def open_connection(
     finally:
         os.close(home)
     return reader, writer, greeting
+
+
+def runner_holds_lock(paths: RunnerPaths) -> bool:
+    """Whether a runner is alive for the directory, without talking to it."""
+    try:
+        lock = os.open(paths.lock, os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(lock)
+    return False
 
 
 def _own_home(paths: RunnerPaths) -> None:

@@ -341,7 +341,10 @@ def syscalls():
             LIBC.syscall(0x40000000 + 39)
             os._exit(0)
         _, status = os.waitpid(child, 0)
-        refuse(os.WIFSIGNALED(status), f"killed by {os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0}")
+        refuse(
+            os.WIFSIGNALED(status),
+            f"killed by {os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0}",
+        )
         return status
 
 
@@ -363,7 +366,9 @@ def privilege():
 
     @attempt("be root")
     def _():
-        refuse(0 not in os.getresuid() + os.getresgid() + tuple(os.getgroups()), str(os.getresuid()))
+        refuse(
+            0 not in os.getresuid() + os.getresgid() + tuple(os.getgroups()), str(os.getresuid())
+        )
         return os.getresuid()
 
     for name, function in (("setuid", lambda: os.setuid(0)), ("setgid", lambda: os.setgid(0)),

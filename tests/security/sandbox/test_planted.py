@@ -28,9 +28,7 @@ class Box:
         self.runtime = runtime
         self.count = 0
 
-    async def run(
-        self, script: str, workspace: Path | None = None
-    ) -> tuple[AttemptResult, str]:
+    async def run(self, script: str, workspace: Path | None = None) -> tuple[AttemptResult, str]:
         self.count += 1
         spec = AttemptSpec(
             attempt_id=f"planted-{self.count}",
@@ -157,9 +155,7 @@ async def test_an_agent_can_commit(box: Box, repository: Path) -> None:
         "umount .git/hooks || mount -o remount,rw .git/hooks",
     ],
 )
-async def test_git_cannot_be_made_to_run_something(
-    box: Box, repository: Path, attack: str
-) -> None:
+async def test_git_cannot_be_made_to_run_something(box: Box, repository: Path, attack: str) -> None:
     config = (repository / ".git/config").read_bytes()
     hooks = sorted(path.name for path in (repository / ".git/hooks").iterdir())
     result, _ = await box.run(f"cd /workspace && {attack}", repository)
@@ -197,8 +193,7 @@ async def test_links_in_the_workspace_lead_nowhere_inside(
     (folder / "link").symlink_to(canary)
     (folder / "up").symlink_to("../..")
     result, log = await box.run(
-        "cat /workspace/link; ls /workspace/up; "
-        f"cat /workspace/up/..{canary} && exit 7; exit 0",
+        f"cat /workspace/link; ls /workspace/up; cat /workspace/up/..{canary} && exit 7; exit 0",
         folder,
     )
     assert result.exit_code == 0, log

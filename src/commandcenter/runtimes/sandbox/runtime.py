@@ -1,11 +1,15 @@
 """The sandbox runtime: the contract of `runtimes.base` over the runner's client."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
+from commandcenter.kit.errors import ProblemError
 from commandcenter.kit.segment_reader import SegmentReader
 from commandcenter.kit.segments import Record
 from commandcenter.runner.client import RunnerClient
+from commandcenter.runner.ensure import runner_holds_lock
 from commandcenter.runner.errors import IsolationError
 from commandcenter.runner.request import JobLimits, JobRequest
 from commandcenter.runtimes.base import (
@@ -23,6 +27,7 @@ from commandcenter.runtimes.base import (
     Usage,
     WorkspaceAccess,
 )
+from commandcenter.runtimes.sandbox.doctor import Severity, diagnose
 
 NAME = "sandbox"
 
@@ -85,11 +90,15 @@ class SandboxRuntime:
     ) -> AsyncIterator[LogLine]:
         reader = SegmentReader(self.client.paths.log(handle.attempt_id))
         if follow:
-            async for record in reader.follow(after):
+            # A runner that is killed cannot close its logs; the next one does, when it is started.
+            async for record in reader.follow(after, is_over=self._runner_is_gone):
                 yield _line(record)
         else:
             for record in reader.after(after):
                 yield _line(record)
+
+    def _runner_is_gone(self) -> bool:
+        return not runner_holds_lock(self.client.paths)
 
     async def stats(self, handle: Handle) -> Stats:
         use = await self.client.use(handle.attempt_id)
@@ -111,12 +120,30 @@ class SandboxRuntime:
         await self.client.close()
 
     async def _probe(self) -> Capabilities:
-        status = await self.client.status()
-        enforced = bool(status["cgroups"])
-        problems = () if enforced else (str(status["cgroups_problem"]),)
+        fatal = [
+            f"{check.name}: {check.detail} {check.remedy}".strip()
+            for check in await asyncio.to_thread(diagnose)
+            if not check.ok and check.severity is Severity.FATAL
+        ]
+        status: dict[str, Any] = {}
+        if not fatal:
+            try:
+                status = await self.client.status()
+            except ProblemError as error:
+                fatal = [f"{error.detail} {error.hint or ''}".strip()]
+            else:
+                fatal = [status["problem"]] if status["problem"] else []
+        enforced = bool(status.get("cgroups"))
+        problems = fatal
+        if not fatal and not enforced:
+            problems = [
+                "CPU is not limited, and memory is watched 50 times a second instead of limited by "
+                f"the kernel: {status['cgroups_problem']}. Run the hub as root or in a delegated "
+                "systemd scope to have both enforced."
+            ]
         return Capabilities(
             name=NAME,
-            available=True,
+            available=not fatal,
             isolation="full",
             limits=frozenset({"cpu", "memory", "pids", "disk"} if enforced else {"pids", "disk"}),
             watched_limits=frozenset() if enforced else frozenset({"memory"}),
@@ -125,7 +152,7 @@ class SandboxRuntime:
             services=True,
             live_workspace=True,
             warm_pool=True,
-            problems=problems,
+            problems=tuple(problems),
         )
 
 
