@@ -93,6 +93,7 @@ _RUN_BY_TESTS = _TEST_DIRECTORIES - {"examples", "example", "samples", "docs", "
 _TEST_NAME = re.compile(
     r"^(test_.*|tests?|conftest|.*_tests?|.*[._-](test|spec|e2e|mock|fixture)s?|.*(Test|Tests|IT|Spec))$"
 )
+_VERSIONED_DIRECTORY = re.compile(r"^[a-z][\w.]*-v?\d+\.\d+\.\d+$", re.IGNORECASE)
 _MINIFIED_NAME = re.compile(r"[.-]min\.(js|css|mjs)$|\.bundle\.js$|\.(js|css)\.map$")
 _GENERATED_NAME = re.compile(
     r"(_pb2(_grpc)?\.pyi?|\.pb\.go|_pb\.(js|ts)|\.pb\.(cc|h)|_generated\.\w+|\.g\.dart|"
@@ -121,6 +122,11 @@ _MAGIC = (
     b"wOF2",
     b"SQLite format 3",
 )
+
+
+def is_vendored_directory(name: str) -> bool:
+    """Whether a directory is of others: by its name, or one like `jquery-3.5.1`."""
+    return name.lower() in VENDORED_DIRECTORIES or bool(_VERSIONED_DIRECTORY.match(name))
 
 
 def language_of(path: str) -> str:

@@ -62,6 +62,12 @@ def read_file(root: int, path: str, *, most: int) -> bytes:
         raise NotReadError(SkipReason.UNREADABLE, type(error).__name__) from error
 
 
+def read_head(parent: int, name: str, size: int) -> bytes:
+    """The first `size` bytes of a regular file in the open directory `parent`; may raise OSError."""
+    with os.fdopen(os.open(name, _FILE, dir_fd=parent), "rb") as file:
+        return file.read(size) if stat.S_ISREG(os.fstat(file.fileno()).st_mode) else b""
+
+
 def _read_in(parent: int, name: str, most: int) -> bytes:
     mode = os.stat(name, dir_fd=parent, follow_symlinks=False).st_mode
     if stat.S_ISLNK(mode):

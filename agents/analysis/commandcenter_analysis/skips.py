@@ -34,8 +34,11 @@ HARMLESS = frozenset(
         SkipReason.GENERATED,
         SkipReason.SYMLINK,
         SkipReason.NOT_A_FILE,
+        SkipReason.MISSING,
     }
 )
+
+_REMEMBERED = 200_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +54,16 @@ class SkipLog:
 
     capacity: int
     counts: Counter[SkipReason] = field(default_factory=Counter)
+    _seen: set[tuple[str, SkipReason]] = field(default_factory=set)
     _serious: list[Skip] = field(default_factory=list)
     _harmless: list[Skip] = field(default_factory=list)
 
     def add(self, skip: Skip) -> None:
+        """Record a skip; several checks that skip a file for one reason count once."""
+        if (skip.file, skip.reason) in self._seen:
+            return
+        if len(self._seen) < _REMEMBERED:
+            self._seen.add((skip.file, skip.reason))
         self.counts[skip.reason] += 1
         kept = self._harmless if skip.reason in HARMLESS else self._serious
         if len(kept) < self.capacity:
@@ -70,11 +79,9 @@ class SkipLog:
         return sum(self.counts.values())
 
     def as_output(self) -> list[dict[str, Any]]:
-        """The skips by name, at most `capacity`; a file and reason once."""
-        named: dict[tuple[str, str], dict[str, Any]] = {}
-        for skip in [*self._serious, *self._harmless]:
-            entry: dict[str, Any] = {"file": skip.file, "reason": skip.reason.value}
-            if skip.detail:
-                entry["detail"] = skip.detail
-            named.setdefault((skip.file, skip.reason.value), entry)
-        return list(named.values())[: self.capacity]
+        """The skips by name, at most `capacity`."""
+        return [
+            {"file": skip.file, "reason": skip.reason.value}
+            | ({"detail": skip.detail} if skip.detail else {})
+            for skip in [*self._serious, *self._harmless][: self.capacity]
+        ]

@@ -7,9 +7,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from commandcenter_analysis.classify import CACHE_DIRECTORIES, VENDORED_DIRECTORIES
+from commandcenter_analysis.classify import (
+    CACHE_DIRECTORIES,
+    is_binary,
+    is_vendored_directory,
+    language_of,
+)
 from commandcenter_analysis.limits import DEFAULT_LIMITS, Limits
-from commandcenter_analysis.reading import NotReadError, open_directory, open_root
+from commandcenter_analysis.reading import NotReadError, open_directory, open_root, read_head
 from commandcenter_analysis.skips import Skip, SkipLog, SkipReason
 
 _VERSION_CONTROL = frozenset({".git", ".hg", ".svn", ".jj"})
@@ -105,13 +110,15 @@ class _Walk:
                         self._pending.append((directory, vendored))
                         return
                     path = f"{directory}/{entry.name}" if directory else entry.name
-                    self._take(entry, path, vendored=vendored)
+                    self._take(descriptor, entry, path, vendored=vendored)
         except OSError as error:
             self._skip(directory or ".", SkipReason.UNREADABLE, type(error).__name__)
         finally:
             os.close(descriptor)
 
-    def _take(self, entry: "os.DirEntry[str]", path: str, *, vendored: bool) -> None:
+    def _take(
+        self, parent: int, entry: "os.DirEntry[str]", path: str, *, vendored: bool
+    ) -> None:
         try:
             path.encode()
         except UnicodeEncodeError:
@@ -133,10 +140,18 @@ class _Walk:
         elif entry.name == ".git" or (vendored and not self._wanted(entry.name)):
             return
         elif status.st_size > self._limits.file_bytes:
-            self._skip(path, SkipReason.TOO_LARGE, f"{status.st_size} bytes")
+            self._too_large(parent, entry.name, path, status.st_size)
         else:
             self._bytes += status.st_size
             self._tree.files.append(SourceFile(path, status.st_size, vendored))
+
+    def _too_large(self, parent: int, name: str, path: str, size: int) -> None:
+        """A large picture or archive would not have been looked at anyway; a large text would."""
+        try:
+            binary = not language_of(path) and is_binary(read_head(parent, name, 8_192))
+        except OSError:
+            binary = False
+        self._skip(path, SkipReason.BINARY if binary else SkipReason.TOO_LARGE, f"{size} bytes")
 
     def _enter(self, path: str, name: str, *, vendored: bool) -> None:
         if name in _VERSION_CONTROL or name in CACHE_DIRECTORIES:
@@ -144,7 +159,7 @@ class _Walk:
         if path.count("/") >= self._limits.depth:
             self._skip(path, SkipReason.LIMIT, f"deeper than {self._limits.depth} directories")
             return
-        if name.lower() in VENDORED_DIRECTORIES and not vendored:
+        if not vendored and is_vendored_directory(name):
             self._skip(path, SkipReason.VENDORED)
             vendored = True
             if self._wanted is _nothing:

@@ -4,7 +4,7 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from commandcenter.agents.patch_summary import summarize_patch
+from commandcenter.agents.patch_summary import PatchSummary, summarise_patch
 from commandcenter.approvals.states import Answer
 from commandcenter.models import Approval, ApprovalDecision
 
@@ -77,7 +77,7 @@ class ApprovalView(ApprovalSummary):
         effect = approval.effect
         name = effect.get("diff_input")
         diff = effect["inputs"].get(name) if name else None
-        summary = summarize_patch(diff) if isinstance(diff, str) else None
+        summary = summarise_patch(diff) if isinstance(diff, str) else None
         return cls(
             **_summary(approval),
             effect=effect,
@@ -85,14 +85,22 @@ class ApprovalView(ApprovalSummary):
             diff=diff if isinstance(diff, str) else None,
             changes=[
                 FileChange(
-                    file=file.path, change=file.change, added=file.added, removed=file.removed
+                    file=file.path,
+                    change=file.change.value,
+                    added=None if file.binary else file.added,
+                    removed=None if file.binary else file.removed,
                 )
                 for file in (summary.files if summary else ())
             ],
-            notes=list(summary.notes) if summary else [],
+            notes=_notes(summary) if summary else [],
             blast_radius=_blast_radius(effect),
             decisions=[DecisionView.model_validate(decision) for decision in decisions],
         )
+
+
+def _notes(summary: PatchSummary) -> list[str]:
+    notes = [f"{note.file}: {note.message}" if note.file else note.message for note in summary.notes]
+    return [summary.problem, *notes] if summary.problem else notes
 
 
 def _summary(approval: Approval) -> dict[str, Any]:

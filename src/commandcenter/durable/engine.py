@@ -74,8 +74,12 @@ class DurableRuns:
         DBOS.launch()
         self._launched = True
 
-    async def submit(self, run_id: str, *, generation: int = 0) -> None:
-        """Start the run under a durable record. Idempotent by run id and generation."""
+    async def submit(self, run_id: str) -> None:
+        """Start the run under a durable record. Idempotent by run id."""
+        await self.resubmit(run_id, 0)
+
+    async def resubmit(self, run_id: str, generation: int) -> None:
+        """Start the run under a further record, after the earlier one came to an end."""
         with SetWorkflowID(f"{run_id}.{generation}"):
             await DBOS.start_workflow_async(_execute_run, run_id)
 

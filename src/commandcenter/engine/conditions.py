@@ -15,9 +15,10 @@ from commandcenter.engine.cel.parser import parse
 from commandcenter.engine.cel.syntax import Expression
 from commandcenter.engine.cel.values import type_name
 from commandcenter.engine.context import ROOTS
+from commandcenter.engine.issues import quoted
 from commandcenter.kit.errors import ProblemError
 
-MAX_STEPS = 200_000  # at most about a quarter of a second
+MAX_STEPS = 500_000  # at most about a quarter of a second
 
 
 class ConditionSyntaxError(ValueError):
@@ -65,17 +66,17 @@ def evaluate(condition: Condition, context: Mapping[str, Any]) -> bool:
         value = evaluate_cel(condition.tree, context, condition.text, steps=MAX_STEPS)
     except CelError as error:
         raise ConditionError(
-            f'The condition "{condition.text}" has no answer: {error}.',
+            f"The condition {quoted(condition.text)} has no answer: {error}.",
             hint="Test for a field that may be missing with has(...).",
         ) from error
     except CelBudgetError:
         raise ConditionError(
-            f'The condition "{condition.text}" needs more than {MAX_STEPS:,} steps.',
+            f"The condition {quoted(condition.text)} needs more than {MAX_STEPS:,} steps.",
             hint="Let an agent compute it and test its output.",
         ) from None
     if not isinstance(value, bool):
         raise ConditionError(
-            f'The condition "{condition.text}" must be true or false, but it is of type '
+            f"The condition {quoted(condition.text)} must be true or false, but it is of type "
             f"{type_name(value)}.",
             hint="Compare the value with something, as in inputs.count > 0.",
         )

@@ -13,7 +13,7 @@ DURATION_PATTERN = r"^[0-9]{1,12}(\.[0-9]{1,6})?(ms|s|m|h|d)?$"
 def parse_duration(value: object) -> float:
     """Return the duration in seconds, more than 0 and at most a year; ValueError says why not."""
     if isinstance(value, str):
-        match = _FORM.fullmatch(value.strip())
+        match = _FORM.fullmatch(value)
         if match is None:
             raise ValueError("not a duration; write 500ms, 1s, 5m, 24h, 7d or a number of seconds")
         seconds = float(match[1]) * _UNITS[match[2] or "s"]

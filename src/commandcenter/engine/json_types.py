@@ -5,7 +5,13 @@ from typing import Any
 
 from commandcenter.engine.definition import InputType
 from commandcenter.engine.issues import quoted
-from commandcenter.engine.numbers import MAX_INTEGER, MIN_INTEGER, parse_float, parse_integer
+from commandcenter.engine.numbers import (
+    INTEGER,
+    MAX_INTEGER,
+    MIN_INTEGER,
+    parse_float,
+    parse_integer,
+)
 
 _PYTHON: dict[InputType, Any] = {
     InputType.STRING: str,
@@ -74,7 +80,7 @@ def from_text(text: str, kind: InputType) -> Any:
 
 
 def _number(text: str) -> int | float:
-    return parse_integer(text) if text.lstrip("+-").isdigit() else parse_float(text)
+    return parse_integer(text) if INTEGER.fullmatch(text) else parse_float(text)
 
 
 def same(one: Any, other: Any) -> bool:

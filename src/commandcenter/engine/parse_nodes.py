@@ -27,7 +27,7 @@ NODE_KEYS = (
     "approval",
     "description",
 )
-RETRY_KEYS = ("max", "backoff", "factor", "max_backoff", "jitter")
+RETRY_KEYS = ("max", "backoff", "backoff_factor", "backoff_max", "jitter")
 APPROVAL_KEYS = ("groups", "quorum", "timeout", "on_timeout", "allow_self")
 MAX_RETRIES = 100
 MAX_FACTOR = 100.0
@@ -77,12 +77,12 @@ def _retry(node: Node | None, path: str, check: Check) -> RetryPolicy:
         return default
     most = check.integer(members.get("max"), f"{path}.max", 0, MAX_RETRIES)
     backoff = check.duration(members.get("backoff"), f"{path}.backoff")
-    factor = check.number(members.get("factor"), f"{path}.factor", 1.0, MAX_FACTOR)
-    cap = check.duration(members.get("max_backoff"), f"{path}.max_backoff")
+    factor = check.number(members.get("backoff_factor"), f"{path}.backoff_factor", 1.0, MAX_FACTOR)
+    cap = check.duration(members.get("backoff_max"), f"{path}.backoff_max")
     jitter = check.boolean(members.get("jitter"), f"{path}.jitter")
     first = backoff or default.backoff_seconds
     if cap is not None and cap < first:
-        check.add(f"{path}.max_backoff", members["max_backoff"], "must not be less than backoff")
+        check.add(f"{path}.backoff_max", members["backoff_max"], "must not be less than backoff")
     return RetryPolicy(
         max=most or 0,
         backoff_seconds=first,

@@ -20,6 +20,7 @@ from enum import StrEnum
 from commandcenter.engine.conditions import ConditionError, compile_condition, evaluate
 from commandcenter.engine.context import RunFacts, StepView, build_context
 from commandcenter.engine.definition import NodeDefinition, RetryPolicy, RunIf
+from commandcenter.engine.issues import quoted
 from commandcenter.engine.plan import Plan
 from commandcenter.engine.states import RunResult, StepState
 
@@ -170,7 +171,9 @@ def _decision(  # noqa: PLR0911 - one per outcome
         return Fail(node.name, error.detail)
     if holds:
         return Start(node.name)
-    return Skip(node.name, SkipReason.CONDITION_FALSE, f"{node.when} is false")
+    return Skip(
+        node.name, SkipReason.CONDITION_FALSE, f"the condition {quoted(node.when)} is false"
+    )
 
 
 def _holds_back(step: StepView) -> bool:

@@ -19,7 +19,7 @@ from ruamel.yaml.events import (
     SequenceStartEvent,
 )
 
-from commandcenter.engine.numbers import parse_float, parse_integer
+from commandcenter.engine.numbers import FLOAT, INTEGER, parse_float, parse_integer
 from commandcenter.engine.source import Node, SourceError, TreeBuilder
 
 _NULLS = {"", "~", "null", "Null", "NULL"}
@@ -31,8 +31,6 @@ _BOOLEANS = {
     "False": False,
     "FALSE": False,
 }
-_INTEGER = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
-_FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
 _NOT_NUMBERS = re.compile(r"[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)")
 _NO_TAGS = "tags are not supported"
 
@@ -109,9 +107,9 @@ def _scalar(event: ScalarEvent, line: int, column: int) -> object:
     if text in _BOOLEANS:
         return _BOOLEANS[text]
     try:
-        if _INTEGER.fullmatch(text):
+        if INTEGER.fullmatch(text):
             return parse_integer(text)
-        if _FLOAT.fullmatch(text):
+        if FLOAT.fullmatch(text):
             return parse_float(text)
     except ValueError as error:
         raise SourceError(str(error), line, column, "put it in quotes to make it text") from None

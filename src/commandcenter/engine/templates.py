@@ -248,7 +248,10 @@ def _as_text(value: Any) -> str:
         return value
     if value is None:
         return ""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    try:
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    except RecursionError:
+        raise TemplateError("A value in the template is nested too deep to be written.") from None
 
 
 def _escape(text: str) -> str:

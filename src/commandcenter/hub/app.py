@@ -6,9 +6,13 @@ from contextlib import asynccontextmanager
 from fastapi import APIRouter, FastAPI
 
 import commandcenter
+from commandcenter.agents import endpoints as agent_endpoints
+from commandcenter.approvals import endpoints as approval_endpoints
+from commandcenter.artifacts import endpoints as artifact_endpoints
 from commandcenter.auth import audit_endpoints
 from commandcenter.auth import endpoints as auth_endpoints
-from commandcenter.hub import api_docs, health_endpoints, pages
+from commandcenter.events import endpoints as event_endpoints
+from commandcenter.hub import api_docs, health_endpoints, metrics_endpoints, pages
 from commandcenter.hub.assembly import assemble
 from commandcenter.hub.middleware.aliases import UnversionedApi
 from commandcenter.hub.middleware.boundary import Boundary
@@ -16,12 +20,31 @@ from commandcenter.hub.middleware.hosts import HostCheck, OriginCheck, host_name
 from commandcenter.hub.middleware.limits import BodyLimit, RateLimit
 from commandcenter.hub.problems import add_problem_handlers
 from commandcenter.hub.settings import Settings
+from commandcenter.hub.work import add_domains, add_execution
 from commandcenter.kit.injection import Services
+from commandcenter.logs import endpoints as log_endpoints
+from commandcenter.logs import follow_endpoint
+from commandcenter.notifications import endpoints as notification_endpoints
+from commandcenter.projects import endpoints as project_endpoints
+from commandcenter.runs import endpoints as run_endpoints
+from commandcenter.secrets import endpoints as secret_endpoints
+from commandcenter.workflows import endpoints as workflow_endpoints
 
 # Everything under /api/v1. A domain's router goes here and nowhere else.
 API_ROUTERS: Sequence[APIRouter] = (
     auth_endpoints.router,
     audit_endpoints.router,
+    project_endpoints.router,
+    agent_endpoints.router,
+    workflow_endpoints.router,
+    run_endpoints.router,
+    approval_endpoints.router,
+    artifact_endpoints.router,
+    log_endpoints.router,
+    follow_endpoint.router,
+    notification_endpoints.router,
+    event_endpoints.router,
+    secret_endpoints.router,
 )
 # Everything outside: pages for people, answers for machines that expect fixed addresses.
 ROOT_ROUTERS: Sequence[APIRouter] = (
@@ -31,13 +54,17 @@ ROOT_ROUTERS: Sequence[APIRouter] = (
 )
 
 
+# What makes the services beyond the platform, in order.
+PARTS = (add_domains, add_execution)
+
+
 def create_app(settings: Settings) -> FastAPI:
     """Build the application. Its services come to life with the life span, not before."""
     services = Services()
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        async with assemble(settings, services):
+        async with assemble(settings, services, PARTS):
             yield
 
     app = FastAPI(
@@ -51,7 +78,8 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.services = services
     for router in API_ROUTERS:
         app.include_router(router, prefix="/api/v1")
-    for router in ROOT_ROUTERS:
+    metrics = metrics_endpoints.public_router if settings.metrics_public else None
+    for router in (*ROOT_ROUTERS, metrics or metrics_endpoints.router):
         app.include_router(router)
     add_problem_handlers(app)
 

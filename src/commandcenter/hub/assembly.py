@@ -1,11 +1,13 @@
 """The services of a hub, made in order and taken down in reverse, each with a deadline."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
 from typing import Any
 
 import structlog
+from sqlalchemy.exc import SQLAlchemyError
 
 from commandcenter.auth.authenticator import Authenticator
 from commandcenter.auth.bootstrap import Bootstrap, bootstrap
@@ -14,6 +16,7 @@ from commandcenter.auth.credentials import CredentialService
 from commandcenter.auth.links import LoginLinks
 from commandcenter.auth.principals import PrincipalService
 from commandcenter.events.bus import EventBus
+from commandcenter.events.retention import prune_events
 from commandcenter.events.store import EventStore
 from commandcenter.hub.health import HealthService, LoopLag, add_database_checks
 from commandcenter.hub.migrate import migrate
@@ -22,18 +25,28 @@ from commandcenter.kit.database import Database
 from commandcenter.kit.draining import Draining
 from commandcenter.kit.injection import Services
 from commandcenter.observability.logging import configure_logging
+from commandcenter.observability.metrics import Metrics
 from commandcenter.observability.redaction import Redactor
+from commandcenter.secrets.cipher import load_cipher
+from commandcenter.secrets.service import SecretService
 
 _log = structlog.get_logger(__name__)
 _CLOSE_SECONDS = 5.0
+_CONNECT_SECONDS = 5.0
+_DAY_SECONDS = 24 * 3600.0
+_FIRST_PRUNING_SECONDS = 60.0
 
 
 @asynccontextmanager
-async def assemble(settings: Settings, services: Services) -> AsyncIterator[None]:
-    """Fill `services`; on the way out stop background work first and the database last."""
+async def assemble(
+    settings: Settings, services: Services, parts: "Sequence[Part]" = ()
+) -> AsyncIterator[None]:
+    """Fill `services` with the platform and then the parts, in order; on the way out stop background work first and the database last."""
     async with AsyncExitStack() as stack:
         assembly = Assembly(settings, services, stack)
         await _platform(assembly)
+        for part in parts:
+            await part(assembly)
         yield
 
 
@@ -73,6 +86,9 @@ class Assembly:
         self.on_close(name, cancel)
 
 
+Part = Callable[[Assembly], Awaitable[None]]
+
+
 def _log_failure(task: asyncio.Task[None]) -> None:
     if not task.cancelled() and task.exception() is not None:
         _log.error("background_work_failed", name=task.get_name(), exc_info=task.exception())
@@ -97,6 +113,17 @@ async def _platform(assembly: Assembly) -> None:
     services.add(bus)
     services.add(events)
     bus.start_after(await events.last_id())
+    metrics = Metrics()
+    services.add(metrics)
+    bus.on_event(metrics.observe)
+    if not database.is_sqlite:
+        # Imports psycopg, which a hub on SQLite has no need of.
+        from commandcenter.events.tailer import EventTailer  # noqa: PLC0415
+
+        tailer = EventTailer(database, events)
+        services.add(tailer)
+        assembly.run_in_background("event_tailer", tailer.run())
+        await tailer.wait_until_connected(timeout_seconds=_CONNECT_SECONDS)
 
     authenticator = Authenticator(database, SessionCookie(secure=settings.is_https))
     services.add(authenticator)
@@ -107,6 +134,11 @@ async def _platform(assembly: Assembly) -> None:
     services.add(made)
     assembly.on_close("last_used", authenticator.flush_last_used)
     assembly.run_in_background("last_used", authenticator.keep_last_used())
+    assembly.run_in_background("pruning", _prune_daily(assembly))
+
+    vault = SecretService(database, load_cipher(settings.data_directory), redactor)
+    await vault.start()
+    services.add(vault)
 
     health = HealthService()
     lag = LoopLag()
@@ -115,3 +147,20 @@ async def _platform(assembly: Assembly) -> None:
     services.add(health)
     assembly.on_close("health", health.close)
     assembly.run_in_background("loop_lag", lag.measure())
+
+
+async def _prune_daily(assembly: Assembly) -> None:
+    """Delete old events and dead credentials, soon after the start and then once a day."""
+    database = assembly.services.get(Database)
+    credentials = assembly.services.get(CredentialService)
+    older_than = timedelta(days=assembly.settings.event_retention_days)
+    await asyncio.sleep(_FIRST_PRUNING_SECONDS)
+    while True:
+        try:
+            events = await prune_events(database, older_than=older_than)
+            tokens = await credentials.prune()
+        except SQLAlchemyError as error:
+            _log.warning("pruning_failed", exc_info=error)
+        else:
+            _log.info("pruned", events=events, credentials=tokens)
+        await asyncio.sleep(_DAY_SECONDS)

@@ -14,10 +14,15 @@ from pathlib import Path
 from typing import Any
 
 from commandcenter.runner import kernel
-from commandcenter.runner.cgroups import Cgroups, open_cgroups, plan_directories, sweep
+from commandcenter.runner.cgroups import open_cgroups, plan_directories, sweep
 from commandcenter.runner.host import Host
 from commandcenter.runner.paths import RunnerPaths
 from commandcenter.runner.server import Server
+from commandcenter.runner.staging import (
+    make_private_namespace,
+    remove_directory,
+    staging_candidates,
+)
 from commandcenter.runner.supervisor import Supervisor
 
 _ALREADY_RUNNING = 0
@@ -37,26 +42,44 @@ def main() -> int:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return _ALREADY_RUNNING
+    os.ftruncate(lock, 0)
+    os.write(lock, f"{os.getpid()}\n".encode())
     kernel.set_process_name("cc-runner")
     instance = secrets.token_hex(6)
-    cgroups = _prepare(paths, instance)
-    asyncio.run(_serve(paths, instance, cgroups, arguments.idle_minutes * 60))
+    host = _prepare(paths, instance)
+    asyncio.run(_serve(paths, instance, host, arguments.idle_minutes * 60))
+    if host.staging_directory is not None:
+        kernel.unmount(str(host.staging_directory))
+        remove_directory(str(host.staging_directory))
     return 0
 
 
-def _prepare(paths: RunnerPaths, instance: str) -> Cgroups:
+def _prepare(paths: RunnerPaths, instance: str) -> Host:
     """Sweep what a killed predecessor left, then note and make our own directories."""
     with suppress(FileNotFoundError, ValueError, KeyError):
-        sweep(json.loads(paths.leftovers.read_text())["cgroups"])
+        left = json.loads(paths.leftovers.read_text())
+        sweep(left["cgroups"])
+        for directory in left["staging"]:
+            remove_directory(directory)
     hierarchies = plan_directories(instance)
-    noted = {"cgroups": [str(hierarchy.directory) for hierarchy in hierarchies]}
+    noted = {
+        "cgroups": [str(hierarchy.directory) for hierarchy in hierarchies],
+        "staging": staging_candidates(instance) if os.geteuid() == 0 else [],
+    }
     paths.leftovers.write_text(json.dumps(noted))
-    return open_cgroups(hierarchies)
+    kernel.become_subreaper()
+    staging, problem = None, ""
+    if os.geteuid() == 0:
+        try:
+            staging = make_private_namespace(instance)
+        except OSError as error:
+            problem = f"a hub run as root needs a mount namespace of its own ({error})"
+    return Host(paths.data, open_cgroups(hierarchies), staging, problem)
 
 
-async def _serve(paths: RunnerPaths, instance: str, cgroups: Cgroups, idle_seconds: float) -> None:
+async def _serve(paths: RunnerPaths, instance: str, host: Host, idle_seconds: float) -> None:
     ended = asyncio.Event()
-    supervisor = Supervisor(paths, Host(cgroups))
+    supervisor = Supervisor(paths, host)
     lost = supervisor.account_for_lost()
     if lost:
         sys.stderr.write(f"{lost} attempts were lost with the runner before this one\n")
@@ -64,8 +87,10 @@ async def _serve(paths: RunnerPaths, instance: str, cgroups: Cgroups, idle_secon
     def status() -> dict[str, Any]:
         return {
             "attempts": supervisor.count,
-            "cgroups": cgroups.available,
-            "cgroups_problem": cgroups.problem,
+            "warm": supervisor.warm,
+            "cgroups": host.cgroups.available,
+            "cgroups_problem": host.cgroups.problem,
+            "problem": host.problem,
         }
 
     server = Server(supervisor, paths, instance=instance, status=status, retire=ended.set)

@@ -41,8 +41,16 @@ class Attempt:
     """A running attempt. `run` carries it to its end; `stop` may be called at any time."""
 
     def __init__(
-        self, request: JobRequest, plan: SandboxPlan, sandbox: Sandbox, paths: RunnerPaths
+        self,
+        request: JobRequest,
+        plan: SandboxPlan,
+        sandbox: Sandbox,
+        paths: RunnerPaths,
+        *,
+        job: bytes | None = None,
     ) -> None:
+        """`job` is the message for a warm sandbox; None starts a cold one's program."""
+        self._job = job
         self.request = request
         self._plan = plan
         self._sandbox = sandbox
@@ -80,7 +88,10 @@ class Attempt:
         helpers = [asyncio.create_task(self._watch_memory())]
         if math.isfinite(self.request.timeout_seconds):
             helpers.append(asyncio.create_task(self._expire()))
-        sandbox.release()
+        if self._job is None:
+            sandbox.release()
+        else:
+            helpers.append(asyncio.create_task(sandbox.send_job(self._job)))
         code = await sandbox.reap()
         elapsed = time.monotonic() - started
         for helper in helpers:

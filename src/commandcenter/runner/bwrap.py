@@ -146,6 +146,8 @@ def options(
         args += [option, sources.get(bind.target, bind.source), bind.target]
     args += ["--perms", "0755", "--dir", plan.directory]
     args += ["--size", size, "--tmpfs", "/out", "--dir", "/out/artifacts"]
+    for path, data in plan.files:
+        args += ["--perms", "0444", "--file", files.add("file", data), path]
     args += _contents(contents, files)
     args += ["--file", str(signals.ready), "/etc/.ready", "--remount-ro", "/"]
     args += ["--chdir", plan.directory, "--seccomp", files.add("seccomp", seccomp)]

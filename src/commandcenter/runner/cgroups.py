@@ -60,6 +60,14 @@ class Leaf:
             _write(self.directories["cpu"] / "cpu.max", f"{_quota(limits.cpu)} {_PERIOD_US}")
         _write(self.directories["pids"] / "pids.max", limits.pids + _OWN_PROCESSES)
 
+    def set_share(self, *, high: bool) -> None:
+        """How this leaf is served when there is not enough CPU for all."""
+        with suppress(OSError):
+            if self.version == 1:
+                _write(self.directories["cpu"] / "cpu.shares", 1024 if high else 16)
+            else:
+                _write(self.directories["cpu"] / "cpu.weight", 100 if high else 2)
+
     def out_of_memory(self) -> bool:
         """Whether the kernel has ended a process of this leaf for want of memory."""
         name = "memory.oom_control" if self.version == 1 else "memory.events"

@@ -10,7 +10,6 @@ async def readable(fd: int) -> None:
     future: asyncio.Future[None] = loop.create_future()
 
     def ready() -> None:
-        loop.remove_reader(fd)
         if not future.done():
             future.set_result(None)
 
@@ -19,6 +18,22 @@ async def readable(fd: int) -> None:
         await future
     finally:
         loop.remove_reader(fd)
+
+
+async def writable(fd: int) -> None:
+    """Return when something can be written to `fd` (or its other end is gone)."""
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[None] = loop.create_future()
+
+    def ready() -> None:
+        if not future.done():
+            future.set_result(None)
+
+    loop.add_writer(fd, ready)
+    try:
+        await future
+    finally:
+        loop.remove_writer(fd)
 
 
 async def read_until(fd: int, end: bytes, limit: int) -> bytes:

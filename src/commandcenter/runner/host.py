@@ -1,14 +1,25 @@
-"""What this machine gives a sandbox: bubblewrap, cgroups, the filter, an identity."""
+"""What this machine gives a sandbox: bubblewrap, cgroups, the filter, an identity, staged mounts."""
 
-from dataclasses import dataclass
+import asyncio
+import os
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
 
 from commandcenter.runner import seccomp
 from commandcenter.runner.bwrap import Contents, find_bubblewrap
-from commandcenter.runner.cgroups import Cgroups
+from commandcenter.runner.cgroups import Cgroups, Leaf
 from commandcenter.runner.errors import IsolationError
+from commandcenter.runner.identities import IdentityPool
+from commandcenter.runner.interpreter import own_interpreter
 from commandcenter.runner.launch import LaunchOrder, Sandbox, launch
-from commandcenter.runner.plan import SandboxPlan
-from commandcenter.runner.request import JobRequest
+from commandcenter.runner.plan import Bind, SandboxPlan
+from commandcenter.runner.request import JobLimits
+from commandcenter.runner.spawn import Identity
+from commandcenter.runner.staging import StagedMounts, Stager
+
+_REMOVE_TRIES = 200
+_REMOVE_PAUSE_SECONDS = 0.01
 
 
 @dataclass(slots=True)
@@ -16,17 +27,45 @@ class Lease:
     """A sandbox in use, and what is to be given back after it."""
 
     sandbox: Sandbox
+    identity: Identity | None
+    mounts: StagedMounts
+    identities: IdentityPool
+
+    def prefer(self, *, high: bool) -> None:
+        """Give the sandbox the usual share of CPU, or (while it is prepared) the lowest."""
+        if self.sandbox.leaf is not None:
+            self.sandbox.leaf.set_share(high=high)
 
     async def give_back(self) -> None:
-        if self.sandbox.leaf is not None:
-            self.sandbox.leaf.remove()
+        """Take everything away that the dead sandbox had. Idempotent."""
+        self.mounts.release()
+        leaf, self.sandbox.leaf = self.sandbox.leaf, None
+        if leaf is not None:
+            await _remove(leaf)
+        identity, self.identity = self.identity, None
+        if identity is not None:
+            self.identities.give_back(identity)
 
 
+@dataclass(slots=True)
 class Host:
-    def __init__(self, cgroups: Cgroups) -> None:
-        self._cgroups = cgroups
-        self._seccomp = seccomp.program()
-        self._counter = 0
+    data_directory: Path
+    cgroups: Cgroups
+    staging_directory: Path | None  # set for root
+    problem: str = ""  # why no sandbox can be started here at all
+    _identities: IdentityPool = field(init=False)
+    _stager: Stager | None = field(init=False)
+    _seccomp: bytes = field(init=False)
+    _counter: int = field(init=False, default=0)
+
+    def __post_init__(self) -> None:
+        self._identities = IdentityPool(self.data_directory)
+        self._stager = Stager(self.staging_directory) if self.staging_directory else None
+        try:
+            self._seccomp = seccomp.program()
+        except seccomp.UnknownArchitectureError as error:
+            self._seccomp = b""
+            self.problem = f"there is no system call filter for the architecture {error}"
 
     def refuse_network(self) -> None:
         raise IsolationError(
@@ -34,28 +73,109 @@ class Host:
             hint="Run the agent without network, or choose a runtime that can.",
         )
 
-    async def obtain(self, request: JobRequest, plan: SandboxPlan) -> Lease:
-        """A sandbox for the request that waits for its release. Raises `IsolationError`."""
-        self._counter += 1
-        leaf = None
-        if self._cgroups.available:
-            leaf = self._cgroups.create(f"{self._counter}", request.limits)
-        order = LaunchOrder(
-            plan=plan,
-            contents=Contents(request.input_json, request.secret_files),
-            limits=request.limits,
-            executable=find_bubblewrap().path,
-            sources={},
-            seccomp=self._seccomp,
-            identity=None,
-            leaf=leaf,
-        )
+    async def obtain(
+        self,
+        plan: SandboxPlan,
+        contents: Contents,
+        limits: JobLimits,
+        *,
+        with_job_pipe: bool = False,
+    ) -> Lease:
+        """Set up a sandbox that waits for its release. Raises `IsolationError`."""
+        if self.problem:
+            raise IsolationError(
+                f"No sandbox can be set up here: {self.problem}.",
+                hint="`commandcenter doctor` says what to do.",
+            )
+        executable = find_bubblewrap().path
+        identity = self._identities.take() if self._stager else None
+        mounts = StagedMounts()
+        leaf: Leaf | None = None
         try:
-            return Lease(await launch(order))
+            if identity is not None and self._stager is not None:
+                sources = _stage(self._stager, plan.binds, identity, mounts)
+                executable = _staged_program(self._stager, executable, identity)
+            else:
+                sources = {}
+            leaf = self._new_leaf(limits)
+            order = LaunchOrder(
+                plan=plan,
+                contents=contents,
+                limits=limits,
+                executable=executable,
+                sources=sources,
+                seccomp=self._seccomp,
+                identity=identity,
+                leaf=leaf,
+                with_job_pipe=with_job_pipe,
+            )
+            return Lease(await launch(order), identity, mounts, self._identities)
         except BaseException:
+            mounts.release()
             if leaf is not None:
-                leaf.remove()
+                await _remove(leaf)
+            if identity is not None:
+                self._identities.give_back(identity)
             raise
 
+    def _new_leaf(self, limits: JobLimits) -> Leaf | None:
+        if not self.cgroups.available:
+            return None
+        self._counter += 1
+        try:
+            return self.cgroups.create(str(self._counter), limits)
+        except OSError as error:
+            raise IsolationError(
+                f"The limits cannot be set: {error.strerror} ({error.filename}).",
+                hint="Another program may have removed the runner's cgroup; "
+                "restart the hub to make a new one.",
+            ) from error
+
     async def close(self) -> None:
-        self._cgroups.close()
+        self.cgroups.close()
+
+
+def _stage(
+    stager: Stager, binds: tuple[Bind, ...], identity: Identity, mounts: StagedMounts
+) -> dict[str, str]:
+    """Where each bind's source is to be found by the identity, by target."""
+    sources: dict[str, str] = {}
+    staged: dict[str, str] = {}
+    interpreter = own_interpreter().trees
+    for bind in binds:
+        if not bind.owned:
+            continue
+        above = next((real for real in staged if _under(real, bind.source)), None)
+        if bind.source in interpreter and bind.source == bind.target:
+            path = stager.stage_shared(bind.source, identity)
+        elif above is not None and bind.source != above and bind.target.startswith("/workspace/"):
+            path = staged[above] + bind.source[len(above) :]
+        else:
+            path = stager.stage(bind.source, identity, mounts, writable=bind.writable)
+            if bind.target == "/workspace":
+                staged[bind.source] = path
+        sources[bind.target] = path
+    return sources
+
+
+def _staged_program(stager: Stager, executable: str, identity: Identity) -> str:
+    """bubblewrap may lie in an environment that the identity cannot enter."""
+    if executable.startswith("/usr/"):
+        return executable
+    path = Path(executable)
+    # The wheel keeps its libraries beside the package: two levels above the program's directory.
+    root = path.parents[2] if len(path.parents) > 3 else path.parent  # noqa: PLR2004 - see above
+    return os.path.join(stager.stage_shared(str(root), identity), path.relative_to(root))  # noqa: PTH118
+
+
+def _under(parent: str, path: str) -> bool:
+    return path == parent or path.startswith(parent.rstrip("/") + "/")
+
+
+async def _remove(leaf: Leaf) -> None:
+    """The last process of a cgroup counts for a moment after it was seen to end."""
+    for _ in range(_REMOVE_TRIES):
+        with suppress(OSError):
+            leaf.remove()
+            return
+        await asyncio.sleep(_REMOVE_PAUSE_SECONDS)

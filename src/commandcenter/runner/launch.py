@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 
 from commandcenter.runner import bwrap, kernel
 from commandcenter.runner.cgroups import Leaf
-from commandcenter.runner.descriptors import close_all, read_available, read_until, readable
+from commandcenter.runner.descriptors import close_all, read_available, read_until, readable, writable
 from commandcenter.runner.errors import IsolationError
 from commandcenter.runner.plan import SandboxPlan
 from commandcenter.runner.request import JobLimits
@@ -69,6 +69,28 @@ class Sandbox:
             os.close(self.block)
             self.block = None
 
+    @property
+    def alive(self) -> bool:
+        return self.exit_status is None and self._init_alive()
+
+    async def send_job(self, message: bytes) -> None:
+        """Give a waiting warm program its job."""
+        pipe, self.job_pipe = self.job_pipe, None
+        if pipe is None:
+            return
+        os.set_blocking(pipe, False)
+        view = memoryview(message)
+        try:
+            while view:
+                try:
+                    view = view[os.write(pipe, view) :]
+                except BlockingIOError:
+                    await writable(pipe)
+        except BrokenPipeError:
+            pass  # it is dead; its end is told by `reap`
+        finally:
+            os.close(pipe)
+
     def terminate(self) -> None:
         """SIGTERM for the program and its process group."""
         if self._init_alive():
@@ -77,9 +99,8 @@ class Sandbox:
 
     def kill(self) -> None:
         """SIGKILL for the whole tree: with its first process a process namespace ends."""
-        for fd in (self.init_pidfd, self.monitor_pidfd):
-            with suppress(ProcessLookupError):
-                signal.pidfd_send_signal(fd, signal.SIGKILL)
+        with suppress(ProcessLookupError):
+            signal.pidfd_send_signal(self.init_pidfd, signal.SIGKILL)
         if self.leaf is not None:
             self.leaf.kill()
 
@@ -90,9 +111,15 @@ class Sandbox:
             await readable(self.init_pidfd)
             if self.exit_status is None:
                 _, status = os.waitpid(self.monitor_pid, 0)
+                with suppress(ChildProcessError):  # ours only if bubblewrap ended before it
+                    os.waitpid(self.init_pid, os.WNOHANG)
                 code = os.waitstatus_to_exitcode(status)
                 self.exit_status = 128 - code if code < 0 else code
         return self.exit_status
+
+    def close_streams(self) -> None:
+        """Close the output pipes when nobody has taken them over."""
+        close_all(self.stdout, self.stderr)
 
     def close(self) -> None:
         close_all(
@@ -135,6 +162,9 @@ async def launch(order: LaunchOrder) -> Sandbox:
             signals=signals,
         )
         args_fd = files.add("bwrap-options", args)
+        if order.identity is not None:  # so that the program can open /dev/stdout by name
+            for fd in (out_write, err_write):
+                os.fchown(fd, order.identity.uid, order.identity.gid)
         pid = spawn(
             ["bwrap", "--args", args_fd, "--", *order.plan.command],
             executable=order.executable,
@@ -170,11 +200,7 @@ async def launch(order: LaunchOrder) -> Sandbox:
     finally:
         os.close(info_read)
         ours.close()
-    if order.leaf is None:
-        _set_resource_limits(init_pid, order.limits)
-    else:
-        order.leaf.close_join_files()
-    return Sandbox(
+    sandbox = Sandbox(
         monitor_pid=pid,
         monitor_pidfd=monitor,
         init_pid=init_pid,
@@ -187,6 +213,21 @@ async def launch(order: LaunchOrder) -> Sandbox:
         job_pipe=job_write,
         leaf=order.leaf,
     )
+    if order.leaf is not None:
+        order.leaf.close_join_files()
+        return sandbox
+    try:
+        _set_resource_limits(init_pid, order.limits)
+    except OSError as error:
+        sandbox.kill()
+        await sandbox.reap()
+        sandbox.close_streams()
+        sandbox.close()
+        raise IsolationError(
+            f"There is no cgroup to use, and resource limits cannot be set either: {error}.",
+            hint="Run the hub as an ordinary user, or give it a writable cgroup.",
+        ) from error
+    return sandbox
 
 
 class _SetupFailedError(Exception):

@@ -44,6 +44,8 @@ class SandboxPlan:
     command: tuple[str, ...]
     directory: str
     disk_bytes: int
+    base_environment: dict[str, str] = field(default_factory=dict)  # without the request's own
+    files: tuple[tuple[str, bytes], ...] = field(default=(), repr=False)  # written, read-only
     git_directory: str | None = None  # of a writable workspace, for the check at the end
 
 
@@ -75,10 +77,12 @@ def plan_sandbox(request: JobRequest) -> SandboxPlan:
         if request.workspace_writable:
             binds += _git_protection(source)
             git = os.path.join(source, ".git")  # noqa: PTH118
+    base = _base_environment(request, command[0])
     return SandboxPlan(
         binds=tuple(binds),
         links=tuple(links),
-        environment=_environment(request, command[0]),
+        environment=_environment(request, base),
+        base_environment=base,
         command=command,
         directory="/agent",
         disk_bytes=request.limits.disk_bytes,
@@ -135,7 +139,7 @@ def _create_like(path: Path, parent: Path, *, directory: bool) -> None:
         os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)
 
 
-def _environment(request: JobRequest, program: str) -> dict[str, str]:
+def _base_environment(request: JobRequest, program: str) -> dict[str, str]:
     path = "/usr/local/bin:/usr/bin:/bin"
     if request.command[0] == "python":
         path = f"{os.path.dirname(program)}:{path}"  # noqa: PTH120
@@ -148,11 +152,16 @@ def _environment(request: JobRequest, program: str) -> dict[str, str]:
         "TMPDIR": "/tmp",  # noqa: S108 - the sandbox's own
         "PYTHONUNBUFFERED": "1",
         "PYTHONDONTWRITEBYTECODE": "1",
-        **request.environment,
-        **request.secret_environment,
     }
     if request.python_path:
         places = [f"/opt/python-path/{index}" for index in range(len(request.python_path))]
-        own = request.environment.get("PYTHONPATH")
-        environment["PYTHONPATH"] = ":".join([*places, own] if own else places)
+        environment["PYTHONPATH"] = ":".join(places)
+    return environment
+
+
+def _environment(request: JobRequest, base: dict[str, str]) -> dict[str, str]:
+    environment = {**base, **request.environment, **request.secret_environment}
+    own = request.environment.get("PYTHONPATH")
+    if own and "PYTHONPATH" in base:
+        environment["PYTHONPATH"] = f"{base['PYTHONPATH']}:{own}"
     return environment

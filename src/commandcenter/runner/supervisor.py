@@ -9,11 +9,13 @@ from pathlib import Path
 
 from commandcenter.kit.segments import SegmentWriter
 from commandcenter.runner.attempt import Attempt, Use
+from commandcenter.runner.bwrap import Contents
 from commandcenter.runner.errors import BadRequestError
 from commandcenter.runner.host import Host
 from commandcenter.runner.paths import RunnerPaths
 from commandcenter.runner.plan import plan_sandbox
 from commandcenter.runner.request import ATTEMPT_ID, Ending, JobRequest, Outcome
+from commandcenter.runner.warm import WarmPool, job_message, warm_shape
 
 _STOP_ALL_GRACE_SECONDS = 1.0
 
@@ -22,19 +24,24 @@ class Supervisor:
     def __init__(self, paths: RunnerPaths, host: Host) -> None:
         self._paths = paths
         self._host = host
+        self._pool = WarmPool(host)
         self._running: dict[str, asyncio.Task[Outcome]] = {}
         self._attempts: dict[str, Attempt] = {}
         self._starting: dict[str, asyncio.Task[None]] = {}
-        self._last_use: dict[str, Use] = {}
+        self._tidying: dict[str, asyncio.Task[None]] = {}
         self._stopping: set[asyncio.Task[None]] = set()
 
     @property
     def busy(self) -> bool:
-        return bool(self._running or self._starting)
+        return bool(self._running or self._starting or self._tidying)
 
     @property
     def count(self) -> int:
         return len(self._running)
+
+    @property
+    def warm(self) -> int:
+        return self._pool.idle
 
     def account_for_lost(self) -> int:
         """Give every attempt that a dead runner left without a result the result `lost`."""
@@ -120,6 +127,8 @@ class Supervisor:
         """Forget the attempt, ending it first if it still runs. Its log stays."""
         _check_id(identifier)
         await self.stop(identifier, 0.0)
+        if tidying := self._tidying.get(identifier):
+            await asyncio.shield(tidying)
         shutil.rmtree(self._paths.attempt(identifier), ignore_errors=True)
 
     async def close(self) -> None:
@@ -128,6 +137,8 @@ class Supervisor:
             *(self.stop(identifier, _STOP_ALL_GRACE_SECONDS) for identifier in list(self._running)),
             return_exceptions=True,
         )
+        await asyncio.gather(*self._tidying.values(), return_exceptions=True)
+        await self._pool.close()
         await self._host.close()
 
     async def _launch(self, request: JobRequest) -> None:
@@ -136,11 +147,18 @@ class Supervisor:
             if request.network_allow:
                 self._host.refuse_network()
             plan = plan_sandbox(request)
-            lease = await self._host.obtain(request, plan)
+            shape = warm_shape(request, plan)
+            lease = self._pool.take(shape) if shape else None
+            job = None
+            if lease is not None:
+                job = job_message(request, plan.environment)
+            else:
+                contents = Contents(request.input_json, request.secret_files)
+                lease = await self._host.obtain(plan, contents, request.limits)
         except BaseException:
             self._paths.attempt(identifier).rmdir()
             raise
-        attempt = Attempt(request, plan, lease.sandbox, self._paths)
+        attempt = Attempt(request, plan, lease.sandbox, self._paths, job=job)
         self._attempts[identifier] = attempt
 
         async def carry() -> Outcome:
@@ -152,10 +170,12 @@ class Supervisor:
                 outcome = Outcome(
                     None, Ending.SYSTEM_ERROR, f"The runner failed: {error!r}", now, now
                 )
-            finally:
-                await lease.give_back()
             self._keep_use(identifier, attempt.use)
             self._store(identifier, outcome)
+            # The outcome is told first: taking the sandbox away is not what a caller waits for.
+            tidying = asyncio.create_task(lease.give_back())
+            self._tidying[identifier] = tidying
+            tidying.add_done_callback(lambda _: self._tidying.pop(identifier, None))
             del self._running[identifier], self._attempts[identifier]
             return outcome
 

@@ -9,6 +9,7 @@ import httpx
 from sqlalchemy import select, update
 
 from commandcenter.auth.tokens import TokenKind, hash_token
+from commandcenter.hub.settings import Settings
 from commandcenter.kit.clock import utc_now
 from commandcenter.kit.database import Database
 from commandcenter.models import Token
@@ -71,9 +72,7 @@ async def test_link_expires(hub: RunningHub) -> None:
 
 
 async def test_a_link_is_no_bearer_token_and_a_token_no_link(hub: RunningHub) -> None:
-    link = await hub.anonymous.get(
-        "/api/v1/me", headers={"Authorization": f"Bearer {_token(hub)}"}
-    )
+    link = await hub.anonymous.get("/api/v1/me", headers={"Authorization": f"Bearer {_token(hub)}"})
     token = await _sign_in(hub.anonymous, hub.token)
 
     assert link.status_code == 401
@@ -112,25 +111,25 @@ async def test_other_sites_cannot_act_with_the_session(hub: RunningHub) -> None:
     assert own.status_code == 201
 
 
-async def test_cli_token_is_private_and_is_made_again_when_lost(hub: RunningHub) -> None:
-    path = hub.ready.cli_token_file
-    old = hub.token
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    hub.server.stop()
-    path.unlink()
-    await asyncio.sleep(0)
-    # The lock is free once the first hub has gone.
-    deadline = asyncio.get_running_loop().time() + 10
-    while asyncio.get_running_loop().time() < deadline and hub.server._socket.fileno() != -1:
-        await asyncio.sleep(0.02)
+async def test_cli_token_is_private_and_is_made_again_when_lost(settings: Settings) -> None:
+    async with running_hub(settings) as first:
+        path = first.ready.cli_token_file
+        lost = first.token
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+        path.unlink()
 
-    async with running_hub(hub.settings.model_copy(update={"port": 0})) as second:
+    async with running_hub(settings) as second:
+        kept = second.token
         fresh = await second.client.get("/api/v1/me")
-        stale = await second.anonymous.get("/api/v1/me", headers={"Authorization": f"Bearer {old}"})
-
+        stale = await second.anonymous.get(
+            "/api/v1/me", headers={"Authorization": f"Bearer {lost}"}
+        )
         assert second.ready.login_url is None
         assert fresh.status_code == 200
         assert stale.status_code == 401
+
+    async with running_hub(settings) as third:
+        assert third.token == kept
 
 
 async def test_only_hashes_are_stored(hub: RunningHub) -> None:

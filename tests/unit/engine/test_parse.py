@@ -111,8 +111,8 @@ def test_the_problem_document_lists_them() -> None:
         ("{agent: a, retry: {max: -1}}", "nodes.n.retry.max", "from 0 to 100"),
         ("{agent: a, retry: {max: 1, jitter: yes}}", "nodes.n.retry.jitter", "a boolean"),
         (
-            "{agent: a, retry: {max: 1, backoff: 1m, max_backoff: 1s}}",
-            "nodes.n.retry.max_backoff",
+            "{agent: a, retry: {max: 1, backoff: 1m, backoff_max: 1s}}",
+            "nodes.n.retry.backoff_max",
             "must not be less",
         ),
         ("{agent: a, timeout: 0}", "nodes.n.timeout", "more than 0"),

@@ -38,7 +38,11 @@ def test_fix_is_skipped_on_a_good_score_and_tell_runs_always(
     assert actions(the_plan) == [Start("scan")]
     assert actions(the_plan, scan=DONE) == [Start("review")]
     reviewed = StepView(S.SUCCEEDED, outputs={"score": 80})
-    skip = Skip("fix", SkipReason.CONDITION_FALSE, "nodes.review.outputs.score < 80 is false")
+    skip = Skip(
+        "fix",
+        SkipReason.CONDITION_FALSE,
+        'the condition "nodes.review.outputs.score < 80" is false',
+    )
     assert actions(the_plan, scan=DONE, review=reviewed) == [skip, Start("tell")]
     skipped = StepView(S.SKIPPED, neutral=skip.neutral)
     done = {"scan": DONE, "review": reviewed, "fix": skipped}

@@ -29,7 +29,7 @@ TOOL = "commandcenter-secrets"
 _GENERIC = "generic-secret"
 _REACH = 2_500
 _KEY_BODY = 6_000
-_TEMPLATE_NAMES = (".example", ".sample", ".template", ".dist", ".tmpl", ".tpl")
+_TEMPLATE_NAMES = (".example", ".sample", ".template", ".dist")
 _ROTATE = (
     "Revoke it at its issuer first, as it stays in the git history, then read it from the "
     "environment or a secret store."
@@ -237,6 +237,7 @@ def _is_real_password(password: str, whole: bytes) -> bool:
     return not (
         password.lower() in trivial
         or is_placeholder(password)
+        or "{" in whole.decode("latin-1")
         or password.startswith(("$", "{", "%", "<", ":", "/"))
         or host.startswith((b"example", b"host"))
         or password.isdigit()

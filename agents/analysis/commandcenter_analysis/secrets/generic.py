@@ -71,12 +71,13 @@ _ABOUT = re.compile(
     r"|expiry|expires|expire|ttl|timeout|algorithm|alg|scheme|provider|version|count|limit|max|min"
     r"|enabled|required|class|style|icon|button|input|form|template|column|table|ref|arn|env|var"
     r"|manager|store|service|kind|mode|status|state|endpoint|audience|scope|scopes|issuer|usage"
-    r"|types?|set|list|map|help|description|rule|validator|strength|reset|change|confirm\w*))$"
+    r"|types?|set|list|map|help|description|address|addr|caption|subject|salt_rounds|rounds|link|page|view|route|screen|modal|rule|validator|strength|reset|change|confirm\w*))$"
 )
-_PUBLIC = re.compile(r"(?i)(public|csrf|xsrf|tokeni[sz]|css|keyword|page_?token|next_?token|cursor)")
+_PUBLIC = re.compile(r"(?i)(^label|^msg|^text|public|csrf|xsrf|tokeni[sz]|css|keyword|page_?token|next_?token|cursor)")
 _PASSWORD = re.compile(r"(?i)(passw|pwd|passphrase)")
 _CODE = re.compile(r"^[A-Za-z_][\w]*([.:/\\-][A-Za-z_][\w]*)+$|[(){};]|^\w+\(|=>|^/|^\./|^https?://")
 _WORD = re.compile(r"^[A-Za-z]+([_ -][A-Za-z]+)*$")
+_ADDRESS = re.compile(r"^0x[0-9a-fA-F]{40}$")
 _HASHED = re.compile(r"^(\$2[aby]\$|\$argon2|\$6\$|\$5\$|pbkdf2|sha(1|256|512)[:$-])")
 _STRONG_ENTROPY = 3.5
 _LEAST_PASSWORD = 6
@@ -104,6 +105,7 @@ def judge(found: Assignment) -> Confidence | None:
         not names_a_secret(found.name)
         or is_placeholder(value)
         or _HASHED.match(value)
+        or _ADDRESS.match(value)
         or _CODE.search(value)
         or " " in value
         or not value.isascii()

@@ -81,7 +81,7 @@ def _int(value: Any, _budget: Budget) -> int:
     result: int | None = None
     if isinstance(value, bool):
         result = None
-    elif isinstance(value, int) or (isinstance(value, float) and math.isfinite(value)):
+    elif isinstance(value, int) or (isinstance(value, float) and abs(value) < MAX_INTEGER):
         result = int(value)
     elif isinstance(value, datetime):
         result = math.floor(value.timestamp())

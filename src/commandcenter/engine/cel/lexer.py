@@ -26,6 +26,7 @@ _TOKEN = re.compile(
     r"|(?P<float>[0-9]+\.[0-9]+(?:[eE][-+]?[0-9]+)?|[0-9]+[eE][-+]?[0-9]+|\.[0-9]+(?:[eE][-+]?[0-9]+)?)"
     r"|(?P<int>(?:0x[0-9a-fA-F]+|[0-9]+)[uU]?)"
     r"|(?P<name>[_a-zA-Z][_a-zA-Z0-9]*)"
+    r"|(?P<quoted>`[a-zA-Z0-9_./ -]+`)"
     r"|(?P<op>&&|\|\||<=|>=|==|!=|[-+*/%<>!?:.,()\[\]{}])"
 )
 _ESCAPE = re.compile(
@@ -45,6 +46,7 @@ RESERVED = frozenset(
 class Kind(Enum):
     LITERAL = auto()
     NAME = auto()
+    QUOTED_NAME = auto()  # `a-b`, a field whose name is not an identifier
     OPERATOR = auto()  # the words true, false and null are literals; `in` is an operator
     END = auto()
 
@@ -77,11 +79,13 @@ def tokens(text: str) -> list[Token]:
     return found
 
 
-def _token(kind: str, word: str, offset: int) -> Token:
+def _token(kind: str, word: str, offset: int) -> Token:  # noqa: PLR0911 - one per kind
     if kind == "name":
         if word in ("true", "false", "null"):
             return Token(Kind.LITERAL, word, offset, {"true": True, "false": False}.get(word))
         return Token(Kind.OPERATOR if word == "in" else Kind.NAME, word, offset)
+    if kind == "quoted":
+        return Token(Kind.QUOTED_NAME, word, offset, word[1:-1])
     if kind == "op":
         return Token(Kind.OPERATOR, word, offset)
     if kind == "int":

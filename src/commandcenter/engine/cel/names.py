@@ -23,7 +23,7 @@ from commandcenter.engine.cel.syntax import (
     Unary,
 )
 from commandcenter.engine.cel.values import TYPES
-from commandcenter.engine.issues import did_you_mean
+from commandcenter.engine.issues import did_you_mean, quoted
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ class _Walk:
             known = ", ".join(self._roots)
             near = did_you_mean(tree.name, [*self._roots, *bound])
             raise CelSyntaxError(
-                f'there is no name "{tree.name}"',
+                f"there is no name {quoted(tree.name)}",
                 tree.offset,
                 near or f'names start with {known}; a text stands in quotes, "a-b"',
             )
@@ -90,7 +90,7 @@ class _Walk:
             elif isinstance(step, Call):
                 if step.name not in METHODS:
                     raise CelSyntaxError(
-                        f'there is no method "{step.name}"',
+                        f"there is no method {quoted(step.name)}",
                         step.offset,
                         did_you_mean(step.name, METHODS),
                     )
@@ -114,7 +114,7 @@ class _Walk:
     def _function(self, tree: Call) -> None:
         if tree.name not in FUNCTIONS:
             raise CelSyntaxError(
-                f'there is no function "{tree.name}"',
+                f"there is no function {quoted(tree.name)}",
                 tree.offset,
                 did_you_mean(tree.name, FUNCTIONS),
             )

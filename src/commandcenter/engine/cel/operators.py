@@ -7,6 +7,7 @@ from typing import Any
 
 from commandcenter.engine.cel.budget import Budget
 from commandcenter.engine.cel.errors import CelError
+from commandcenter.engine.cel.times import checked_duration
 from commandcenter.engine.cel.values import UInt, type_name
 from commandcenter.engine.numbers import MAX_INTEGER, MIN_INTEGER
 
@@ -101,6 +102,8 @@ def _compare(operator: str, left: Any, right: Any, budget: Budget) -> bool:
         raise _undefined(operator, left_type, right_type)
     if left_type in ("string", "bytes"):
         budget.spend_characters(min(len(left), len(right)))
+    if left_type != right_type and "double" in (left_type, right_type):
+        left, right = float(left), float(right)
     if operator == "<":
         return bool(left < right)
     if operator == "<=":
@@ -181,7 +184,7 @@ def _times(operator: str, left: Any, right: Any) -> datetime | timedelta:
         result = None
     if not isinstance(result, datetime | timedelta):
         raise _undefined(operator, type_name(left), type_name(right))
-    return result
+    return checked_duration(result) if isinstance(result, timedelta) else result
 
 
 def _undefined(operator: str, left: str, right: str) -> CelError:

@@ -1,7 +1,5 @@
 """Tokens to a syntax tree, by recursive descent with a bounded depth."""
 
-from collections.abc import Callable
-
 from commandcenter.engine.cel.errors import CelSyntaxError
 from commandcenter.engine.cel.lexer import RESERVED, Kind, Token, tokens
 from commandcenter.engine.cel.syntax import (
@@ -24,9 +22,11 @@ from commandcenter.engine.cel.syntax import (
 from commandcenter.engine.numbers import MAX_INTEGER
 
 MAX_CHARACTERS = 4096
-MAX_DEPTH = 24  # of brackets; the language asks for 12
+MAX_DEPTH = 40  # of brackets and conditionals
 _MACROS = {"all": (2,), "exists": (2,), "exists_one": (2,), "map": (2, 3), "filter": (2,)}
-_RELATIONS = ("<", "<=", ">=", ">", "==", "!=", "in")
+_LEVELS = (("||",), ("&&",), ("<", "<=", ">=", ">", "==", "!=", "in"), ("+", "-"), ("*", "/", "%"))
+_LEVEL = {operator: level for level, group in enumerate(_LEVELS) for operator in group}
+_LOGIC_LEVELS = 2  # the first two evaluate only what decides
 
 
 def parse(text: str) -> Expression:
@@ -84,33 +84,30 @@ class _Parser:
         self._depth += 1
         if self._depth > MAX_DEPTH:
             raise CelSyntaxError(f"nested more than {MAX_DEPTH} levels deep", self._next.offset)
-        test = self._logic("||", lambda: self._logic("&&", self._relation))
+        test = self._binary(0)
         if self._accept("?"):
-            then = self._logic("||", lambda: self._logic("&&", self._relation))
+            then = self._binary(0)
             self._expect(":")
             test = Conditional(test, then, self.expression())
         self._depth -= 1
         return test
 
-    def _logic(self, operator: str, operand: Callable[[], Expression]) -> Expression:
-        operands = [operand()]
-        while self._accept(operator):
-            operands.append(operand())
-        return operands[0] if len(operands) == 1 else Logic(operator, tuple(operands))
+    def _binary(self, lowest: int) -> Expression:
+        """Read operators that bind at least as tightly as the level; one level is one flat node."""
+        left = self._unary()
+        while (level := self._level()) >= lowest:
+            rest: list[tuple[str, Expression]] = []
+            while self._level() == level:
+                operator = self._take().text
+                rest.append((operator, self._binary(level + 1)))
+            if level < _LOGIC_LEVELS:
+                left = Logic(rest[0][0], (left, *(operand for _, operand in rest)))
+            else:
+                left = Chain(left, tuple(rest))
+        return left
 
-    def _relation(self) -> Expression:
-        return self._chain(_RELATIONS, self._addition)
-
-    def _addition(self) -> Expression:
-        return self._chain(("+", "-"), lambda: self._chain(("*", "/", "%"), self._unary))
-
-    def _chain(self, operators: tuple[str, ...], operand: Callable[[], Expression]) -> Expression:
-        first = operand()
-        rest: list[tuple[str, Expression]] = []
-        while self._is(*operators):
-            operator = self._take().text
-            rest.append((operator, operand()))
-        return Chain(first, tuple(rest)) if rest else first
+    def _level(self) -> int:
+        return _LEVEL.get(self._next.text, -1) if self._next.kind is Kind.OPERATOR else -1
 
     def _unary(self) -> Expression:
         operator = self._next.text
@@ -124,7 +121,7 @@ class _Parser:
             return operand
         if operator == "-" and count == 1 and isinstance(operand, Literal):
             value = operand.value
-            if type(value) in (int, float):
+            if type(value) in (int, float) and value >= 0:
                 return Literal(-value)
         if isinstance(operand, Literal) and operand.value == MAX_INTEGER + 1:
             raise CelSyntaxError("the integer needs more than 64 bits", token.offset)
@@ -149,6 +146,8 @@ class _Parser:
 
     def _field(self) -> Select | Call | Macro:
         token = self._take()
+        if token.kind is Kind.QUOTED_NAME:
+            return Select(token.value, token.offset, token.end)
         if token.kind is not Kind.NAME and token.text not in ("in", "true", "false", "null"):
             self._position -= 1
             raise self._unexpected("the name of a field")

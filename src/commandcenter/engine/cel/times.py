@@ -18,6 +18,7 @@ _DURATION_PART = re.compile(r"(\d{1,15}(?:\.\d{0,9})?|\.\d{1,9})(h|ms|m|s|us|µs
 _MICROSECONDS = {"h": 3.6e9, "m": 6e7, "s": 1e6, "ms": 1e3, "us": 1.0, "µs": 1.0, "ns": 1e-3}
 _OFFSET = re.compile(r"([+-]?)(\d\d):(\d\d)", re.ASCII)
 _SHOWN = 60
+_MOST_MICROSECONDS = 2**63 // 1000  # about 292 years
 TIME_PARTS = frozenset(
     {
         "getFullYear",
@@ -59,10 +60,16 @@ def parse_duration(value: str) -> timedelta:
     total = sum(
         float(number) * _MICROSECONDS[unit] for number, unit in _DURATION_PART.findall(value)
     )
-    try:
-        return timedelta(microseconds=-total if value[0] == "-" else total)
-    except OverflowError:
-        raise CelError(f"{value!r} is too long a duration") from None
+    if total > _MOST_MICROSECONDS:
+        raise CelError(f"{value!r} is too long a duration")
+    return timedelta(microseconds=-total if value[0] == "-" else total)
+
+
+def checked_duration(value: timedelta) -> timedelta:
+    """Return the duration; CelError if 64 bits cannot count its nanoseconds."""
+    if abs(value) > timedelta(microseconds=_MOST_MICROSECONDS):
+        raise CelError("the duration is too long")
+    return value
 
 
 def timestamp_text(value: datetime) -> str:

@@ -124,7 +124,7 @@ class SandboxRuntime:
             network_allow_list=False,
             services=True,
             live_workspace=True,
-            warm_pool=False,
+            warm_pool=True,
             problems=problems,
         )
 

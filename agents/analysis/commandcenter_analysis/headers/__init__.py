@@ -1,0 +1,1 @@
+"""Which HTTP security headers a repository's servers and applications leave out."""

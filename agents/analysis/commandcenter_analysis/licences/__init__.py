@@ -1,0 +1,1 @@
+"""Which licences a repository and its parts are under, and whether they go together."""

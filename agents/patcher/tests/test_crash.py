@@ -1,0 +1,218 @@
+"""Killed at any point, the repository is sound and the next run finishes or starts over."""
+
+import fcntl
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from commandcenter_agent.testing import agent_environment
+
+from agents.patcher.tests.repo import AGENT, Repo
+
+# Loaded by the interpreter before the program: kills the process group before its n-th act.
+KILLER = """
+import os, signal, sys
+acts = {"open", "os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.link", "subprocess.Popen",
+        "shutil.rmtree", "os.symlink", "os.chmod"}
+limit, count, where = int(os.environ["KILL_AT"]), 0, os.environ["KILL_IN"]
+def hook(event, arguments):
+    global count
+    if event not in acts or (event == "open" and where not in str(arguments[0])):
+        return
+    count += 1
+    if count == limit:
+        os.killpg(0, signal.SIGKILL)
+sys.addaudithook(hook)
+import atexit
+atexit.register(lambda: open(os.environ["KILL_COUNT"], "w").write(str(count)))
+"""
+POINTS = int(os.environ.get("PATCHER_KILL_POINTS", "16"))  # spread over a whole run
+
+
+def make_change(repo: Repo) -> tuple[bytes, str]:
+    """A patch with every kind of step in the working tree, and the tree it leads to."""
+    repo.write({"n/deep/new": "new\n", "a.txt": "changed\n", "keep/b.txt": None, "t": "x\n"})
+    (repo.path / "l").symlink_to("a.txt")
+    repo.git("add", "-A")
+    expected = repo.git("write-tree")
+    patch = repo.diff()
+    repo.git("clean", "-qfd")
+    return patch, expected
+
+
+class Killed:
+    """Runs the patcher with the killer set to the n-th act."""
+
+    def __init__(self, scratch: Path, repo: Repo, patch: bytes) -> None:
+        self.count = scratch / "count"
+        (scratch / "hook").mkdir(parents=True)
+        (scratch / "hook/sitecustomize.py").write_text(KILLER)
+        self.environment = agent_environment(scratch, repo.path)
+        self.environment["PYTHONPATH"] += f"{os.pathsep}{scratch / 'hook'}"
+        self.environment["KILL_COUNT"] = str(self.count)
+        self.environment["KILL_IN"] = str(repo.path)
+        inputs = {"repositoryPath": str(repo.path), "patchContent": patch.decode()}
+        (scratch / "in/input.json").write_text(json.dumps(inputs))
+
+    def start(self, at: int = 0) -> "subprocess.Popen[bytes]":
+        return subprocess.Popen(
+            [sys.executable, "main.py"],
+            cwd=AGENT,
+            env={**self.environment, "KILL_AT": str(at)},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+
+    def run(self, at: int = 0) -> int:
+        return self.start(at).wait(timeout=60)
+
+
+def check_finished(repo: Repo, patch: bytes, expected: str, base: str) -> None:
+    result = repo.patch(patch)
+    assert result.exit_code == 0, result.stderr
+    assert result.value["reason"] in {"", "already_applied"}
+    assert result.value["conflicts"] == []
+    assert repo.tree() == expected
+    assert repo.tip("HEAD^") == base
+    assert repo.status() == ""
+    assert [repo.tip(name) for name in repo.backups()] == [base]
+    assert result.value["backupPath"] == repo.backups()[0]
+    repo.assert_tidy()
+
+
+@pytest.mark.parametrize("point", range(POINTS))
+def test_killed_and_run_again(repo: Repo, tmp_path: Path, point: int) -> None:
+    patch, expected = make_change(repo)
+    base = repo.tip()
+    counted = Killed(tmp_path / "count", clone(repo, tmp_path / "counted"), patch)
+    assert counted.run() == 0
+    acts = int(counted.count.read_text())
+    assert acts > POINTS
+    copy = clone(repo, tmp_path / "killed")
+    killed = Killed(tmp_path / "kill", copy, patch)
+    assert killed.run(1 + point * (acts - 1) // (POINTS - 1)) == -signal.SIGKILL
+    assert copy.tip() == base or copy.tree() == expected
+    check_finished(copy, patch, expected, base)
+
+
+def clone(repo: Repo, path: Path) -> Repo:
+    """Copy a repository without the objects that making the patch has left in it."""
+    repo.git("clone", "-q", "--no-local", str(repo.path), str(path))
+    return Repo(path)
+
+
+@pytest.fixture
+def half_done(repo: Repo, tmp_path: Path) -> tuple[Repo, bytes, str, str]:
+    """The branch has moved and one file of the working tree is there already."""
+    patch, expected = make_change(repo)
+    base = repo.tip()
+
+    def killed_at(at: int) -> Repo | None:
+        copy = clone(repo, tmp_path / f"half-{at}")
+        Killed(tmp_path / f"kill-{at}", copy, patch).run(at)
+        reached = copy.tip() != base and (copy.path / "a.txt").read_text() == "changed\n"
+        return copy if reached else None
+
+    low, high = 1, 1024  # never reached at `low`, reached (or ended) at `high`
+    found: Repo | None = None
+    while high - low > 1:
+        middle = (low + high) // 2
+        copy = killed_at(middle)
+        low, high, found = (middle, high, found) if copy is None else (low, middle, copy)
+    assert found is not None
+    return found, patch, expected, base
+
+
+def test_an_edit_after_the_crash_is_left_alone(half_done: tuple[Repo, bytes, str, str]) -> None:
+    repo, patch, expected, _ = half_done
+    assert repo.status() != ""
+    repo.write({"a.txt": "precious\n"})
+    result = repo.patch(patch)
+    assert result.exit_code == 0, result.stderr
+    assert result.value["applied"] is True
+    assert [one["file"] for one in result.value["conflicts"]] == ["a.txt"]
+    assert (repo.path / "a.txt").read_text() == "precious\n"
+    assert repo.status() == "M a.txt"
+    assert repo.tree() == expected
+    repo.assert_tidy()
+
+
+def test_another_patch_finishes_it_first(half_done: tuple[Repo, bytes, str, str]) -> None:
+    repo, _, expected, _ = half_done
+    half = repo.tip()
+    other = "--- a/t\n+++ b/t\n@@ -1 +1 @@\n-x\n+y\n"
+    result = repo.patch(other)
+    assert result.exit_code == 0, result.stderr
+    assert "was interrupted: finished" in result.stdout
+    assert (repo.tip("HEAD^"), repo.tree("HEAD^")) == (half, expected)
+    assert repo.status() == ""
+    repo.assert_tidy()
+
+
+def test_a_user_who_put_it_right_is_not_disturbed(half_done: tuple[Repo, bytes, str, str]) -> None:
+    repo, patch, expected, _ = half_done
+    (repo.path / ".git/index.lock").unlink()
+    repo.git("reset", "-q", "--hard")
+    repo.git("clean", "-qfd")
+    later = repo.commit({"mine": "x\n"})
+    result = repo.patch(patch)
+    assert result.value["reason"] == "already_applied"
+    assert (repo.tip(), repo.status()) == (later, "")
+    assert repo.tree("HEAD^") == expected
+    repo.assert_tidy()
+
+
+def test_ref_locks_of_a_killed_git(half_done: tuple[Repo, bytes, str, str]) -> None:
+    repo, patch, expected, base = half_done
+    (repo.path / ".git/index.lock").unlink()
+    repo.git("reset", "-q", "--hard", base)  # as if the kill had come before the branch moved
+    repo.git("clean", "-qfd")
+    for name in ("refs/heads/main.lock", "HEAD.lock"):
+        (repo.path / ".git" / name).write_text("")
+    check_finished(repo, patch, expected, base)
+
+
+def test_two_at_once(repo: Repo, tmp_path: Path) -> None:
+    base = repo.tip()
+    home = repo.path / ".git/commandcenter"
+    home.mkdir()
+    patches = []
+    for number in (2, 9):
+        text = (repo.path / "a.txt").read_text().replace(f"line {number}\n", "x\n", 1)
+        repo.write({"a.txt": text})
+        patches.append(repo.diff())
+    with (home / "patcher.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        scratches = [tmp_path / "one", tmp_path / "two"]
+        pairs = zip(scratches, patches, strict=True)
+        running = [Killed(scratch, repo, patch).start() for scratch, patch in pairs]
+        for process in running:
+            wait_until_open(process, home / "patcher.lock")
+    codes = sorted(process.wait(timeout=60) for process in running)
+    outputs = [json.loads((one / "out/output.json").read_text()) for one in scratches]
+    assert codes == [0, 1]
+    assert sorted(one["reason"] for one in outputs) == ["", "stale_base"]
+    assert repo.tip("HEAD^") == base
+    assert repo.status() == ""
+    repo.assert_tidy()
+
+
+def wait_until_open(process: "subprocess.Popen[bytes]", path: Path) -> None:
+    """Wait until the process has the file open: it has read the branch and stands at the lock."""
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        assert process.poll() is None
+        for descriptor in Path(f"/proc/{process.pid}/fd").iterdir():
+            try:
+                if descriptor.readlink() == path:
+                    return
+            except FileNotFoundError:
+                continue
+        time.sleep(0.01)
+    raise AssertionError(f"{path} was never opened")

@@ -1,0 +1,118 @@
+"""The program a warm sandbox starts with; it runs inside, alone, and runs one job.
+
+It loads what most agents import, says so with one byte on standard output, and waits for a job on
+standard input: eight bytes of length and a JSON header, then the input document. After that it is
+`python FILE` to the agent's program.
+"""
+
+import atexit
+import builtins
+import importlib
+import json
+import os
+import sys
+import threading
+import time
+import types
+
+_PRELOAD = (
+    "argparse", "collections", "contextlib", "dataclasses", "datetime", "enum", "functools",
+    "hashlib", "io", "itertools", "logging", "pathlib", "re", "shutil", "string", "subprocess",
+    "tempfile", "textwrap", "traceback", "typing", "uuid", "commandcenter_agent",
+)  # fmt: skip
+
+
+def _read_exactly(size: int) -> bytes:
+    parts = []
+    while size:
+        part = os.read(0, min(size, 1024 * 1024))
+        if not part:
+            os._exit(0)  # the runner has no use for this sandbox any more
+        parts.append(part)
+        size -= len(part)
+    return b"".join(parts)
+
+
+def _write(path: str, data: bytes, mode: int) -> None:
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    try:
+        view = memoryview(data)
+        while view:
+            view = view[os.write(fd, view) :]
+    finally:
+        os.close(fd)
+
+
+def _receive() -> str:
+    header = json.loads(_read_exactly(int.from_bytes(_read_exactly(8), "big")))
+    _write("/in/input.json", _read_exactly(header["input_size"]), 0o444)
+    os.chmod("/in", 0o555)  # noqa: PTH101, S103 - no more than a reminder: the agent owns it
+    for name, value in header["secret_files"].items():
+        _write(f"/run/secrets/{name}", value.encode("utf-8", "surrogateescape"), 0o400)
+    null = os.open("/dev/null", os.O_RDONLY)
+    os.dup2(null, 0)
+    os.close(null)
+    os.environ.clear()
+    os.environ.update(header["environment"])
+    time.tzset()
+    return str(header["file"])
+
+
+def _run(file: str) -> int:
+    path = os.path.abspath(file)  # noqa: PTH100 - as the interpreter itself does it
+    sys.argv = [file]
+    sys.path[0] = os.path.dirname(path)  # noqa: PTH120
+    importlib.invalidate_caches()
+    module = types.ModuleType("__main__")
+    module.__dict__.update(__file__=path, __builtins__=builtins, __spec__=None)
+    sys.modules["__main__"] = module
+    try:
+        with open(path, "rb") as source:  # noqa: PTH123
+            text = source.read()
+        exec(compile(text, path, "exec"), module.__dict__)  # noqa: S102 - this is its purpose
+    except SystemExit as error:
+        if error.code is None or isinstance(error.code, int):
+            return (error.code or 0) & 0xFF
+        sys.stderr.write(f"{error.code}\n")
+        return 1
+    except OSError as error:
+        if error.filename == path and error.__traceback__ and not error.__traceback__.tb_next:
+            sys.stderr.write(f"python: can't open file {path!r}: {error}\n")
+            return 2
+        _show(error)
+        return 1
+    except BaseException as error:  # noqa: BLE001 - what the interpreter does at its top
+        _show(error)
+        return 1
+    return 0
+
+
+def _show(error: BaseException) -> None:
+    trace = error.__traceback__
+    sys.excepthook(type(error), error, trace.tb_next if trace else None)
+
+
+def _leave(code: int) -> None:
+    """Do what the interpreter does at its end, except taking it apart."""
+    threading._shutdown()  # type: ignore[attr-defined]  # noqa: SLF001 - waits for threads
+    atexit._run_exitfuncs()  # noqa: SLF001
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError, AttributeError):
+            code = code or 120
+    os._exit(code)
+
+
+def _main() -> None:
+    for name in _PRELOAD:
+        try:
+            importlib.import_module(name)
+        except ImportError:
+            continue
+    os.write(1, b"R")
+    _leave(_run(_receive()))
+
+
+if __name__ == "__main__":
+    _main()
