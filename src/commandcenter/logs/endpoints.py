@@ -57,7 +57,7 @@ async def read_logs(
     if _PLAIN in accept:
         text = "".join(f"{record.text}\n" for record in records)
         return Response(text, media_type=_PLAIN, headers=headers)
-    lines = "".join(f"{LogLineView.of(record).model_dump_json()}\n" for record in records)
+    lines = "".join(LogLineView.of(record).json_line() for record in records)
     return Response(lines, media_type=_JSON_LINES, headers=headers)
 
 

@@ -4,6 +4,8 @@ from pydantic import BaseModel
 
 from commandcenter.kit.segments import Record
 
+_LINE_ENDS = {ord(character): f"\\u{ord(character):04x}" for character in "\x85\u2028\u2029"}
+
 
 class LogLineView(BaseModel):
     """A line of the log. Numbers begin at 1; a gap says that lines were dropped."""
@@ -16,6 +18,10 @@ class LogLineView(BaseModel):
     @classmethod
     def of(cls, record: Record) -> "LogLineView":
         return cls(number=record.number, at=record.at, stream=record.stream, text=record.text)
+
+    def json_line(self) -> str:
+        """The line as JSON, without any character that some language takes for a line's end."""
+        return self.model_dump_json().translate(_LINE_ENDS) + "\n"
 
 
 class LogLines(BaseModel):
