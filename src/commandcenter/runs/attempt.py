@@ -1,6 +1,7 @@
 """One attempt on a runtime: started once, adopted after a restart, recorded when it ended."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -26,6 +27,7 @@ from commandcenter.runtimes.base import (
     RuntimeRefusedError,
 )
 
+logger = logging.getLogger(__name__)
 # Beyond the attempt's own time-out and grace: a runtime that does not answer by then is broken.
 _RUNTIME_MARGIN_SECONDS = 30.0
 
@@ -129,8 +131,11 @@ class AttemptRunner:
         return StepOutcome(state, verdict.outputs)
 
     async def clean_up(self, attempt_id: str) -> None:
-        """Let the runtime forget an attempt whose end is recorded."""
-        await self._runtime.remove(Handle(runtime=self._run.runtime, attempt_id=attempt_id))
+        """Let the runtime forget an attempt whose end is recorded; it matters to nobody else."""
+        try:
+            await self._runtime.remove(Handle(runtime=self._run.runtime, attempt_id=attempt_id))
+        except ProblemError as error:
+            logger.warning("attempt %s was not cleaned up: %s", attempt_id, error.detail)
 
     async def _record_interrupted(self, attempt_id: str, end: AttemptEnd) -> StepOutcome:
         """The hub went down before the attempt's end: the next start tries again."""
