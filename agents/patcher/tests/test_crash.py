@@ -93,7 +93,7 @@ def test_killed_and_run_again(repo: Repo, tmp_path: Path, point: int) -> None:
     counted = Killed(tmp_path / "count", clone(repo, tmp_path / "counted"), patch)
     assert counted.run() == 0
     acts = int(counted.count.read_text())
-    assert acts > POINTS
+    assert acts > 100
     copy = clone(repo, tmp_path / "killed")
     killed = Killed(tmp_path / "kill", copy, patch)
     assert killed.run(1 + point * (acts - 1) // (POINTS - 1)) == -signal.SIGKILL
