@@ -48,7 +48,7 @@ define install
 	@echo "Installing from $(1) ..."
 	@if command -v uv >/dev/null 2>&1; then \
 		{ test -x $(BIN)/python || uv venv --quiet --python "$(PYTHON)" $(VENV); } && \
-		uv pip install --quiet --python $(BIN)/python --require-hashes -r $(1) && \
+		uv pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes -r $(1) && \
 		uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable . ; \
 	else \
 		{ test -x $(BIN)/python || "$(PYTHON)" -m venv $(VENV) || { echo "Creating $(VENV) failed: install the venv module (Debian: apt install python3-venv)." >&2; rm -rf $(VENV); exit 1; }; } && \

@@ -88,7 +88,7 @@ def running_hub(environment: Mapping[str, str] | None = None) -> Iterator[Hub]:
         env={
             **os.environ,
             "COMMANDCENTER_DATA_DIRECTORY": str(data / "data"),
-            "COMMANDCENTER_ALLOWED_ROOTS": json.dumps([str(data), tempfile.gettempdir()]),
+            "COMMANDCENTER_ALLOWED_ROOTS": os.pathsep.join([str(data), tempfile.gettempdir()]),
             "COMMANDCENTER_REQUESTS_PER_MINUTE": "1000000",
             **(environment or {}),
         },

@@ -8,7 +8,7 @@ from commandcenter_agent import Context, TemporaryFailure, run
 from patching import candidate, journal, refs, transaction
 from patching.git import GitError
 from patching.journal import Journal
-from patching.outcome import Conflict, Outcome, RefusedError
+from patching.outcome import Conflict, FileChange, Outcome, RefusedError
 from patching.patch_text import Patch, decode_input, display, read_patch
 from patching.policy import tree_changes
 from patching.repository import Repository, Scratch, check_readable, find_repository, open_scratch
@@ -175,7 +175,7 @@ def _applied(
     return Outcome(
         applied=True,
         reason="",
-        message=f"{refs.short(done.ref)} is now at {done.new[:12]}: {len(changes)} files changed"
+        message=f"{refs.short(done.ref)} is now at {done.new[:12]}: {_count(changes)} changed"
         + (f"; the state before is kept as {done.backup}" if done.backup else ""),
         branch=refs.short(done.ref),
         base_commit=done.old,
@@ -185,6 +185,10 @@ def _applied(
         files=[display(one.path) for one in tree_changes(scratch.git, done.old, done.new)],
         conflicts=tuple(left),
     )
+
+
+def _count(changes: Sequence[FileChange]) -> str:
+    return "1 file" if len(changes) == 1 else f"{len(changes)} files"
 
 
 def _earlier(scratch: Scratch, ref: str, tip: str, digest: str) -> Outcome | None:

@@ -150,12 +150,12 @@ def open_scratch(repository: Repository) -> Iterator[Scratch]:
 
 def _own_configuration(repository: Repository) -> str:
     path = str(repository.common / "config")
-    git = Git(repository.common)
+    done = Git(repository.common).attempt("config", "--file", path, "--no-includes", "--list", "-z")
+    found = dict(line.partition(b"\n")[::2] for line in done.stdout.split(b"\0") if line)
 
     def setting(key: str) -> str | None:
-        done = git.attempt("config", "--file", path, "--no-includes", "--get", key)
-        value = os.fsdecode(done.stdout).strip()
-        return value if done.returncode == 0 and value.isalnum() else None
+        value = os.fsdecode(found.get(key.encode(), b""))
+        return value if value.isalnum() else None
 
     lines = ["[core]", "\tbare = false"]
     kept = ((key.partition(".")[2], setting(key)) for key in _KEPT_SETTINGS)

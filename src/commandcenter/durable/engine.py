@@ -10,6 +10,7 @@ there is no second record that could disagree (docs/decisions/0002).
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
@@ -108,4 +109,6 @@ class DurableRuns:
             self._launched = False
             with suppress(asyncio.CancelledError):
                 await asyncio.to_thread(DBOS.destroy, workflow_completion_timeout_sec=0)
+            # DBOS had made its threads those of this loop, and has ended them.
+            asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor())
         _execute = None

@@ -41,7 +41,10 @@ _FIRST_PRUNING_SECONDS = 60.0
 async def assemble(
     settings: Settings, services: Services, parts: "Sequence[Part]" = ()
 ) -> AsyncIterator[None]:
-    """Fill `services` with the platform and then the parts, in order; on the way out stop background work first and the database last."""
+    """Fill `services` with the platform and then the parts, in order.
+
+    On the way out background work is stopped first and the database closed last.
+    """
     async with AsyncExitStack() as stack:
         assembly = Assembly(settings, services, stack)
         await _platform(assembly)

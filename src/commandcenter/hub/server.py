@@ -66,12 +66,12 @@ class HubServer:
         try:
             with _handled_signals(loop, self.stop):
                 self._server.on_started = self._announce
-                await self._server.serve(sockets=[self._socket])
+                # Not left to uvicorn, which would log an error of the start and exit the process.
+                async with self.app.router.lifespan_context(self.app):
+                    await self._server.serve(sockets=[self._socket])
         finally:
             self._socket.close()
             self._lock.release()
-        if self._server.failure is not None:
-            raise self._server.failure
 
     def stop(self) -> None:
         """Refuse new work, drain, then end; called a second time, end without draining."""
@@ -116,12 +116,11 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
 
 
 class _Server(uvicorn.Server):
-    """uvicorn without its signal handling, and with start-up errors kept for the caller."""
+    """uvicorn without its signal handling, which knows nothing of draining."""
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
         self.on_started: Callable[[], None] | None = None
-        self.failure: BaseException | None = None
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -142,7 +141,7 @@ def _uvicorn_config(app: object, settings: Settings) -> uvicorn.Config:
         ws_ping_interval=_PING_SECONDS,
         ws_ping_timeout=_PING_SECONDS,
         ws_per_message_deflate=False,
-        lifespan="on",
+        lifespan="off",
         log_config=None,
         access_log=False,
         proxy_headers=bool(settings.trusted_proxies),

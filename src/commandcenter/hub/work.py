@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 import commandcenter
 from commandcenter.agents.folders import register_folders
+from commandcenter.agents.libraries import install_libraries
 from commandcenter.agents.service import AgentService
 from commandcenter.agents.store import AgentStore
 from commandcenter.approvals.service import ApprovalService
@@ -73,9 +74,7 @@ async def add_domains(assembly: Assembly) -> None:
     services.add(agents)
     for folder in await register_folders(agents, [builtin, data / "agents.d"]):
         if folder.problem is not None:
-            _log.error(
-                "agent_not_registered", folder=str(folder.folder), why=folder.problem.detail
-            )
+            _log.error("agent_not_registered", folder=str(folder.folder), why=folder.problem.detail)
     workflows = WorkflowService(database, events, agents)
     services.add(workflows)
     for outcome in await register_builtin_workflows(workflows):
@@ -94,6 +93,9 @@ async def add_execution(assembly: Assembly) -> None:
     data = settings.data_directory
     builtin = builtin_agents()
 
+    libraries = await asyncio.to_thread(
+        install_libraries, [builtin / name for name in _LIBRARIES], data / "libraries"
+    )
     runtime = create_runtime(settings.runtime, data)
     assembly.on_close("runtime", runtime.close)
     executor = RunExecutor(
@@ -106,7 +108,7 @@ async def add_execution(assembly: Assembly) -> None:
             notifications=services.get(NotificationService),
             secrets=services.get(SecretService),
             executor_id=f"hub-{socket.gethostname()}",
-            python_path=tuple(builtin / name for name in _LIBRARIES if (builtin / name).is_dir()),
+            python_path=libraries,
             slots=asyncio.Semaphore(settings.max_concurrent_attempts),
         )
     )

@@ -33,6 +33,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="commandcenter-runner")
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--idle-minutes", type=float, default=10.0)
+    parser.add_argument("--detach", action="store_true", help="return once it is set up")
     arguments = parser.parse_args()
     os.umask(0o077)
     paths = RunnerPaths(arguments.data.resolve())
@@ -42,11 +43,14 @@ def main() -> int:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return _ALREADY_RUNNING
+    instance = secrets.token_hex(6)
+    host = _prepare(paths, instance)
+    if arguments.detach and os.fork():
+        os._exit(0)  # the lock and the namespace live on in the child
     os.ftruncate(lock, 0)
     os.write(lock, f"{os.getpid()}\n".encode())
     kernel.set_process_name("cc-runner")
-    instance = secrets.token_hex(6)
-    host = _prepare(paths, instance)
+    kernel.become_subreaper()
     asyncio.run(_serve(paths, instance, host, arguments.idle_minutes * 60))
     if host.staging_directory is not None:
         kernel.unmount(str(host.staging_directory))
@@ -67,7 +71,6 @@ def _prepare(paths: RunnerPaths, instance: str) -> Host:
         "staging": staging_candidates(instance) if os.geteuid() == 0 else [],
     }
     paths.leftovers.write_text(json.dumps(noted))
-    kernel.become_subreaper()
     staging, problem = None, ""
     if os.geteuid() == 0:
         try:

@@ -16,7 +16,7 @@ class LogCapture:
     """Reads stdout and stderr of one attempt into its log until both are closed.
 
     A program that writes more than the log keeps is slowed down through its pipe, so that it costs
-    the runner at most a tenth of a core; it is never blocked for good.
+    the runner at most a fifth of a core; it is never blocked for good.
     """
 
     def __init__(self, log: SegmentWriter, redactor: Redactor, *, limit_bytes: int) -> None:
@@ -65,7 +65,7 @@ class LogCapture:
             self._log.append(stream, lines.feed(redactor.feed(chunk)))
             if self._taken > self._limit and not self._stopped:
                 loop.remove_reader(fd)
-                pause = 9 * (time.perf_counter() - started)
+                pause = 4 * (time.perf_counter() - started)
                 loop.call_later(pause, resume)
 
         def resume() -> None:

@@ -16,7 +16,7 @@ from commandcenter.runner.request import JobLimits
 
 CONTROLLERS = ("memory", "pids", "cpu", "cpuacct")
 _PERIOD_US = 100_000
-_OWN_PROCESSES = 4  # bubblewrap's two and room for the one that starts the program
+_OWN_PROCESSES = 2  # bubblewrap outside and as the first process inside
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """Find the runner of a data directory, or start it."""
 
 import asyncio
+import fcntl
 import os
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from commandcenter.runner.paths import RunnerPaths
 
 _DEADLINE_SECONDS = 15.0
 _GREETING_SECONDS = 5.0
+_RESTART_SECONDS = 1.0  # a runner that was started has this long to answer
 _MAX_OWN_LOG_BYTES = 1024**2
 _PASSED_ON = ("PATH", "LANG", "LC_ALL", "TMPDIR", "COMMANDCENTER_BWRAP", "XDG_RUNTIME_DIR")
 
@@ -29,25 +31,24 @@ async def ensure_runner(data_directory: Path, *, idle_minutes: float = 10.0) -> 
     paths = RunnerPaths(data_directory.resolve())
     _own_home(paths)
     deadline = time.monotonic() + _DEADLINE_SECONDS
-    process: subprocess.Popen[bytes] | None = None
+    start_at = 0.0
     pause = 0.005
     while True:
         try:
             _, writer, greeting = await open_connection(paths)
         except (OSError, TimeoutError, asyncio.IncompleteReadError, frames.FrameError) as error:
-            if time.monotonic() > deadline:
+            now = time.monotonic()
+            if now > deadline:
                 raise _unavailable(paths, f"it does not answer ({error})") from None
-            if process is None:
-                process = _start(paths, idle_minutes)
-            elif (code := process.poll()) is not None:
-                if code:
-                    raise _unavailable(paths, f"it ended at once with {code}") from None
-                process = None  # another one holds the lock: it will answer, or be gone
+            if now >= start_at:
+                await _start(paths, idle_minutes, deadline)
+                start_at = time.monotonic() + _RESTART_SECONDS
         else:
             writer.close()
             if greeting.get("version") == frames.PROTOCOL_VERSION:
                 return
             await _replace(paths, greeting)
+            start_at = 0.0
         await asyncio.sleep(pause)
         pause = min(pause * 1.5, 0.1)
 
@@ -72,6 +73,21 @@ async def open_connection(
     return reader, writer, greeting
 
 
+def runner_holds_lock(paths: RunnerPaths) -> bool:
+    """Whether a runner is alive for the directory, without talking to it."""
+    try:
+        lock = os.open(paths.lock, os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(lock)
+    return False
+
+
 def _own_home(paths: RunnerPaths) -> None:
     paths.home.mkdir(mode=0o700, parents=True, exist_ok=True)
     status = paths.home.stat()
@@ -84,18 +100,17 @@ def _own_home(paths: RunnerPaths) -> None:
         paths.home.chmod(0o700)
 
 
-def _start(paths: RunnerPaths, idle_minutes: float) -> subprocess.Popen[bytes]:
+async def _start(paths: RunnerPaths, idle_minutes: float, deadline: float) -> None:
+    """Start a runner; it detaches itself once it is set up, or ends at once if there is one."""
     package_root = str(Path(__file__).resolve().parents[2])
     environment = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
     environment["PYTHONPATH"] = package_root
     if paths.own_log.exists() and paths.own_log.stat().st_size > _MAX_OWN_LOG_BYTES:
         paths.own_log.replace(paths.own_log.with_suffix(".old"))
     with paths.own_log.open("ab") as log:
-        return subprocess.Popen(
-            [
-                sys.executable, "-m", "commandcenter.runner",
-                "--data", str(paths.data), "--idle-minutes", str(idle_minutes),
-            ],
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "commandcenter.runner", "--detach",
+            "--data", str(paths.data), "--idle-minutes", str(idle_minutes),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -103,6 +118,17 @@ def _start(paths: RunnerPaths, idle_minutes: float) -> subprocess.Popen[bytes]:
             env=environment,
             start_new_session=True,
         )  # fmt: skip
+    try:
+        async with asyncio.timeout_at(
+            asyncio.get_running_loop().time() + deadline - time.monotonic()
+        ):
+            code = await process.wait()
+    except TimeoutError:
+        process.kill()
+        await process.wait()
+        raise _unavailable(paths, "it did not come up in time") from None
+    if code:
+        raise _unavailable(paths, f"it ended at once with {code}")
 
 
 async def _replace(paths: RunnerPaths, greeting: dict[str, Any]) -> None:

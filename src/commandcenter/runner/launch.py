@@ -18,7 +18,13 @@ from dataclasses import dataclass, field
 
 from commandcenter.runner import bwrap, kernel
 from commandcenter.runner.cgroups import Leaf
-from commandcenter.runner.descriptors import close_all, read_available, read_until, readable, writable
+from commandcenter.runner.descriptors import (
+    close_all,
+    read_available,
+    read_until,
+    readable,
+    writable,
+)
 from commandcenter.runner.errors import IsolationError
 from commandcenter.runner.plan import SandboxPlan
 from commandcenter.runner.request import JobLimits

@@ -1,11 +1,15 @@
 """The sandbox runtime: the contract of `runtimes.base` over the runner's client."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
+from commandcenter.kit.errors import ProblemError
 from commandcenter.kit.segment_reader import SegmentReader
 from commandcenter.kit.segments import Record
 from commandcenter.runner.client import RunnerClient
+from commandcenter.runner.ensure import runner_holds_lock
 from commandcenter.runner.errors import IsolationError
 from commandcenter.runner.request import JobLimits, JobRequest
 from commandcenter.runtimes.base import (
@@ -23,6 +27,7 @@ from commandcenter.runtimes.base import (
     Usage,
     WorkspaceAccess,
 )
+from commandcenter.runtimes.sandbox.doctor import Severity, diagnose
 
 NAME = "sandbox"
 
@@ -31,7 +36,7 @@ class SandboxRuntime:
     """Attempts in bubblewrap sandboxes of the runner of one data directory."""
 
     def __init__(self, data_directory: Path) -> None:
-        self._client = RunnerClient(data_directory)
+        self.client = RunnerClient(data_directory)
         self._capabilities: Capabilities | None = None
 
     async def capabilities(self) -> Capabilities:
@@ -41,7 +46,7 @@ class SandboxRuntime:
 
     async def start(self, spec: AttemptSpec) -> Handle:
         try:
-            await self._client.start(to_request(spec))
+            await self.client.start(to_request(spec))
         except IsolationError as error:
             raise RuntimeRefusedError(error.detail, hint=error.hint) from error
         limits = spec.limits
@@ -49,7 +54,7 @@ class SandboxRuntime:
             runtime=NAME,
             attempt_id=spec.attempt_id,
             data={
-                "log_directory": str(self._client.paths.log(spec.attempt_id)),
+                "log_directory": str(self.client.paths.log(spec.attempt_id)),
                 "limits": [
                     limits.cpu,
                     limits.memory_bytes,
@@ -61,11 +66,11 @@ class SandboxRuntime:
         )
 
     async def recover(self, handle: Handle) -> bool:
-        return await self._client.known(handle.attempt_id)
+        return await self.client.known(handle.attempt_id)
 
     async def wait(self, handle: Handle) -> AttemptResult:
-        outcome, output = await self._client.wait(handle.attempt_id)
-        artifacts = self._client.paths.artifacts(handle.attempt_id)
+        outcome, output = await self.client.wait(handle.attempt_id)
+        artifacts = self.client.paths.artifacts(handle.attempt_id)
         return AttemptResult(
             exit_code=outcome.exit_code,
             reason=FailureReason(outcome.reason.value) if outcome.reason else None,
@@ -78,21 +83,25 @@ class SandboxRuntime:
         )
 
     async def stop(self, handle: Handle, *, grace_seconds: float) -> None:
-        await self._client.stop(handle.attempt_id, grace_seconds)
+        await self.client.stop(handle.attempt_id, grace_seconds)
 
     async def logs(
         self, handle: Handle, *, after: int = 0, follow: bool = False
     ) -> AsyncIterator[LogLine]:
-        reader = SegmentReader(self._client.paths.log(handle.attempt_id))
+        reader = SegmentReader(self.client.paths.log(handle.attempt_id))
         if follow:
-            async for record in reader.follow(after):
+            # A runner that is killed cannot close its logs; the next one does, when it is started.
+            async for record in reader.follow(after, is_over=self._runner_is_gone):
                 yield _line(record)
         else:
             for record in reader.after(after):
                 yield _line(record)
 
+    def _runner_is_gone(self) -> bool:
+        return not runner_holds_lock(self.client.paths)
+
     async def stats(self, handle: Handle) -> Stats:
-        use = await self._client.use(handle.attempt_id)
+        use = await self.client.use(handle.attempt_id)
         cpu, memory, pids, disk, log = handle.data["limits"]
         return Stats(
             requested=Limits(cpu, memory, pids, disk, log),
@@ -105,18 +114,36 @@ class SandboxRuntime:
         )
 
     async def remove(self, handle: Handle) -> None:
-        await self._client.remove(handle.attempt_id)
+        await self.client.remove(handle.attempt_id)
 
     async def close(self) -> None:
-        await self._client.close()
+        await self.client.close()
 
     async def _probe(self) -> Capabilities:
-        status = await self._client.status()
-        enforced = bool(status["cgroups"])
-        problems = () if enforced else (str(status["cgroups_problem"]),)
+        fatal = [
+            f"{check.name}: {check.detail} {check.remedy}".strip()
+            for check in await asyncio.to_thread(diagnose)
+            if not check.ok and check.severity is Severity.FATAL
+        ]
+        status: dict[str, Any] = {}
+        if not fatal:
+            try:
+                status = await self.client.status()
+            except ProblemError as error:
+                fatal = [f"{error.detail} {error.hint or ''}".strip()]
+            else:
+                fatal = [status["problem"]] if status["problem"] else []
+        enforced = bool(status.get("cgroups"))
+        problems = fatal
+        if not fatal and not enforced:
+            problems = [
+                "CPU is not limited, and memory is watched 50 times a second instead of limited by "
+                f"the kernel: {status['cgroups_problem']}. Run the hub as root or in a delegated "
+                "systemd scope to have both enforced."
+            ]
         return Capabilities(
             name=NAME,
-            available=True,
+            available=not fatal,
             isolation="full",
             limits=frozenset({"cpu", "memory", "pids", "disk"} if enforced else {"pids", "disk"}),
             watched_limits=frozenset() if enforced else frozenset({"memory"}),
@@ -125,7 +152,7 @@ class SandboxRuntime:
             services=True,
             live_workspace=True,
             warm_pool=True,
-            problems=problems,
+            problems=tuple(problems),
         )
 
 

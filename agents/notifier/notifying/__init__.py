@@ -1,0 +1,1 @@
+"""Turn facts into words for people: masked, escaped, and cut to what a channel takes."""

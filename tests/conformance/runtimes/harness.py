@@ -1,0 +1,163 @@
+"""What the conformance suite needs of a runtime under test: how to make one and how to look behind it."""
+
+import asyncio
+import itertools
+import json
+import os
+import signal
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from commandcenter.runner.paths import RunnerPaths
+from commandcenter.runtimes.base import (
+    AttemptKind,
+    AttemptSpec,
+    Capabilities,
+    Handle,
+    Limits,
+    LogLine,
+    Runtime,
+)
+from commandcenter.runtimes.registry import create_runtime
+
+_numbers = itertools.count(1)
+LIMITS = Limits(cpu=1.0, memory_bytes=128 * 1024**2, pids=32, disk_bytes=4 * 1024**2)
+
+
+def job(
+    shell: str = "true",
+    *,
+    fake: dict[str, str] | None = None,
+    attempt_id: str | None = None,
+    **fields: Any,
+) -> AttemptSpec:
+    """One job said twice: as a shell command for runtimes that run, as a script for the fake."""
+    environment = {f"FAKE_{name.upper()}": value for name, value in (fake or {}).items()}
+    environment |= fields.pop("environment", {})
+    values: dict[str, Any] = {
+        "kind": AttemptKind.JOB,
+        "command": ("sh", "-c", shell),
+        "agent_directory": None,
+        "input_json": b"{}",
+        "workspace": None,
+        "limits": LIMITS,
+        "timeout_seconds": 30.0,
+        "grace_seconds": 2.0,
+    } | fields
+    identifier = attempt_id or f"conform-{os.getpid()}-{next(_numbers)}"
+    return AttemptSpec(attempt_id=identifier, environment=environment, **values)
+
+
+def python(code: str, **fields: Any) -> AttemptSpec:
+    return job(command=("python", "-c", code), **fields)
+
+
+async def eventually(what: str, condition: Callable[[], object], seconds: float = 10.0) -> None:
+    """Wait for a condition with a deadline; the failure shows the last state."""
+    deadline = time.monotonic() + seconds
+    while True:
+        state = condition()
+        if not state:
+            await asyncio.sleep(0.01)
+        else:
+            return
+        if time.monotonic() > deadline:
+            pytest.fail(f"{what}: not within {seconds} s; last state {state!r}")
+
+
+@dataclass
+class UnderTest:
+    """A runtime with its data directory; `reopen` is what a restarted hub does."""
+
+    name: str
+    data: Path
+    runtime: Runtime
+    capabilities: Capabilities
+    opened: list[Runtime] = field(default_factory=list)
+
+    @property
+    def paths(self) -> RunnerPaths:
+        return RunnerPaths(self.data)
+
+    def need(self, *, limit: str | None = None, isolation: bool = False) -> None:
+        """Skip visibly what this runtime does not claim."""
+        if isolation and self.capabilities.isolation != "full":
+            pytest.skip(f"the runtime {self.name} does not isolate")
+        if limit and limit not in self.capabilities.limits | self.capabilities.watched_limits:
+            pytest.skip(f"the runtime {self.name} does not enforce {limit} here")
+
+    async def reopen(self) -> Runtime:
+        """A second client of the same data directory."""
+        other = create_runtime(self.name, self.data)
+        self.opened.append(other)
+        return other
+
+    async def run(self, spec: AttemptSpec) -> Any:
+        handle = await self.runtime.start(spec)
+        async with asyncio.timeout(40):
+            return await self.runtime.wait(handle)
+
+    async def lines(self, handle: Handle, *, follow: bool = True) -> list[LogLine]:
+        async with asyncio.timeout(40):
+            return [line async for line in self.runtime.logs(handle, follow=follow)]
+
+    async def text(self, handle: Handle) -> str:
+        return "\n".join(line.text for line in await self.lines(handle))
+
+    def runner_pid(self) -> int:
+        return int(self.paths.lock.read_text())
+
+    def cgroups(self) -> list[Path]:
+        """Cgroups of attempts that exist now."""
+        noted = json.loads(self.paths.leftovers.read_text())["cgroups"]
+        return [
+            leaf
+            for base in noted
+            if Path(base).is_dir()
+            for leaf in Path(base).iterdir()
+            if leaf.is_dir()
+        ]
+
+
+def descendants(pid: int) -> list[int]:
+    """All processes below `pid`."""
+    parents: dict[int, list[int]] = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                text = (entry / "stat").read_text()
+            except OSError:
+                continue
+            parents.setdefault(int(text.rpartition(")")[2].split()[1]), []).append(int(entry.name))
+    found = list(parents.get(pid, []))
+    for child in found:
+        found.extend(parents.get(child, []))
+    return found
+
+
+def alive(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+    return state != "Z"
+
+
+async def end_runner(paths: RunnerPaths, number: int = signal.SIGTERM) -> None:
+    """End the runner of a data directory and wait until it is gone."""
+    if not paths.lock.exists() or not paths.lock.read_text().strip():
+        return
+    pid = int(paths.lock.read_text())
+    command = Path(f"/proc/{pid}/cmdline")
+    if not command.exists() or b"commandcenter.runner" not in command.read_bytes():
+        return
+    os.kill(pid, number)
+    await eventually("the runner is gone", lambda: not alive(pid))
+
+
+Waiting = Callable[[], Awaitable[None]]

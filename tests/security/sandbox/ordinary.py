@@ -1,0 +1,36 @@
+"""Run `drive.py` as an ordinary user, with a bare Python that this user can read."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ORDINARY_USER = 54321
+
+
+def run_as_ordinary_user(place: Path, *arguments: str, given: bytes = b"{}") -> str:
+    """Its standard output; skips when that Python lacks a package the runner needs."""
+    program = next((place / "bin").glob("package/*/bwrap"))
+    done = subprocess.run(
+        [
+            "/usr/bin/python3", "-m", "tests.security.sandbox.drive",
+            str(place / "data"), *arguments,
+        ],
+        input=given,
+        capture_output=True,
+        user=ORDINARY_USER,
+        group=ORDINARY_USER,
+        extra_groups=[],
+        cwd="/",
+        env={
+            "PYTHONPATH": str(place / "src"),
+            "COMMANDCENTER_BWRAP": str(program),
+            "PATH": "/usr/bin:/bin",
+        },
+        timeout=50,
+        check=False,
+    )  # fmt: skip
+    if b"ModuleNotFoundError" in done.stderr:
+        pytest.skip(f"/usr/bin/python3 lacks a package: {done.stderr.decode()[-200:]}")
+    assert done.returncode == 0, done.stderr.decode()
+    return done.stdout.decode()
