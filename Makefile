@@ -24,7 +24,7 @@ check: $(VENV)/.installed-dev ## lint, format, types, import rules
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 
-bench: $(VENV)/.installed-dev ## measure, and print tables of median, p95 and p99 beside references
+bench: $(VENV)/.installed-dev .venv-bench/.installed ## measure, and print tables of median, p95 and p99 beside references
 	$(BIN)/python -m benchmarks
 
 dev: $(VENV)/.installed-dev ## install everything for development and the commit hooks
@@ -38,9 +38,12 @@ lock: ## compile the hashed requirement files again (needs uv)
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header \
 		--no-emit-index-url --no-emit-find-links --no-annotate -c requirements/runtime.txt \
 		-o requirements/dev.txt pyproject.toml requirements/build.in requirements/dev.in
+	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header \
+		--no-emit-index-url --no-emit-find-links --no-annotate \
+		-o requirements/bench.txt requirements/bench.in
 
 clean: ## remove the environment and caches
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) .venv-bench .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 
 # uv when it is there (a second with a warm cache), else venv and pip.
 define install
@@ -64,3 +67,9 @@ $(VENV)/.installed: requirements/runtime.txt pyproject.toml
 $(VENV)/.installed-dev: requirements/dev.txt pyproject.toml
 	$(call install,requirements/dev.txt)
 	@touch $@ $(VENV)/.installed
+
+.venv-bench/.installed: requirements/bench.txt
+	@echo "Installing from requirements/bench.txt (the engines to compare with) ..."
+	@"$(PYTHON)" -m venv .venv-bench
+	@.venv-bench/bin/python -m pip install $(PIP_FLAGS) -r requirements/bench.txt
+	@touch $@
