@@ -42,6 +42,7 @@ async def home(request: Request, auth: Auth) -> HTMLResponse:
         "<pre>commandcenter project add PATH\n"
         "commandcenter run review-and-patch --project NAME --input patch=@fix.diff\n"
         "commandcenter approvals</pre></div>"
+        "<p><a href='/approvals'>What waits for a decision</a></p>"
         "<p>The <a href='/docs'>API reference</a> lists everything the hub answers.</p>"
         "<form method='post' action='/logout'><button class='quiet'>Sign out</button></form>",
     )
