@@ -86,6 +86,12 @@ def test_all_problems_are_reported_with_their_places() -> None:
 
 def test_the_problem_document_lists_them() -> None:
     with pytest.raises(WorkflowInvalidError) as caught:
+        parse_workflow("nods: {}")
+    assert [issue.message for issue in caught.value.issues[:2]] == [
+        '"name" is missing',
+        '"nodes" is missing',
+    ]
+    with pytest.raises(WorkflowInvalidError) as caught:
         parse_workflow("nodes: {}")
     assert "2 problems" in caught.value.detail
     assert caught.value.fields["issues"][0] == {
