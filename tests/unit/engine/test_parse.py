@@ -212,6 +212,7 @@ def test_a_cycle_is_told_with_its_path() -> None:
         ("schedule: {cron: '* * * * * *'}", "has 5 fields"),
         ("schedule: {cron: 'H 3 * * *'}", "not a cron expression"),
         ("schedule: {cron: '@often'}", "not known"),
+        ("schedule: {cron: 0 0 30 2 *}", "never comes"),
         ("schedule: {cron: '@daily', timezone: Mars/Base}", "no time zone"),
         ("schedule: {cron: '@daily', timezone: ../../etc/passwd}", "no time zone"),
         ("alertmanager: {match: {a: 1}}", "expected a string"),
