@@ -62,7 +62,7 @@ class Attempt:
             limit_bytes=request.limits.log_bytes,
         )
         self._ending: Ending | None = None
-        self._ended = asyncio.Event()
+        self.ended = asyncio.Event()
         self._killer: asyncio.Task[None] | None = None
         self._peak = 0
         self._commondir = bool(plan.git_directory) and os.path.lexists(
@@ -77,6 +77,11 @@ class Attempt:
             with suppress(OSError, ValueError):
                 self._last_use = self._read_use()
         return self._last_use
+
+    def say(self, text: str) -> None:
+        """Add a line of the runtime's own to the log while the attempt runs."""
+        if not self.ended.is_set():
+            self._capture.say(text)
 
     async def run(self) -> Outcome:
         """Let the program start, follow it to its end and store the outcome."""
@@ -98,13 +103,13 @@ class Attempt:
             helper.cancel()
         if self._killer is not None:
             self._killer.cancel()
-        self._ended.set()
+        self.ended.set()
         await asyncio.gather(*helpers, return_exceptions=True)
         return await self._finish(code, elapsed)
 
     async def stop(self, grace_seconds: float) -> None:
         """SIGTERM, after the grace SIGKILL; returns when the processes are dead."""
-        if self._ending is None and not self._ended.is_set():
+        if self._ending is None and not self.ended.is_set():
             self._ending = Ending.CANCELLED
         await self._end(grace_seconds)
 
@@ -113,11 +118,11 @@ class Attempt:
         if grace_seconds > 0:
             with suppress(TimeoutError):
                 async with asyncio.timeout(grace_seconds):
-                    await self._ended.wait()
-        if not self._ended.is_set():
+                    await self.ended.wait()
+        if not self.ended.is_set():
             self._sandbox.kill()
             async with asyncio.timeout(_KILL_DEADLINE_SECONDS):
-                await self._ended.wait()
+                await self.ended.wait()
 
     async def _expire(self) -> None:
         await asyncio.sleep(self.request.timeout_seconds)
@@ -137,7 +142,7 @@ class Attempt:
             return
         try:
             await readable(event)
-            if leaf.out_of_memory() or not self._ended.is_set():
+            if leaf.out_of_memory() or not self.ended.is_set():
                 self._run_out_of_memory()
         finally:
             os.close(event)

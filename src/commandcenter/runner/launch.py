@@ -47,6 +47,7 @@ class LaunchOrder:
     identity: Identity | None
     leaf: Leaf | None
     with_job_pipe: bool = False
+    inherited: tuple[int, ...] = ()  # more descriptors for the sandbox's first program
 
 
 @dataclass(slots=True)
@@ -176,7 +177,7 @@ async def launch(order: LaunchOrder) -> Sandbox:
             executable=order.executable,
             environment={},
             stdio=(job_read, out_write, err_write),
-            keep=[*inner, *files.fds],
+            keep=[*inner, *files.fds, *order.inherited],
             identity=order.identity,
             cgroup_files=order.leaf.join_files if order.leaf else [],
         )

@@ -10,8 +10,9 @@ from pathlib import Path
 from commandcenter.kit.segments import SegmentWriter
 from commandcenter.runner.attempt import Attempt, Use
 from commandcenter.runner.bwrap import Contents
+from commandcenter.runner.egress_policy import EgressPolicy
 from commandcenter.runner.errors import BadRequestError
-from commandcenter.runner.host import Host
+from commandcenter.runner.host import Host, Lease
 from commandcenter.runner.paths import RunnerPaths
 from commandcenter.runner.plan import plan_sandbox
 from commandcenter.runner.request import ATTEMPT_ID, Ending, JobRequest, Outcome
@@ -144,8 +145,7 @@ class Supervisor:
     async def _launch(self, request: JobRequest) -> None:
         identifier = request.attempt_id
         try:
-            if request.network_allow:
-                self._host.refuse_network()
+            EgressPolicy.parse(request.network_allow)
             plan = plan_sandbox(request)
             shape = warm_shape(request, plan)
             lease = self._pool.take(shape) if shape else None
@@ -154,7 +154,9 @@ class Supervisor:
                 job = job_message(request, plan.environment)
             else:
                 contents = Contents(request.input_json, request.secret_files)
-                lease = await self._host.obtain(plan, contents, request.limits)
+                lease = await self._host.obtain(
+                    plan, contents, request.limits, with_egress=bool(request.network_allow)
+                )
         except BaseException:
             self._paths.attempt(identifier).rmdir()
             raise
@@ -162,6 +164,7 @@ class Supervisor:
         self._attempts[identifier] = attempt
 
         async def carry() -> Outcome:
+            serving = asyncio.create_task(self._serve_network(attempt, lease))
             try:
                 outcome = await attempt.run()
             except Exception as error:  # noqa: BLE001 - becomes the attempt's outcome
@@ -170,6 +173,7 @@ class Supervisor:
                 outcome = Outcome(
                     None, Ending.SYSTEM_ERROR, f"The runner failed: {error!r}", now, now
                 )
+            serving.cancel()
             self._keep_use(identifier, attempt.use)
             self._store(identifier, outcome)
             # The outcome is told first: taking the sandbox away is not what a caller waits for.
@@ -180,6 +184,17 @@ class Supervisor:
             return outcome
 
         self._running[identifier] = asyncio.create_task(carry())
+
+    async def _serve_network(self, attempt: Attempt, lease: Lease) -> None:
+        """Let the sandbox's allowed connections through until it ends."""
+        if lease.egress is None:
+            return
+        allow = attempt.request.network_allow
+        number = await self._host.egress.attach(lease.egress, allow, attempt.say)
+        try:
+            await attempt.ended.wait()
+        finally:
+            self._host.egress.detach(number)
 
     def _keep_use(self, identifier: str, use: Use) -> None:
         fields = {name: getattr(use, name) for name in Use.__slots__}

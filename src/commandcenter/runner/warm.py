@@ -34,8 +34,8 @@ _DEMAND_SECONDS = 10.0
 
 @dataclass(frozen=True, slots=True)
 class PoolLimits:
-    total: int = 8
-    per_key: int = 4
+    total: int = 12
+    per_key: int = 8
     idle_seconds: float = 60.0
 
 
@@ -69,7 +69,7 @@ def warm_shape(request: JobRequest, plan: SandboxPlan) -> WarmShape | None:
     if not request.warm or len(request.command) != _JOB_PARTS or request.command[0] != "python":
         return None
     names = (*request.environment, *request.secret_environment)
-    if request.service or any(name.startswith(_STARTUP_PREFIXES) for name in names):
+    if request.service or request.network_allow or any(name.startswith(_STARTUP_PREFIXES) for name in names):
         return None
     shaped = replace(
         plan,
