@@ -26,6 +26,8 @@ _HANDSHAKE = (
 async def listener() -> AsyncIterator[socket.socket]:
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
+        found.listen()
+        found.setblocking(False)
         yield found
 
 

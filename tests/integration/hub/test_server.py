@@ -71,11 +71,8 @@ async def test_starts_again_after_kill(tmp_path: Path) -> None:
         token = (data / "cli-token").read_text()
         process.kill()
         await process.wait()
-    async with _process(data) as (_, url):
-        async with httpx.AsyncClient(base_url=url) as client:
-            me = await client.get(
-                "/api/v1/me", headers={"Authorization": f"Bearer {token.strip()}"}
-            )
+    async with _process(data) as (_, url), httpx.AsyncClient(base_url=url) as client:
+        me = await client.get("/api/v1/me", headers={"Authorization": f"Bearer {token.strip()}"})
 
     assert me.json()["name"] == "admin"
 
@@ -102,7 +99,7 @@ async def test_taken_port_is_named_before_anything_is_made(tmp_path: Path) -> No
         pass
 
 
-@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "hub.example.org"])
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "hub.example.org"])  # noqa: S104  # refused here
 def test_reachable_from_elsewhere_only_when_said_so(tmp_path: Path, host: str) -> None:
     settings = Settings(data_directory=tmp_path / "data", port=0, host=host)
 
