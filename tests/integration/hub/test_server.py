@@ -99,7 +99,7 @@ async def test_taken_port_is_named_before_anything_is_made(tmp_path: Path) -> No
         pass
 
 
-@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "hub.example.org"])  # noqa: S104  # refused here
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "hub.example.org"])  # noqa: S104  # refused
 def test_reachable_from_elsewhere_only_when_said_so(tmp_path: Path, host: str) -> None:
     settings = Settings(data_directory=tmp_path / "data", port=0, host=host)
 
