@@ -172,7 +172,7 @@ def _beside(name: bytes) -> bytes:
 
 def _drop_leftover(root: int, path: bytes) -> None:
     """Remove what a run that was killed amid a copy left beside a file."""
-    with suppress(FileNotFoundError, NotADirectoryError), open_parent(root, path) as (folder, name):
+    with suppress(OSError), open_parent(root, path) as (folder, name):
         os.unlink(_beside(name), dir_fd=folder)
 
 
