@@ -12,7 +12,22 @@ TOOL = "commandcenter-style"
 RUFF_RULES = ("F", "E7", "E9", "B", "PLE", "W605", "A001", "A002", "RET503", "SIM115", "T100")
 # A bare raise in a function called from a handler is right, and ruff cannot see that.
 _LEFT_OUT = frozenset({"PLE0704"})
-_MAJOR_RULES = ("F82", "F811", "F402", "F50", "F52", "F63", "F70", "B006", "B008", "B012", "B023", "PLE", "E9", "T100")
+_MAJOR_RULES = (
+    "F82",
+    "F811",
+    "F402",
+    "F50",
+    "F52",
+    "F63",
+    "F70",
+    "B006",
+    "B008",
+    "B012",
+    "B023",
+    "PLE",
+    "E9",
+    "T100",
+)
 _NOT_IN_TESTS = ("B011", "B017", "S101", "F811", "A00")
 _LONGEST_LINE = 200
 _LONGEST_FILE = 1_500
@@ -102,9 +117,7 @@ def ruff_style_issue(message: RuffMessage, *, in_tests: bool) -> Issue | None:
     )
 
 
-def _style(
-    rule: str, grade: Grade, place: tuple[str, int], message: str, suggestion: str
-) -> Issue:
+def _style(rule: str, grade: Grade, place: tuple[str, int], message: str, suggestion: str) -> Issue:
     file, line = place
     return issue(
         Area.STYLE,

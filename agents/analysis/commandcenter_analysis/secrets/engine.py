@@ -55,9 +55,7 @@ class SecretScanner:
         self._rules = (*PROVIDER_RULES, PRIVATE_KEY_RULE, URL_PASSWORD_RULE)
         # Compiled when a keyword first occurs: most rules never come to that.
         self._compiled: dict[str, Any] = {}
-        self._generic_rule = SecretRule(
-            _GENERIC, "secret value", (), "", severity=Severity.WARNING
-        )
+        self._generic_rule = SecretRule(_GENERIC, "secret value", (), "", severity=Severity.WARNING)
         self._automaton = ahocorasick.Automaton()
         owners: dict[str, set[int]] = {}
         for index, rule in enumerate(self._rules):
@@ -82,7 +80,7 @@ class SecretScanner:
                 # A token inside one found already: the more special rule came first.
                 continue
             covered = hit.end
-            findings.append(self._finding(path, data, starts, hit, fingerprints))
+            findings.append(self._finding(path, starts, hit, fingerprints))
             if len(findings) >= self._most:
                 break
         return findings
@@ -103,7 +101,9 @@ class SecretScanner:
         taken = [(hit.start, hit.end) for hit in special]
         for start, end in windows.get(-1, ()):
             for hit in self._assignments(path, data, start, end):
-                if not any(hit.start < other_end and start_ < hit.end for start_, other_end in taken):
+                if not any(
+                    hit.start < other_end and start_ < hit.end for start_, other_end in taken
+                ):
                     yield hit
 
     def _windows(self, data: bytes) -> dict[int, list[tuple[int, int]]]:
@@ -166,15 +166,18 @@ class SecretScanner:
                     )
 
     def _finding(
-        self, path: str, data: bytes, starts: list[int], hit: _Hit, fingerprints: Fingerprints
+        self, path: str, starts: list[int], hit: _Hit, fingerprints: Fingerprints
     ) -> Finding:
         line = bisect_right(starts, hit.start)
         end_line = bisect_right(starts, max(hit.start, hit.end - 1))
         severity, note = _severity(path, hit)
-        subject = f"'{hit.name}' is given a fixed value" if hit.name else f"a {hit.rule.what} is"
-        subject = subject if hit.name else f"{subject} written in the file"
+        subject = (
+            f"'{hit.name}' is given a fixed value"
+            if hit.name
+            else f"{_article(hit.rule.what)} {hit.rule.what} is written in the file"
+        )
         message = (
-            f"{subject[0].upper()}{subject[1:]}{note}. "
+            f"{subject}{note}. "
             "Whoever can read the repository or any copy of its history can use it."
         )
         return fingerprints.stamp(
@@ -205,9 +208,13 @@ def _severity(path: str, hit: _Hit) -> tuple[Severity, str]:
     return hit.rule.severity, ""
 
 
+def _article(noun: str) -> str:
+    return "An" if noun[0] in "AaEeIiOo" or noun.startswith("npm") else "A"
+
+
 def _public_prefix(hit: _Hit) -> str:
     """The part of a provider's token that is the same for everybody, at most four characters."""
-    if hit.rule.confidence is not Confidence.HIGH or hit.rule in (PRIVATE_KEY_RULE,):
+    if hit.rule.confidence is not Confidence.HIGH or hit.rule is PRIVATE_KEY_RULE:
         return ""
     text = hit.secret.decode("latin-1")
     for keyword in hit.rule.keywords:
@@ -255,4 +262,7 @@ def _key_length(data: bytes, start: int) -> int:
     enough = 60
     if len(kept) < enough or entropy(kept[:2000].decode("latin-1")) < 4.0:  # noqa: PLR2004  # bits
         return 0
-    return (end if end > 0 else len(body)) or heading
+    if end < 0:
+        return len(body)
+    stop = body.find(b"\n", end)
+    return stop if stop > 0 else len(body)

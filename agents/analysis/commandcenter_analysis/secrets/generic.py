@@ -73,9 +73,13 @@ _ABOUT = re.compile(
     r"|manager|store|service|kind|mode|status|state|endpoint|audience|scope|scopes|issuer|usage"
     r"|types?|set|list|map|help|description|address|addr|caption|subject|salt_rounds|rounds|link|page|view|route|screen|modal|rule|validator|strength|reset|change|confirm\w*))$"
 )
-_PUBLIC = re.compile(r"(?i)(^label|^msg|^text|public|csrf|xsrf|tokeni[sz]|css|keyword|page_?token|next_?token|cursor)")
+_PUBLIC = re.compile(
+    r"(?i)(^label|^msg|^text|public|csrf|xsrf|tokeni[sz]|css|keyword|page_?token|next_?token|cursor)"
+)
 _PASSWORD = re.compile(r"(?i)(passw|pwd|passphrase)")
-_CODE = re.compile(r"^[A-Za-z_][\w]*([.:/\\-][A-Za-z_][\w]*)+$|[(){};]|^\w+\(|=>|^/|^\./|^https?://")
+_CODE = re.compile(
+    r"^[A-Za-z_][\w]*([.:/\\-][A-Za-z_][\w]*)+$|[(){};]|^\w+\(|=>|^/|^\./|^https?://"
+)
 _WORD = re.compile(r"^[A-Za-z]+([_ -][A-Za-z]+)*$")
 _ADDRESS = re.compile(r"^0x[0-9a-fA-F]{40}$")
 _HASHED = re.compile(r"^(\$2[aby]\$|\$argon2|\$6\$|\$5\$|pbkdf2|sha(1|256|512)[:$-])")
@@ -136,14 +140,20 @@ def _same_words(name: str, value: str) -> bool:
     """`password="user_password"`: a field's name repeated, not a secret."""
     plain_name = re.sub(r"[^a-z]", "", name.lower())
     plain_value = re.sub(r"[^a-z]", "", value.lower())
-    return bool(plain_value) and (plain_value in plain_name or plain_name in plain_value) and not any(
-        character.isdigit() for character in value
+    return (
+        bool(plain_value)
+        and (plain_value in plain_name or plain_name in plain_value)
+        and not any(character.isdigit() for character in value)
     )
 
 
 def is_settings_file(path: str) -> bool:
     name = path.rpartition("/")[2].lower()
-    return name.endswith(SETTINGS_SUFFIXES) or name.startswith((".env", "env.")) or "dockerfile" in name
+    return (
+        name.endswith(SETTINGS_SUFFIXES)
+        or name.startswith((".env", "env."))
+        or "dockerfile" in name
+    )
 
 
 def first_value(groups: Iterator[bytes | None]) -> bytes | None:
