@@ -1,3 +1,4 @@
+import asyncio
 from pathlib import Path
 
 from commandcenter.events.store import EventStore
@@ -96,6 +97,38 @@ async def test_a_worktree_whose_history_lies_outside_is_refused(
     answer = await domains.client.post("/api/v1/projects", json={"path": str(folder)})
     assert (answer.status_code, answer.json()["code"]) == (403, "path_not_allowed")
     assert str(hidden) in answer.json()["detail"]
+
+
+async def test_a_broken_link_to_a_history_is_refused(domains: RunningHub, root: Path) -> None:
+    folder = root / "broken"
+    folder.mkdir()
+    (folder / ".git").write_text("gitdir: /nowhere\n")
+    answer = await domains.client.post("/api/v1/projects", json={"path": str(folder)})
+    assert (answer.status_code, answer.json()["code"]) == (403, "path_not_allowed")
+    assert "git cannot say" in answer.json()["detail"]
+
+
+async def test_a_worktree_within_the_roots_is_fine(domains: RunningHub, root: Path) -> None:
+    repository = make_repository(root / "app")
+    git(repository, "worktree", "add", "-q", str(root / "tree"), "-b", "other")
+    added = await domains.client.post("/api/v1/projects", json={"path": str(root / "tree")})
+    assert added.status_code == 201, added.text
+    found = (await domains.client.get("/api/v1/projects/tree")).json()
+    assert (found["git"]["branch"], found["git"]["clean"]) == ("other", True)
+
+
+async def test_adding_one_folder_many_times_at_once_makes_one_project(
+    domains: RunningHub, root: Path
+) -> None:
+    (root / "app").mkdir()
+    answers = await asyncio.gather(
+        *(
+            domains.client.post("/api/v1/projects", json={"path": str(root / "app")})
+            for _ in range(12)
+        )
+    )
+    assert sorted(answer.status_code for answer in answers) == [200] * 11 + [201]
+    assert len({answer.json()["id"] for answer in answers}) == 1
 
 
 async def test_list_is_paged_by_name(domains: RunningHub, root: Path) -> None:
