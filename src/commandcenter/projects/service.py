@@ -161,6 +161,7 @@ class ProjectService:
         async with self._database.write() as session:
             await repository.lock(session)
             project = await self.find(session, reference)
+            name = project.name  # after a failed flush the row can no longer be asked
             active = await self._active_runs(session, project.id)
             if active:
                 raise ProjectBusyError(
@@ -175,9 +176,7 @@ class ProjectService:
                 # the locks that are taken below.
                 await session.flush()
             except IntegrityError:
-                raise ProjectBusyError(
-                    f"a run of project {project.name!r} has just been started"
-                ) from None
+                raise ProjectBusyError(f"a run of project {name!r} has just been started") from None
             await record(
                 session,
                 caller,
