@@ -109,7 +109,7 @@ def refuse_unclean(staging: Staging) -> None:
     )
     dirty = set(changed) - _with_filter(staging, changed)
     reasons = dict.fromkeys(dirty, "has changes that are not committed")
-    with _open_root(staging) as root:
+    with _open_folder(staging.root) as root:
         skipped = _skipped(staging)
         for change in staging.changes:
             if (
@@ -147,7 +147,7 @@ def bring_along(staging: Staging) -> list[Conflict]:
     left = []
     deletions = [change for change in staging.changes if change.is_deleted]
     writes = [change for change in staging.changes if not change.is_deleted]
-    with _open_root(staging) as root:
+    with _open_folder(staging.root) as root:
         skipped = _skipped(staging)
         for change in [*reversed(deletions), *writes]:
             try:
@@ -192,12 +192,12 @@ def _skipped(staging: Staging) -> set[bytes]:
 
 
 @contextmanager
-def _open_root(staging: Staging) -> Iterator[int]:
-    root = os.open(staging.root, os.O_RDONLY | os.O_DIRECTORY)
+def _open_folder(path: Path) -> Iterator[int]:
+    handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        yield root
+        yield handle
     finally:
-        os.close(root)
+        os.close(handle)
 
 
 @contextmanager
@@ -245,11 +245,11 @@ def _state_of_absent(
 
 
 def _state_of_file(staging: Staging, change: TreeChange, actual: tuple[str, bytes]) -> _State:
-    if not change.is_deleted and _same(staging, actual, change.path, change.new_mode, "new"):
+    if not change.is_deleted and _same(staging, actual, change.path, "new"):
         return _State.NEW
     if change.is_added:
         return _State.OTHER
-    if _same(staging, actual, change.path, change.old_mode, "old"):
+    if _same(staging, actual, change.path, "old"):
         return _State.OLD
     return _State.OLD if _normalised_is_old(staging, actual, change) else _State.OTHER
 
@@ -265,25 +265,24 @@ def _read(folder: int, name: bytes, found: os.stat_result) -> tuple[str, bytes] 
     return (_EXECUTABLE if found.st_mode & stat.S_IXUSR else "100644"), content
 
 
-def _same(
-    staging: Staging, actual: tuple[str, bytes], path: bytes, mode: str, version: str
-) -> bool:
-    kind, content = actual
-    if kind != mode:
-        return False
-    staged = Path(os.fsdecode(os.fsencode(staging.folder / version) + b"/" + path))
-    if mode == _SYMLINK:
-        return os.fsencode(staged.readlink()) == content
-    return staged.read_bytes() == content
+def _same(staging: Staging, actual: tuple[str, bytes], path: bytes, version: str) -> bool:
+    with _open_folder(staging.folder / version) as top, _open_parent(top, path) as (folder, name):
+        staged = _read(folder, name, os.lstat(name, dir_fd=folder))
+    return staged is not None and staged[1] == actual[1] and _same_kind(staging, actual, staged[0])
+
+
+def _same_kind(staging: Staging, actual: tuple[str, bytes], mode: str) -> bool:
+    if staging.scratch.trusts_modes or _SYMLINK in (actual[0], mode):
+        return actual[0] == mode
+    return True
 
 
 def _normalised_is_old(staging: Staging, actual: tuple[str, bytes], change: TreeChange) -> bool:
     """Whether git takes the file for unchanged although its line ends differ."""
-    kind, content = actual
-    if kind != change.old_mode or kind == _SYMLINK:
+    if actual[0] == _SYMLINK or not _same_kind(staging, actual, change.old_mode):
         return False
     path = b"--path=" + change.path
-    return staging.git.text("hash-object", path, "--stdin", stdin=content) == change.old_id
+    return staging.git.text("hash-object", path, "--stdin", stdin=actual[1]) == change.old_id
 
 
 def _only_deletions_in(staging: Staging, path: bytes) -> bool:

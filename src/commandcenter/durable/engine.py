@@ -1,10 +1,10 @@
 """Durable execution of runs on DBOS; the only package that knows of it.
 
 What DBOS keeps is which runs are under way and who executes them: it starts a run again after a
-crash, hands it to exactly one worker, and takes it from a dead one. The results of steps are *not*
-its operations: they lie in the product's own tables under the node's name, written in one
-transaction with their events. So a replay reads them by name, never by the order of calls, and
-there is no second record that could disagree (docs/decisions/0002).
+crash, and hands it to exactly one worker. The results of steps are *not* its operations: they lie
+in the product's own tables under the node's name, written in one transaction with their events. So
+a replay reads them by name, never by the order of calls, and there is no second record that could
+disagree (docs/decisions/0002).
 """
 
 import asyncio
@@ -12,6 +12,8 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from dbos import DBOS, DBOSConfig, SetWorkflowID
@@ -20,87 +22,137 @@ from sqlalchemy.engine import make_url
 
 from commandcenter.kit.database import apply_sqlite_pragmas
 
-Execute = Callable[[str], Awaitable[None]]
+Execute = Callable[[str], Awaitable[bool]]
 
 # A fixed name: the default is a hash of the source, and an upgrade would then strand every run
 # that was under way. Raise it only when runs of the older kind cannot be continued.
-_APPLICATION_VERSION = "runs-1"
+APPLICATION_VERSION = "runs-1"
+QUEUE = "runs"
+_QUEUE_POLLING_SECONDS = 0.2
 _UNFINISHED = ("PENDING", "ENQUEUED")
+_ENDED = ("SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED")
+_WORKFLOW = "execute_run"
 
 _execute: Execute | None = None
 
 
-@DBOS.workflow(name="execute_run", max_recovery_attempts=None)
+# Without a limit of DBOS's own, which would leave the run unfinished for ever. The executor has
+# one, and ends the run.
+@DBOS.workflow(name=_WORKFLOW, max_recovery_attempts=None)
 async def _execute_run(run_id: str) -> None:
-    if _execute is None:
-        raise RuntimeError("a run was started before the executor was ready")
-    await _execute(run_id)
+    if _execute is None or not await _execute(run_id):
+        # The one way to stop that leaves the record open, for the next start or another worker.
+        raise asyncio.CancelledError
+
+
+@dataclass(frozen=True, slots=True)
+class DurableRecord:
+    """The open record of a run: who executes it, or nobody yet."""
+
+    record_id: str
+    executor_id: str | None  # None: it waits in the queue
 
 
 class DurableRuns:
     """Starts runs so that a crash cannot lose them. One per process (DBOS allows no more)."""
 
-    def __init__(self, database_url: str, *, executor_id: str, execute: Execute) -> None:
+    def __init__(
+        self,
+        database_url: str,
+        *,
+        executor_id: str,
+        execute: Execute,
+        concurrent_runs: int = 100,
+    ) -> None:
+        """`executor_id` is unique among live processes and stays the same over restarts.
+
+        On SQLite runs start in this process at once; on PostgreSQL they go through a queue that
+        any number of processes serve, each with up to `concurrent_runs`.
+        """
         self._url = database_url
         self._executor_id = executor_id
         self._execute = execute
+        self._concurrent_runs = concurrent_runs
+        self._is_queued = make_url(database_url).get_backend_name() != "sqlite"
         self._launched = False
 
     async def launch(self) -> None:
         """Open the system database and start again every run this executor left unfinished."""
         global _execute  # noqa: PLW0603  # DBOS registers functions, not bound methods
         _execute = self._execute
-        logging.getLogger("dbos").setLevel(logging.WARNING)
-        config: DBOSConfig = {
-            "name": "commandcenter",
-            "application_version": _APPLICATION_VERSION,
-            "executor_id": self._executor_id,
-            "enable_otlp": False,
-            "log_level": "WARNING",
-            "max_executor_threads": 8,
-        }
-        backend = make_url(self._url).get_backend_name()
-        if backend == "sqlite":
-            path = Path(make_url(self._url).database or "")
-            engine = create_engine(f"sqlite:///{path}")
-            event.listen(engine, "connect", apply_sqlite_pragmas)
-            config["system_database_url"] = f"sqlite:///{path}"
-            config["system_database_engine"] = engine
-        else:
-            config["system_database_url"] = (
-                make_url(self._url).set(drivername="postgresql").render_as_string(False)
-            )
-        DBOS(config=config)
+        _quieten()
         # In this loop's thread, so that DBOS runs its coroutines on this loop.
+        DBOS(config=self._config())
         DBOS.launch()
         self._launched = True
+        if self._is_queued:
+            await DBOS.register_queue_async(
+                QUEUE,
+                worker_concurrency=self._concurrent_runs,
+                polling_interval_sec=_QUEUE_POLLING_SECONDS,
+                on_conflict="always_update",
+            )
 
     async def submit(self, run_id: str) -> None:
-        """Start the run under a durable record. Idempotent by run id."""
-        await self.resubmit(run_id, 0)
+        """Start the run under a durable record. Idempotent while that record is there."""
+        await self._start(f"{run_id}.0", run_id)
 
-    async def resubmit(self, run_id: str, generation: int) -> None:
-        """Start the run under a further record, after the earlier one came to an end."""
-        with SetWorkflowID(f"{run_id}.{generation}"):
-            await DBOS.start_workflow_async(_execute_run, run_id)
+    async def resubmit(self, run_id: str) -> None:
+        """Start the run under a further record, because the earlier ones came to an end.
 
-    async def unfinished(self) -> set[str]:
-        """Return the ids of the runs that DBOS itself will start again or is executing."""
+        Processes that do so at once agree on the record's name, so that one of them wins.
+        """
         found = await DBOS.list_workflows_async(
-            status=list(_UNFINISHED), name="execute_run", load_input=False, load_output=False
+            workflow_id_prefix=f"{run_id}.", load_input=False, load_output=False
+        )
+        await self._start(f"{run_id}.{len(found)}", run_id)
+
+    async def open_records(self) -> dict[str, DurableRecord]:
+        """Return the open record of each run that has one."""
+        found = await DBOS.list_workflows_async(
+            status=list(_UNFINISHED), name=_WORKFLOW, load_input=False, load_output=False
+        )
+        return {
+            status.workflow_id.rpartition(".")[0]: DurableRecord(
+                record_id=status.workflow_id,
+                executor_id=status.executor_id if status.status == "PENDING" else None,
+            )
+            for status in found
+        }
+
+    async def take_over(self, records: Sequence[DurableRecord]) -> None:
+        """Put records of a dead or forgetful executor back, for whoever is free."""
+        if records:
+            await DBOS.resume_workflows_async(
+                [record.record_id for record in records],
+                queue_name=QUEUE if self._is_queued else None,
+            )
+
+    async def ended_runs(self, *, before: datetime, limit: int) -> set[str]:
+        """Return runs whose record ended before then, the oldest of up to `limit` records."""
+        found = await DBOS.list_workflows_async(
+            status=list(_ENDED),
+            name=_WORKFLOW,
+            completed_before=before.isoformat(),
+            limit=limit,
+            load_input=False,
+            load_output=False,
         )
         return {status.workflow_id.rpartition(".")[0] for status in found}
 
-    async def forget(self, run_ids: Sequence[str]) -> None:
-        """Drop the durable records of finished runs; DBOS has no retention of its own."""
-        ids: list[str] = []
-        for run_id in run_ids:
-            found = await DBOS.list_workflows_async(
-                workflow_id_prefix=f"{run_id}.", load_input=False, load_output=False
-            )
-            ids.extend(status.workflow_id for status in found if status.status not in _UNFINISHED)
+    async def forget(self, run_ids: Sequence[str]) -> int:
+        """Drop the ended records of finished runs; DBOS has no retention of its own."""
+        if not run_ids:
+            return 0
+        found = await DBOS.list_workflows_async(
+            workflow_id_prefix=[f"{run_id}." for run_id in run_ids],
+            load_input=False,
+            load_output=False,
+        )
+        ids = [status.workflow_id for status in found if status.status not in _UNFINISHED]
         if ids:
             await DBOS.delete_workflows_async(ids)
+        return len(ids)
 
     async def close(self) -> None:
         """Stop executing. Unfinished runs stay recorded and go on at the next launch."""
@@ -112,3 +164,46 @@ class DurableRuns:
             # DBOS had made its threads those of this loop, and has ended them.
             asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor())
         _execute = None
+
+    async def _start(self, record_id: str, run_id: str) -> None:
+        with SetWorkflowID(record_id):
+            if self._is_queued:
+                await DBOS.enqueue_workflow_async(QUEUE, _execute_run, run_id)
+            else:
+                await DBOS.start_workflow_async(_execute_run, run_id)
+
+    def _config(self) -> DBOSConfig:
+        config: DBOSConfig = {
+            "name": "commandcenter",
+            "application_version": APPLICATION_VERSION,
+            "executor_id": self._executor_id,
+            "enable_otlp": False,
+            "log_level": "WARNING",
+            "max_executor_threads": 8,
+        }
+        if self._is_queued:
+            config["system_database_url"] = (
+                make_url(self._url).set(drivername="postgresql").render_as_string(False)
+            )
+            return config
+        path = Path(make_url(self._url).database or "")
+        engine = create_engine(f"sqlite:///{path}")
+        event.listen(engine, "connect", apply_sqlite_pragmas)
+        config["system_database_url"] = f"sqlite:///{path}"
+        config["system_database_engine"] = engine
+        return config
+
+
+def _quieten() -> None:
+    """Leave of DBOS's log what concerns an operator."""
+    logger = logging.getLogger("dbos")
+    logger.setLevel(logging.WARNING)
+    if not any(isinstance(known, _WithoutHandOver) for known in logger.filters):
+        logger.addFilter(_WithoutHandOver())
+
+
+class _WithoutHandOver(logging.Filter):
+    """Drops the warning about the cancelled task with which a drained run is left open."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return "Asyncio task cancelled" not in record.getMessage()

@@ -27,6 +27,7 @@ from commandcenter.logs import follow_endpoint
 from commandcenter.notifications import endpoints as notification_endpoints
 from commandcenter.projects import endpoints as project_endpoints
 from commandcenter.runs import endpoints as run_endpoints
+from commandcenter.runs import recovery_endpoint
 from commandcenter.secrets import endpoints as secret_endpoints
 from commandcenter.workflows import endpoints as workflow_endpoints
 
@@ -38,6 +39,7 @@ API_ROUTERS: Sequence[APIRouter] = (
     agent_endpoints.router,
     workflow_endpoints.router,
     run_endpoints.router,
+    recovery_endpoint.router,
     approval_endpoints.router,
     artifact_endpoints.router,
     log_endpoints.router,

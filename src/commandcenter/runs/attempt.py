@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from commandcenter.runs.dependencies import ExecutionDependencies
 from commandcenter.runs.judge import Verdict, judge
 from commandcenter.runs.loaded import LoadedRun, PinnedAgent
 from commandcenter.runs.outcome import StepOutcome
-from commandcenter.runs.recorder import AttemptEnd, RunRecorder
+from commandcenter.runs.recorder import AttemptEnd, RunRecorder, SupersededError
 from commandcenter.runs.states import AttemptState, StepFailure
 from commandcenter.runs.stopping import StopReason, StopRequestedError, StopSignal
 from commandcenter.runtimes.base import (
@@ -27,9 +28,10 @@ from commandcenter.runtimes.base import (
     RuntimeRefusedError,
 )
 
-logger = logging.getLogger(__name__)
 # Beyond the attempt's own time-out and grace: a runtime that does not answer by then is broken.
 _RUNTIME_MARGIN_SECONDS = 30.0
+
+logger = logging.getLogger(__name__)
 
 
 class AttemptRunner:
@@ -53,6 +55,7 @@ class AttemptRunner:
         self._stop = stop
         self._runtime = dependencies.runtimes[run.runtime]
         self._secrets: Mapping[str, str] = {}
+        self._under_way: str | None = None
 
     @property
     def project_path(self) -> Path:
@@ -60,9 +63,15 @@ class AttemptRunner:
             raise LookupError("this run has no project")
         return Path(self._run.project.path)
 
+    @property
+    def under_way(self) -> str | None:
+        """The id of the attempt whose end is not recorded yet."""
+        return self._under_way
+
     async def start(self, attempt_id: str, number: int, inputs: Mapping[str, Any]) -> Verdict:
         """Record the attempt, start it and wait for its end."""
         async with self._slot():
+            self._under_way = attempt_id
             await self._recorder.attempt_started(
                 node=self._node.name,
                 number=number,
@@ -74,20 +83,36 @@ class AttemptRunner:
             return await self._start_and_wait(attempt_id, inputs)
 
     async def adopt(self, attempt: Attempt) -> Verdict:
-        """Wait for an attempt that an earlier execution started; `lost` if nobody knows of it."""
-        async with self._slot():
-            handle = _handle(attempt)
-            try:
-                await self._load_secrets()
-                known = await self._runtime.recover(handle)
-            except ProblemError as error:
-                return _failed(FailureReason.SYSTEM_ERROR.value, error.detail)
-            if not known:
-                return _failed(
-                    FailureReason.LOST.value,
-                    "the process that ran this attempt is gone, and its result with it",
-                )
-            return await self._wait(handle, self._timeout())
+        """Wait for an attempt that an earlier execution started; `lost` if nobody knows of it.
+
+        It runs already, so it waits for no free place.
+        """
+        self._under_way = attempt.id
+        handle = Handle(runtime=attempt.runtime, attempt_id=attempt.id)
+        try:
+            await self._load_secrets()
+            known = await self._runtime.recover(handle)
+        except ProblemError as error:
+            return _failed(FailureReason.SYSTEM_ERROR.value, _words(error))
+        if not known:
+            return _failed(
+                FailureReason.LOST.value,
+                "the process that ran this attempt is gone, and its result with it",
+            )
+        return await self._wait(handle, self._timeout())
+
+    async def record_retry(
+        self, attempt_id: str, verdict: Verdict, *, retry_at: datetime, next_number: int
+    ) -> None:
+        """Record the attempt's end and that another one follows."""
+        await self._recorder.step_retrying(
+            node=self._node.name,
+            attempt_id=attempt_id,
+            end=verdict.end,
+            retry_at=retry_at,
+            next_number=next_number,
+        )
+        await self._forget(attempt_id)
 
     async def record_end(self, attempt_id: str, verdict: Verdict, *, failures: int) -> StepOutcome:
         """Record the last attempt and the step's end in one transaction, with what it produced."""
@@ -97,8 +122,6 @@ class AttemptRunner:
         if end.state is AttemptState.CANCELLED and self._stop.reason is StopReason.DEADLINE:
             state, reason = StepState.FAILED, StepFailure.RUN_DEADLINE.value
             message = "the run's deadline passed before this step's end"
-        if end.state is AttemptState.CANCELLED and self._stop.reason is StopReason.DRAIN:
-            return await self._record_interrupted(attempt_id, end)
         if failures > 1 and end.state is AttemptState.FAILED:
             message = f"{message} (attempt {failures} of {failures})"
         directory = end.result.artifacts_directory if end.result else None
@@ -127,32 +150,27 @@ class AttemptRunner:
                 message=message,
                 outputs=verdict.outputs,
             )
-        await self.clean_up(attempt_id)
-        return StepOutcome(state, verdict.outputs)
+        await self._forget(attempt_id)
+        error = message if state is StepState.FAILED else None
+        return StepOutcome(state, verdict.outputs, error)
 
-    async def clean_up(self, attempt_id: str) -> None:
-        """Let the runtime forget an attempt whose end is recorded; it matters to nobody else."""
+    async def give_up(self, message: str) -> StepOutcome:
+        """Stop the attempt under way and record its step as failed by us, not by the agent."""
+        if self._under_way is None:
+            raise LookupError("no attempt is under way")
+        await self._end_for_good(self._handle(self._under_way))
+        verdict = _failed(FailureReason.SYSTEM_ERROR.value, message)
+        return await self.record_end(self._under_way, verdict, failures=1)
+
+    async def _forget(self, attempt_id: str) -> None:
+        """Let the runtime forget an attempt whose end is recorded."""
+        self._under_way = None
         try:
-            await self._runtime.remove(Handle(runtime=self._run.runtime, attempt_id=attempt_id))
-        except ProblemError as error:
-            logger.warning("attempt %s was not cleaned up: %s", attempt_id, error.detail)
-
-    async def _record_interrupted(self, attempt_id: str, end: AttemptEnd) -> StepOutcome:
-        """The hub went down before the attempt's end: the next start tries again."""
-        async with self._recorder.transaction() as session:
-            await self._recorder.attempt_finished(
-                session,
-                attempt_id=attempt_id,
-                node=self._node.name,
-                end=AttemptEnd(
-                    state=AttemptState.FAILED,
-                    reason=FailureReason.LOST.value,
-                    message="stopped because the hub was going down",
-                    result=end.result,
-                ),
-            )
-        await self.clean_up(attempt_id)
-        return StepOutcome(None)
+            async with asyncio.timeout(_RUNTIME_MARGIN_SECONDS):
+                await self._runtime.remove(self._handle(attempt_id))
+        except (ProblemError, TimeoutError) as error:
+            # Its end is recorded: what is left over costs disk, and must not cost the run.
+            logger.warning("attempt %s could not be removed: %s", attempt_id, error)
 
     @asynccontextmanager
     async def _slot(self) -> AsyncIterator[None]:
@@ -191,28 +209,42 @@ class AttemptRunner:
                     secrets=self._secrets,
                 ),
             )
+            await self._refuse_if_superseded()
             handle = await self._runtime.start(spec)
         except RuntimeRefusedError as error:
             return _failed(StepFailure.REFUSED.value, _words(error))
         except ProblemError as error:
             return _failed(FailureReason.SYSTEM_ERROR.value, _words(error))
+        try:
+            await self._refuse_if_superseded()
+        except SupersededError:
+            await self._end_for_good(handle)
+            raise
         return await self._wait(handle, timeout)
+
+    async def _refuse_if_superseded(self) -> None:
+        """Where others may take a run over: a process that was paused must not start its attempt.
+
+        Asked right before the start and right after it, because the pause may fall in between.
+        """
+        if self._dependencies.is_shared and not await self._recorder.is_current():
+            raise SupersededError(self._run.id)
 
     async def _wait(self, handle: Handle, timeout: float) -> Verdict:
         grace = self._agent.manifest.grace_seconds
+        limit = timeout + grace + _RUNTIME_MARGIN_SECONDS
         try:
-            result = await self._stop.race(
-                self._runtime.wait(handle),
-                timeout_seconds=timeout + grace + _RUNTIME_MARGIN_SECONDS,
-            )
+            result = await self._stop.race(self._runtime.wait(handle), timeout_seconds=limit)
         except StopRequestedError:
             result = await self._stop_attempt(handle, grace)
         except TimeoutError:
-            await self._runtime.stop(handle, grace_seconds=0)
+            await self._end_for_good(handle)
             return _failed(
                 FailureReason.SYSTEM_ERROR.value,
                 "the runtime did not report the end of this attempt in time",
             )
+        except ProblemError as error:
+            return _failed(FailureReason.SYSTEM_ERROR.value, _words(error))
         return judge(
             result,
             check_outputs=lambda outputs: self._dependencies.agents.check_outputs(
@@ -222,10 +254,25 @@ class AttemptRunner:
         )
 
     async def _stop_attempt(self, handle: Handle, grace: float) -> AttemptResult:
+        """Stop it, unless the hub is only going down: then it is left to the next start."""
         with suppress(TimeoutError):
             return await asyncio.wait_for(self._runtime.wait(handle), self._stop.patience_seconds)
-        await self._runtime.stop(handle, grace_seconds=grace)
-        return await self._runtime.wait(handle)
+        if self._stop.reason is StopReason.DRAIN:
+            raise StopRequestedError
+        async with asyncio.timeout(grace + _RUNTIME_MARGIN_SECONDS):
+            await self._runtime.stop(handle, grace_seconds=grace)
+            return await self._runtime.wait(handle)
+
+    async def _end_for_good(self, handle: Handle) -> None:
+        try:
+            async with asyncio.timeout(_RUNTIME_MARGIN_SECONDS):
+                await self._runtime.stop(handle, grace_seconds=0.0)
+                await self._runtime.remove(handle)
+        except (ProblemError, TimeoutError) as error:
+            logger.warning("attempt %s could not be stopped: %s", handle.attempt_id, error)
+
+    def _handle(self, attempt_id: str) -> Handle:
+        return Handle(runtime=self._run.runtime, attempt_id=attempt_id)
 
 
 _STEP_STATES = {
@@ -233,10 +280,6 @@ _STEP_STATES = {
     AttemptState.FAILED: StepState.FAILED,
     AttemptState.CANCELLED: StepState.CANCELLED,
 }
-
-
-def _handle(attempt: Attempt) -> Handle:
-    return Handle(runtime=attempt.runtime, attempt_id=attempt.id)
 
 
 def _words(error: ProblemError) -> str:

@@ -24,4 +24,5 @@ class ExecutionDependencies:
     secrets: SecretService
     executor_id: str
     python_path: tuple[Path, ...]  # the SDK, and what the built-in agents share
+    is_shared: bool = False  # other processes may take this one's runs over
     slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(8))

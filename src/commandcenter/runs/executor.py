@@ -1,44 +1,32 @@
-"""Driving one run from its first ready step to its end.
+"""Which runs this process executes, from taking one over to its end.
 
-The executor keeps no truth: it reads the recorded steps at its start, asks the pure scheduler what
-follows, and records what happens. So a replay after a crash continues where the tables stand.
+The executor keeps no truth: an execution reads the recorded steps at its start and records what
+happens, so that a replay after a crash continues where the tables stand.
 """
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from typing import Any
 
-from sqlalchemy import select
-from sqlalchemy.exc import InterfaceError, OperationalError
-
-from commandcenter.engine.context import StepView, build_context
-from commandcenter.engine.scheduling import (
-    Action,
-    Cancel,
-    Fail,
-    Finish,
-    Skip,
-    SkipReason,
-    Start,
-    next_actions,
-)
-from commandcenter.engine.states import RunResult, StepState
-from commandcenter.kit.clock import utc_now
-from commandcenter.models import Run
+from commandcenter.runs.abandon import abandon_run
 from commandcenter.runs.dependencies import ExecutionDependencies
-from commandcenter.runs.loaded import LoadedRun, load_run
-from commandcenter.runs.outcome import StepOutcome
-from commandcenter.runs.recorder import RunRecorder, SupersededError, begin_execution
-from commandcenter.runs.states import RunState, StepFailure
-from commandcenter.runs.step import StepExecution
+from commandcenter.runs.execution import RunExecution
+from commandcenter.runs.loaded import load_run
+from commandcenter.runs.outage import is_outage
+from commandcenter.runs.recorder import Begun, RunRecorder, SupersededError, begin_execution
+from commandcenter.runs.resume import (
+    MAX_RESTARTS_IN_A_ROW,
+    record_resumed,
+    restarts_in_a_row,
+    take_stock,
+)
+from commandcenter.runs.states import RunFailure
 from commandcenter.runs.stopping import StopReason, StopSignal
-from commandcenter.runtimes.base import FailureReason
 
 _FIRST_DELAY_SECONDS = 0.2
-_LAST_DELAY_SECONDS = 10.0
-_STOP_MARGIN_SECONDS = 20.0
+_LAST_DELAY_SECONDS = 5.0
+# Beyond the patience given to attempts: for recording what they came to.
+_RECORDING_SECONDS = 3.0
 
 logger = logging.getLogger(__name__)
 
@@ -49,7 +37,7 @@ class RunExecutor:
     def __init__(self, dependencies: ExecutionDependencies) -> None:
         self._dependencies = dependencies
         self._active: dict[str, StopSignal] = {}
-        self._draining = False
+        self._draining = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
 
@@ -57,225 +45,118 @@ class RunExecutor:
     def active_runs(self) -> int:
         return len(self._active)
 
-    async def execute(self, run_id: str) -> None:
-        """Bring the run to its end. Idempotent: an ended run is left alone.
+    def is_active(self, run_id: str) -> bool:
+        return run_id in self._active
 
-        A database that does not answer is waited for; every other surprise ends the run as failed,
+    async def execute(self, run_id: str) -> bool:
+        """Bring the run to its end; False when it is left to a later start by a drain.
+
+        Idempotent: an ended run is left alone, and so is one that is executed here already. A
+        database that does not answer is waited for; every other surprise ends the run as failed,
         so that none stays running for ever.
         """
+        if self._draining.is_set():
+            return False
         if run_id in self._active:
-            return
+            return True
         stop = StopSignal()
         self._active[run_id] = stop
         self._idle.clear()
         try:
             delay = _FIRST_DELAY_SECONDS
-            while not self._draining:
+            while True:
                 try:
-                    await self._execute_once(run_id, stop)
-                except (OperationalError, InterfaceError) as error:
-                    logger.warning("run %s waits for the database: %s", run_id, error.orig)
-                    await asyncio.sleep(delay)
-                    delay = min(delay * 2, _LAST_DELAY_SECONDS)
-                else:
-                    return
+                    return await self._execute_once(run_id, stop)
+                except Exception as error:
+                    if not is_outage(error):
+                        raise
+                    logger.warning("run %s waits for the database: %s", run_id, error)
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._draining.wait(), delay)
+                    return False
+                delay = min(delay * 2, _LAST_DELAY_SECONDS)
         finally:
             del self._active[run_id]
             if not self._active:
                 self._idle.set()
 
     async def drain(self, seconds: float) -> int:
-        """Start nothing more, let running attempts go on for up to `seconds`, then stop them.
+        """Start nothing more, give running attempts up to `seconds` to end, then let go of them.
 
-        Returns how many runs are left to the next start.
+        They are not stopped: where the runtime keeps them running, the next start adopts them.
+        Returns how many runs are left to it.
         """
-        self._draining = True
-        left = len(self._active)
+        self._draining.set()
         for signal in self._active.values():
             signal.set(StopReason.DRAIN, patience_seconds=seconds)
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._idle.wait(), seconds + _STOP_MARGIN_SECONDS)
-        return left
+            await asyncio.wait_for(self._idle.wait(), seconds + _RECORDING_SECONDS)
+        return len(self._active)
 
-    async def _execute_once(self, run_id: str, stop: StopSignal) -> None:
-        epoch = await begin_execution(
-            self._dependencies.database,
-            self._dependencies.events,
-            run_id=run_id,
-            executor_id=self._dependencies.executor_id,
+    async def _execute_once(self, run_id: str, stop: StopSignal) -> bool:
+        own = self._dependencies
+        begun = await begin_execution(
+            own.database, own.events, run_id=run_id, executor_id=own.executor_id
         )
-        if epoch is None:
-            return
-        run = await load_run(self._dependencies.database, run_id)
+        if begun is None:
+            return True
         recorder = RunRecorder(
-            self._dependencies.database,
-            self._dependencies.events,
+            own.database,
+            own.events,
             run_id=run_id,
-            project_id=run.project.id if run.project else None,
-            epoch=epoch,
+            project_id=begun.project_id,
+            epoch=begun.epoch,
         )
         try:
-            await _Execution(run, recorder, self._dependencies, stop).drive()
+            return await self._go_on(run_id, begun, recorder, stop)
         except SupersededError:
             logger.warning("run %s was taken over by another execution", run_id)
-        except (OperationalError, InterfaceError):
-            raise
-        except Exception:
+            return True
+        except Exception as error:
+            if is_outage(error):
+                raise
             logger.exception("run %s ended by an internal error", run_id)
-            await recorder.run_finished(
-                state=RunState.FAILED,
-                reason=FailureReason.SYSTEM_ERROR.value,
-                message="an internal error ended this run; the hub's log has the details",
+            await self._abandon(
+                recorder,
+                RunFailure.SYSTEM_ERROR,
+                "an internal error ended this run; the hub's log has the details",
             )
+            return True
 
-
-class _Execution:
-    """One execution of one run."""
-
-    def __init__(
-        self,
-        run: LoadedRun,
-        recorder: RunRecorder,
-        dependencies: ExecutionDependencies,
-        stop: StopSignal,
-    ) -> None:
-        self._run = run
-        self._recorder = recorder
-        self._dependencies = dependencies
-        self._stop = stop
-        self._views = {
-            name: StepView(
-                state=StepState(step.state),
-                outputs=step.outputs or {},
-                neutral=step.state == StepState.SKIPPED.value
-                and step.reason != SkipReason.NEED_FAILED.value,
+    async def _go_on(
+        self, run_id: str, begun: Begun, recorder: RunRecorder, stop: StopSignal
+    ) -> bool:
+        own = self._dependencies
+        if begun.is_restart:
+            restarts = await restarts_in_a_row(own.database, run_id)
+            if restarts >= MAX_RESTARTS_IN_A_ROW:
+                message = (
+                    f"given up after {restarts} restarts in a row without any progress; "
+                    "the hub's log may tell what ends it each time"
+                )
+                logger.error("run %s %s", run_id, message)
+                await self._abandon(recorder, RunFailure.RESTART_LIMIT, message)
+                return True
+        run = await load_run(own.database, run_id)
+        if begun.is_restart:
+            stock = await take_stock(own.database, own.runtimes, run)
+            await record_resumed(recorder, begun.epoch, own.executor_id, stock)
+            logger.info(
+                "run %s resumed: %d attempts adopted, %d run again, %d lost, %d steps waiting",
+                run_id,
+                len(stock.adopted),
+                len(stock.run_again),
+                len(stock.lost),
+                len(stock.waiting),
             )
-            for name, step in run.steps.items()
-        }
-        self._tasks: dict[asyncio.Task[StepOutcome], str] = {}
+        return await RunExecution(run, recorder, own, stop).drive()
 
-    async def drive(self) -> None:
-        """Return when the run has ended, or is left to the next start by a drain."""
-        watcher = asyncio.create_task(self._watch())
-        try:
-            for name, view in self._views.items():
-                if view.state in {StepState.RUNNING, StepState.WAITING}:
-                    self._start(name)
-            while await self._advance() or self._tasks:
-                done, _ = await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
-                for task in done:
-                    self._collect(self._tasks.pop(task), task.result())
-        finally:
-            watcher.cancel()
-            for task in self._tasks:
-                task.cancel()
-            if self._tasks:
-                await asyncio.gather(*self._tasks, return_exceptions=True)
-
-    async def _advance(self) -> bool:
-        """Do what the scheduler says follows now; False when that is nothing more."""
-        if self._stop.reason is StopReason.DRAIN:
-            return False
-        while await self._apply(
-            next_actions(
-                self._run.plan,
-                self._views,
-                inputs=self._run.inputs,
-                run=self._run.facts,
-                cancelling=self._stop.is_set,
+    async def _abandon(self, recorder: RunRecorder, reason: RunFailure, message: str) -> None:
+        with suppress(SupersededError):
+            await abandon_run(
+                self._dependencies.database,
+                recorder,
+                self._dependencies.runtimes,
+                reason=reason,
+                message=message,
             )
-        ):
-            pass
-        return bool(self._tasks)
-
-    async def _apply(self, actions: Sequence[Action]) -> bool:
-        """Carry the actions out; whether a step ended thereby, so that more may follow."""
-        under_way = set(self._tasks.values())
-        ended = False
-        for action in actions:
-            match action:
-                case Start(node) if node not in under_way:
-                    self._start(node)
-                case Skip(node, reason, detail):
-                    await self._end(node, StepState.SKIPPED, reason.value, detail)
-                    self._views[node] = StepView(StepState.SKIPPED, neutral=action.neutral)
-                    ended = True
-                case Fail(node, error):
-                    await self._end(node, StepState.FAILED, StepFailure.CONDITION.value, error)
-                    self._views[node] = StepView(StepState.FAILED, error=error)
-                    ended = True
-                case Cancel(node) if node not in under_way:
-                    await self._cancel(node)
-                    ended = True
-                case Finish(result):
-                    await self._finish(result)
-        return ended
-
-    async def _end(self, node: str, state: StepState, reason: str, message: str) -> None:
-        await self._recorder.step_ended_without_attempt(
-            node=node, state=state, reason=reason, message=message
-        )
-
-    async def _cancel(self, node: str) -> None:
-        """End a step that never started because the run is being stopped."""
-        if self._stop.reason is StopReason.DEADLINE:
-            state, reason = StepState.FAILED, StepFailure.RUN_DEADLINE.value
-            message = "the run's deadline passed before this step's start"
-        else:
-            state, reason = StepState.CANCELLED, FailureReason.CANCELLED.value
-            message = "the run was cancelled"
-        await self._end(node, state, reason, message)
-        self._views[node] = StepView(state)
-
-    async def _finish(self, result: RunResult) -> None:
-        if self._stop.reason is StopReason.CANCELLED:
-            await self._recorder.run_finished(
-                state=RunState.CANCELLED, reason=None, message="the run was cancelled"
-            )
-            return
-        failed = [name for name, view in self._views.items() if view.state is StepState.FAILED]
-        reason, message = None, ""
-        if self._stop.reason is StopReason.DEADLINE:
-            reason, message = FailureReason.TIMEOUT.value, "the run's deadline passed"
-        elif failed:
-            reason, message = "step_failed", f"failed: {', '.join(failed)}"
-        await self._recorder.run_finished(
-            state=RunState(result.value), reason=reason, message=message
-        )
-
-    def _start(self, name: str) -> None:
-        execution = StepExecution(
-            run=self._run,
-            node=self._run.definition.node(name),
-            recorder=self._recorder,
-            dependencies=self._dependencies,
-            stop=self._stop,
-        )
-        task = asyncio.create_task(execution.execute(self._context(name)))
-        self._tasks[task] = name
-
-    def _context(self, name: str) -> Mapping[str, Any]:
-        return build_context(self._run.plan, name, self._views, self._run.inputs, self._run.facts)
-
-    def _collect(self, name: str, outcome: StepOutcome) -> None:
-        if outcome.state is not None:
-            self._views[name] = StepView(state=outcome.state, outputs=outcome.outputs or {})
-
-    async def _watch(self) -> None:
-        """Turn a cancel request or the deadline into the stop signal."""
-        with self._dependencies.events.bus.run_signal(self._run.id) as changed:
-            while True:
-                changed.clear()
-                async with self._dependencies.database.read() as session:
-                    requested = await session.scalar(
-                        select(Run.cancel_requested_at).where(Run.id == self._run.id)
-                    )
-                if requested is not None:
-                    self._stop.set(StopReason.CANCELLED)
-                    return
-                left = (self._run.deadline_at - utc_now()).total_seconds()
-                if left <= 0:
-                    self._stop.set(StopReason.DEADLINE)
-                    return
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(changed.wait(), left)

@@ -31,6 +31,9 @@ DIFF_MEDIA_TYPE = "text/x-diff"
 # The groups asked when the agent's risk wants a gate and the workflow names none.
 DEFAULT_GATE = ApprovalGate(groups=("maintainers",))
 
+_REFUSED = frozenset({ApprovalState.REJECTED.value, ApprovalState.EXPIRED.value})
+_STANDING = frozenset({ApprovalState.PENDING.value, ApprovalState.APPROVED.value})
+
 
 def gate_of(node: NodeDefinition, agent: PinnedAgent) -> ApprovalGate | None:
     """The workflow may add a gate; what the agent's risk demands it cannot take away."""
@@ -127,17 +130,20 @@ class StepGate:
     async def ask(self, effect: Effect, previous: str | None) -> str:
         """Return the id of the approval for this effect: the previous one if it is for the same.
 
-        A pending question about another effect is taken back in the same transaction.
+        A pending question about another effect is taken back in the same transaction. A refusal
+        stands whatever has changed since: a restart is no reason to ask again.
         """
         async with self._recorder.transaction() as session:
             found = await session.get(Approval, previous) if previous else None
-            if found is not None and found.effect_hash == effect.hash:
-                if found.state in {ApprovalState.PENDING.value, ApprovalState.APPROVED.value}:
+            if found is not None:
+                if found.state in _REFUSED:
                     return found.id
-            elif found is not None and found.state == ApprovalState.PENDING.value:
-                await resolve_approval(
-                    session, self._recorder.events, found, ApprovalState.SUPERSEDED
-                )
+                if found.effect_hash == effect.hash and found.state in _STANDING:
+                    return found.id
+                if found.state == ApprovalState.PENDING.value:
+                    await resolve_approval(
+                        session, self._recorder.events, found, ApprovalState.SUPERSEDED
+                    )
             approval_id = await request_approval(
                 session,
                 self._recorder.events,

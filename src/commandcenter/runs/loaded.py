@@ -42,6 +42,7 @@ class LoadedRun:
     requested_by: str
     facts: RunFacts
     deadline_at: datetime
+    cancel_requested: bool
     steps: Mapping[str, Step]  # as found, by node
 
 
@@ -82,5 +83,6 @@ async def load_run(database: Database, run_id: str) -> LoadedRun:
             trigger_payload=run.trigger.get("payload", {}),
         ),
         deadline_at=run.deadline_at,
+        cancel_requested=run.cancel_requested_at is not None,
         steps={step.node: step for step in steps},
     )

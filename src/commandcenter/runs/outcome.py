@@ -11,3 +11,4 @@ class StepOutcome:
 
     state: StepState | None
     outputs: Mapping[str, Any] | None = None
+    error: str | None = None  # why it failed, for people and for `nodes.NAME.error`

@@ -28,9 +28,9 @@ class RunDetail:
     agents: Sequence[Agent]
 
 
-async def find_run(session: AsyncSession, run_id: str) -> Run:
+async def find_run(session: AsyncSession, run_id: str, *, for_update: bool = False) -> Run:
     """Return the run; `RunNotFoundError` when there is none of that id."""
-    run = await session.get(Run, run_id)
+    run = await session.get(Run, run_id, with_for_update=for_update or None)
     if run is None:
         raise RunNotFoundError(
             f"There is no run {run_id[:100]!r}.", hint="commandcenter runs list shows them."

@@ -79,6 +79,12 @@ class RunRecorder:
             data=data,
         )
 
+    async def is_current(self) -> bool:
+        """Whether no later execution has taken over. A fact of the past as soon as it is told."""
+        async with self._database.read() as session:
+            epoch = await session.scalar(select(Run.epoch).where(Run.id == self.run_id))
+        return epoch == self._epoch
+
     async def set_step(self, session: AsyncSession, node: str, **values: Any) -> None:
         await session.execute(
             update(Step).where(Step.run_id == self.run_id, Step.node == node).values(**values)
@@ -218,25 +224,60 @@ class RunRecorder:
                 },
             )
 
-    async def run_finished(self, *, state: RunState, reason: str | None, message: str) -> None:
-        async with self.transaction() as session:
-            await session.execute(
-                update(Run)
-                .where(Run.id == self.run_id)
-                .values(state=state.value, reason=reason, message=message, finished_at=utc_now())
-            )
-            await self.append(
-                session,
-                EventType.RUN_FINISHED,
-                self.run_id,
-                {"state": state.value, "reason": reason, "message": message},
-            )
+    async def run_finished(
+        self, session: AsyncSession, *, state: RunState, reason: str | None, message: str
+    ) -> None:
+        await record_run_end(
+            session,
+            self.events,
+            run_id=self.run_id,
+            project_id=self.project_id,
+            state=state,
+            reason=reason,
+            message=message,
+        )
+
+
+async def record_run_end(
+    session: AsyncSession,
+    events: EventStore,
+    *,
+    run_id: str,
+    project_id: str | None,
+    state: RunState,
+    reason: str | None,
+    message: str,
+) -> None:
+    """Record a run's end in the caller's transaction, which must hold the run's row."""
+    await session.execute(
+        update(Run)
+        .where(Run.id == run_id)
+        .values(state=state.value, reason=reason, message=message, finished_at=utc_now())
+    )
+    await events.append(
+        session,
+        EventType.RUN_FINISHED,
+        subject=run_id,
+        run_id=run_id,
+        project_id=project_id,
+        data={"state": state.value, "reason": reason, "message": message},
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    epoch: int
+    project_id: str | None
+
+    @property
+    def is_restart(self) -> bool:
+        return self.epoch > 1
 
 
 async def begin_execution(
     database: Database, events: EventStore, *, run_id: str, executor_id: str
-) -> int | None:
-    """Take the run's next epoch and say so; None when the run has ended already."""
+) -> Begun | None:
+    """Take the run's next epoch, which fences every earlier one; None when the run has ended."""
     async with database.write() as session:
         row = (
             await session.execute(
@@ -247,21 +288,22 @@ async def begin_execution(
         ).one_or_none()
         if row is None or RunState(row.state).is_final:
             return None
-        epoch: int = row.epoch + 1
+        begun = Begun(row.epoch + 1, row.project_id)
         values: dict[str, Any] = {
-            "epoch": epoch,
+            "epoch": begun.epoch,
             "state": RunState.RUNNING.value,
             "executor_id": executor_id,
         }
-        if epoch == 1:
+        if not begun.is_restart:
             values["started_at"] = utc_now()
         await session.execute(update(Run).where(Run.id == run_id).values(**values))
-        await events.append(
-            session,
-            EventType.RUN_STARTED if epoch == 1 else EventType.RUN_RESUMED,
-            subject=run_id,
-            run_id=run_id,
-            project_id=row.project_id,
-            data={"epoch": epoch},
-        )
-    return epoch
+        if not begun.is_restart:
+            await events.append(
+                session,
+                EventType.RUN_STARTED,
+                subject=run_id,
+                run_id=run_id,
+                project_id=row.project_id,
+                data={"epoch": begun.epoch, "executor_id": executor_id},
+            )
+    return begun

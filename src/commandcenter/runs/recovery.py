@@ -1,42 +1,98 @@
-"""Accounting, at each start, for every run that was under way."""
+"""What became of the runs that were under way when this process started."""
 
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
 
 from sqlalchemy import select
 
+from commandcenter.events.types import EventType
 from commandcenter.kit.database import Database
-from commandcenter.models import Run
-from commandcenter.runs.states import UNFINISHED_RUN_STATES
+from commandcenter.models import Event
+from commandcenter.runs.keeper import Found
+from commandcenter.runs.states import RunFailure
 
-Submit = Callable[[str, int], Awaitable[None]]
+_MOST_EVENTS = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Resumption:
+    """One run going on: attempts (ids) by what became of them, and nodes that wait for people."""
+
+    run_id: str
+    at: datetime
+    adopted: tuple[str, ...]
+    run_again: tuple[str, ...]
+    lost: tuple[str, ...]
+    waiting: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class RecoveryReport:
-    """What the start found: run ids by what became of them. Each goes on from its tables."""
+    """`pending` runs were found and nothing was heard of them yet."""
 
-    resumed: tuple[str, ...]  # durable execution had them and starts them again
-    resubmitted: tuple[str, ...]  # stored and never started, or given up by durable execution
+    since: datetime
+    found: Found
+    resumed: tuple[Resumption, ...]
+    gave_up: tuple[tuple[str, str], ...]  # run and why
+    pending: tuple[str, ...]
 
-    @property
-    def total(self) -> int:
-        return len(self.resumed) + len(self.resubmitted)
 
+class Recovery:
+    """The account of one start. On a shared database it tells of the other processes as well."""
 
-async def recover_runs(database: Database, *, known: set[str], submit: Submit) -> RecoveryReport:
-    """Submit every unfinished run that durable execution does not know as unfinished (`known`)."""
-    async with database.read() as session:
-        rows = (
-            await session.execute(
-                select(Run.id, Run.epoch)
-                .where(Run.state.in_([state.value for state in UNFINISHED_RUN_STATES]))
-                .order_by(Run.created_at, Run.id)
+    def __init__(self, database: Database, found: Found, since: datetime) -> None:
+        self._database = database
+        self.found = found
+        self.since = since
+
+    async def report(self) -> RecoveryReport:
+        """Return the account as it stands; the runs go on one by one after the start."""
+        async with self._database.read() as session:
+            events = list(
+                await session.scalars(
+                    select(Event)
+                    .where(
+                        Event.at >= self.since,
+                        Event.type.in_(
+                            [
+                                EventType.RUN_STARTED.value,
+                                EventType.RUN_RESUMED.value,
+                                EventType.RUN_FINISHED.value,
+                            ]
+                        ),
+                    )
+                    .order_by(Event.id)
+                    .limit(_MOST_EVENTS)
+                )
             )
-        ).all()
-    resumed = tuple(row.id for row in rows if row.id in known)
-    lost = [(row.id, row.epoch) for row in rows if row.id not in known]
-    for run_id, epoch in lost:
-        # A generation of its own: an ended durable record is never started again.
-        await submit(run_id, epoch)
-    return RecoveryReport(resumed=resumed, resubmitted=tuple(run_id for run_id, _ in lost))
+        heard = {event.subject for event in events}
+        found = (*self.found.resumed, *self.found.resubmitted, *self.found.taken_over)
+        return RecoveryReport(
+            since=self.since,
+            found=self.found,
+            resumed=tuple(
+                _resumption(event) for event in events if event.type == EventType.RUN_RESUMED.value
+            ),
+            gave_up=tuple(
+                (event.subject, event.data["message"])
+                for event in events
+                if event.data.get("reason") == RunFailure.RESTART_LIMIT.value
+            ),
+            pending=tuple(run_id for run_id in found if run_id not in heard),
+        )
+
+
+def _resumption(event: Event) -> Resumption:
+    def ids(name: str) -> tuple[str, ...]:
+        found: Any = event.data.get(name, ())
+        return tuple(found)
+
+    return Resumption(
+        run_id=event.subject,
+        at=event.at,
+        adopted=ids("adopted"),
+        run_again=ids("run_again"),
+        lost=ids("lost"),
+        waiting=ids("waiting"),
+    )

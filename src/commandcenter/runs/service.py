@@ -1,5 +1,6 @@
 """What callers may do with runs: start, look, cancel, run again."""
 
+import logging
 from collections.abc import Awaitable, Callable, Sequence
 
 from sqlalchemy import update
@@ -17,6 +18,9 @@ from commandcenter.runs.errors import RunFinishedError
 from commandcenter.runs.queries import RunDetail, RunFilter, find_run, run_detail, run_page
 from commandcenter.runs.rerun import RerunRequest, plan_rerun
 from commandcenter.runs.states import RunState
+from commandcenter.runs.unstarted import end_unstarted
+
+logger = logging.getLogger(__name__)
 
 Submit = Callable[[str], Awaitable[None]]
 
@@ -38,7 +42,7 @@ class RunService:
         async with self._database.write() as session:
             run, created = await self._creation.create(session, caller, request)
         if created:
-            await self._submit(run.id)
+            await self._hand_over(run.id)
         return run, created
 
     async def rerun(self, caller: Caller, run_id: str, request: RerunRequest) -> Run:
@@ -48,13 +52,16 @@ class RunService:
             run, _ = await self._creation.create(
                 session, caller, await plan_rerun(session, old, request)
             )
-        await self._submit(run.id)
+        await self._hand_over(run.id)
         return run
 
     async def cancel(self, caller: Caller, run_id: str) -> Run:
-        """Ask the run to stop; idempotent while it is stopping. Its executor does the rest."""
+        """Ask the run to stop; idempotent while it is stopping. Its executor does the rest.
+
+        A run that nobody executes yet ends at once.
+        """
         async with self._database.write() as session:
-            run = await find_run(session, run_id)
+            run = await find_run(session, run_id, for_update=True)
             if RunState(run.state).is_final:
                 raise RunFinishedError(
                     f"Run {run.id} has {run.state} already; there is nothing to cancel.",
@@ -74,7 +81,17 @@ class RunService:
                 project_id=run.project_id,
                 data={"by": caller.name},
             )
-        return run
+            if run.state == RunState.QUEUED.value:
+                await end_unstarted(session, self._events, run, RunState.CANCELLED)
+        async with self._database.read() as session:
+            return await find_run(session, run_id)
+
+    async def _hand_over(self, run_id: str) -> None:
+        """Start the stored run. A failure loses nothing: the keeper finds it and tries again."""
+        try:
+            await self._submit(run_id)
+        except Exception:
+            logger.exception("run %s is stored and will be started later", run_id)
 
     async def get(self, run_id: str) -> tuple[RunDetail, dict[str, list[str]]]:
         """Return the run, and which nodes each node needs."""

@@ -19,6 +19,15 @@ FINAL_RUN_STATES = frozenset({RunState.SUCCEEDED, RunState.FAILED, RunState.CANC
 UNFINISHED_RUN_STATES = frozenset({RunState.QUEUED, RunState.RUNNING})
 
 
+class RunFailure(StrEnum):
+    """Why a run failed."""
+
+    STEP_FAILED = "step_failed"
+    TIMEOUT = "timeout"  # its own deadline
+    SYSTEM_ERROR = "system_error"
+    RESTART_LIMIT = "restart_limit"  # restarted again and again without getting any further
+
+
 class AttemptState(StrEnum):
     RUNNING = "running"
     SUCCEEDED = "succeeded"

@@ -1,8 +1,10 @@
 """Executing one step: its inputs, its gate, its attempts, and what comes of them."""
 
 import asyncio
+import logging
 import random
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
@@ -22,12 +24,15 @@ from commandcenter.runs.dependencies import ExecutionDependencies
 from commandcenter.runs.gate import Effect, StepGate, describe_effect, gate_of
 from commandcenter.runs.judge import Verdict, may_retry
 from commandcenter.runs.loaded import LoadedRun
+from commandcenter.runs.outage import is_outage
 from commandcenter.runs.outcome import StepOutcome
-from commandcenter.runs.recorder import RunRecorder
+from commandcenter.runs.recorder import AttemptEnd, RunRecorder, SupersededError
 from commandcenter.runs.states import AttemptState, StepFailure
 from commandcenter.runs.stopping import StopReason, StopRequestedError, StopSignal
 from commandcenter.runs.target import BASE_INPUT, find_target
 from commandcenter.runtimes.base import FailureReason
+
+logger = logging.getLogger(__name__)
 
 
 class _StepFailedError(Exception):
@@ -37,6 +42,20 @@ class _StepFailedError(Exception):
         super().__init__(message)
         self.reason = reason
         self.message = message
+
+
+@dataclass(frozen=True, slots=True)
+class _Tried:
+    """Attempts so far: the last number, and how the ended ones ended."""
+
+    number: int = 0
+    failures: int = 0
+    lost: int = 0
+
+    def counting(self, end: AttemptEnd) -> "_Tried":
+        if end.reason == FailureReason.LOST.value:
+            return replace(self, lost=self.lost + 1)
+        return replace(self, failures=self.failures + 1)
 
 
 class StepExecution:
@@ -58,6 +77,7 @@ class StepExecution:
         self._dependencies = dependencies
         self._stop = stop
         self._found = run.steps[node.name]
+        self._approval_id = self._found.approval_id
         self._attempts = AttemptRunner(
             run=run,
             node=node,
@@ -71,30 +91,112 @@ class StepExecution:
         """Bring the step to its end, from wherever an earlier execution left it.
 
         `context` is what templates may refer to. Raises `SupersededError` when another execution
-        has taken over.
+        has taken over, and what a database that does not answer raises.
         """
-        approval_id = self._found.approval_id
         try:
-            if self._found.state == StepState.RUNNING.value:
-                return await self._resume(dict(self._found.inputs or {}))
-            inputs = self._resolve(context)
-            gate = gate_of(self._node, self._agent)
-            if gate is not None:
-                guard = StepGate(
-                    run=self._run,
-                    node=self._node.name,
-                    gate=gate,
-                    recorder=self._recorder,
-                    database=self._dependencies.database,
-                    bus=self._dependencies.events.bus,
-                    stop=self._stop,
-                )
-                inputs, approval_id = await self._pass(guard, inputs, approval_id)
-            return await self._attempt(inputs, number=0, failures=0, lost=0)
+            return await self._go_on(context)
         except _StepFailedError as failed:
             return await self._fail(failed.reason, failed.message)
         except StopRequestedError:
             return await self._stopped()
+        except SupersededError:
+            raise
+        except Exception as error:
+            if is_outage(error):
+                raise
+            logger.exception("step %s of run %s: internal error", self._node.name, self._run.id)
+            message = "an internal error ended this step; the hub's log has the details"
+            if self._attempts.under_way is not None:
+                return await self._attempts.give_up(message)
+            return await self._fail(FailureReason.SYSTEM_ERROR.value, message)
+
+    async def _go_on(self, context: Mapping[str, Any]) -> StepOutcome:
+        tried, under_way = await self._tried()
+        verdict: Verdict | None = None
+        if under_way is not None:
+            verdict = await self._attempts.adopt(under_way)
+        elif self._found.retry_at is not None:
+            await self._sleep((self._found.retry_at - utc_now()).total_seconds())
+        while True:
+            if verdict is None:
+                inputs = await self._permitted_inputs(context)
+                tried = replace(tried, number=tried.number + 1)
+                verdict = await self._attempts.start(self._attempt_id(tried), tried.number, inputs)
+            tried = tried.counting(verdict.end)
+            delay = self._retry_delay(verdict.end, tried)
+            if delay is None:
+                return await self._attempts.record_end(
+                    self._attempt_id(tried), verdict, failures=tried.failures
+                )
+            await self._attempts.record_retry(
+                self._attempt_id(tried),
+                verdict,
+                retry_at=utc_now() + timedelta(seconds=delay),
+                next_number=tried.number + 1,
+            )
+            await self._sleep(delay)
+            verdict = None
+
+    async def _tried(self) -> tuple["_Tried", Attempt | None]:
+        """Return what earlier executions tried, and the attempt that may still be under way."""
+        if self._found.attempt_count == 0:
+            return _Tried(), None
+        async with self._dependencies.database.read() as session:
+            attempts = list(
+                await session.scalars(
+                    select(Attempt)
+                    .where(Attempt.run_id == self._run.id, Attempt.node == self._node.name)
+                    .order_by(Attempt.number)
+                )
+            )
+        last = attempts[-1]
+        under_way = last if last.state == AttemptState.RUNNING.value else None
+        lost = sum(1 for attempt in attempts if attempt.reason == FailureReason.LOST.value)
+        ended = len(attempts) - (under_way is not None)
+        return _Tried(number=last.number, failures=ended - lost, lost=lost), under_way
+
+    def _attempt_id(self, tried: "_Tried") -> str:
+        return f"{self._run.id}.{self._node.name}.{tried.number}"
+
+    def _retry_delay(self, end: AttemptEnd, tried: "_Tried") -> float | None:
+        """Return the seconds until the next attempt, None when this was the last one."""
+        if end.state is not AttemptState.FAILED:
+            return None
+        if self._stop.is_set and self._stop.reason is not StopReason.DRAIN:
+            return None
+        policy = self._node.retry
+        if not may_retry(
+            end,
+            policy,
+            failures=tried.failures,
+            lost=tried.lost,
+            retry_lost=self._agent.manifest.on_lost is OnLost.RETRY,
+        ):
+            return None
+        if end.reason == FailureReason.LOST.value:
+            return 0.0
+        return retry_delay(policy, tried.failures, random.random())  # noqa: S311  # jitter
+
+    async def _permitted_inputs(self, context: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return the inputs of the next attempt, once people agreed where they have to.
+
+        Asked before every attempt, because an earlier one may have changed what there is to
+        agree to; while the effect is the same the first answer holds.
+        """
+        gate = gate_of(self._node, self._agent)
+        if gate is None:
+            recorded = self._found.inputs if self._found.attempt_count else None
+            return recorded if recorded is not None else self._resolve(context)
+        guard = StepGate(
+            run=self._run,
+            node=self._node.name,
+            gate=gate,
+            recorder=self._recorder,
+            database=self._dependencies.database,
+            bus=self._dependencies.events.bus,
+            stop=self._stop,
+        )
+        return await self._pass(guard, self._resolve(context))
 
     def _resolve(self, context: Mapping[str, Any]) -> dict[str, Any]:
         """Render the node's inputs and check them against what the agent takes."""
@@ -117,113 +219,30 @@ class StepExecution:
             bound[BASE_INPUT] = target.commit
         return describe_effect(self._run, self._node.name, self._agent, bound, target)
 
-    async def _pass(
-        self, guard: StepGate, inputs: dict[str, Any], approval_id: str | None
-    ) -> tuple[dict[str, Any], str]:
+    async def _pass(self, guard: StepGate, inputs: Mapping[str, Any]) -> Mapping[str, Any]:
         """Wait until people agreed to exactly what would happen now; ask again if it changed."""
         effect = await self._effect(inputs)
         while True:
-            approval_id = await guard.ask(effect, approval_id)
+            self._approval_id = await guard.ask(effect, self._approval_id)
             try:
-                state = await guard.decision(approval_id)
+                state = await guard.decision(self._approval_id)
             except StopRequestedError:
                 if self._stop.reason is not StopReason.DRAIN:
-                    await guard.withdraw(approval_id)
+                    await guard.withdraw(self._approval_id)
                 raise
             if state is ApprovalState.EXPIRED:
                 raise _StepFailedError(
                     StepFailure.APPROVAL_EXPIRED.value,
-                    f"nobody decided approval {approval_id} in time",
+                    f"nobody decided approval {self._approval_id} in time",
                 )
             if state is not ApprovalState.APPROVED:
                 raise _StepFailedError(
-                    StepFailure.REJECTED.value, f"approval {approval_id} was {state.value}"
+                    StepFailure.REJECTED.value, f"approval {self._approval_id} was {state.value}"
                 )
             now = await self._effect(inputs)
             if now.hash == effect.hash:
-                return dict(effect.inputs), approval_id
+                return dict(effect.inputs)
             effect = now
-
-    async def _resume(self, inputs: dict[str, Any]) -> StepOutcome:
-        """Go on after an earlier execution: adopt its attempt, or start the next one."""
-        async with self._dependencies.database.read() as session:
-            attempts = list(
-                await session.scalars(
-                    select(Attempt)
-                    .where(Attempt.run_id == self._run.id, Attempt.node == self._node.name)
-                    .order_by(Attempt.number)
-                )
-            )
-        lost = sum(1 for attempt in attempts if attempt.reason == FailureReason.LOST.value)
-        ended = [attempt for attempt in attempts if attempt.state != AttemptState.RUNNING.value]
-        last = attempts[-1]
-        if last.state == AttemptState.RUNNING.value:
-            verdict = await self._attempts.adopt(last)
-            return await self._follow_up(
-                verdict,
-                inputs,
-                attempt_id=last.id,
-                number=last.number,
-                failures=len(ended) - lost,
-                lost=lost,
-            )
-        if self._found.retry_at is not None:
-            await self._sleep((self._found.retry_at - utc_now()).total_seconds())
-        return await self._attempt(
-            inputs, number=last.number, failures=len(ended) - lost, lost=lost
-        )
-
-    async def _attempt(
-        self, inputs: dict[str, Any], *, number: int, failures: int, lost: int
-    ) -> StepOutcome:
-        """Start attempt `number + 1`; the counts are of the attempts before it."""
-        number += 1
-        attempt_id = f"{self._run.id}.{self._node.name}.{number}"
-        verdict = await self._attempts.start(attempt_id, number, inputs)
-        return await self._follow_up(
-            verdict,
-            inputs,
-            attempt_id=attempt_id,
-            number=number,
-            failures=failures,
-            lost=lost,
-        )
-
-    async def _follow_up(
-        self,
-        verdict: Verdict,
-        inputs: dict[str, Any],
-        *,
-        attempt_id: str,
-        number: int,
-        failures: int,
-        lost: int,
-    ) -> StepOutcome:
-        end = verdict.end
-        was_lost = end.reason == FailureReason.LOST.value
-        lost += was_lost
-        failures += not was_lost
-        if end.state is AttemptState.FAILED and not self._stop.is_set:
-            policy = self._node.retry
-            if may_retry(
-                end,
-                policy,
-                failures=failures,
-                lost=lost,
-                retry_lost=self._agent.manifest.on_lost is OnLost.RETRY,
-            ):
-                delay = 0.0 if was_lost else retry_delay(policy, failures, random.random()) or 0.0  # noqa: S311  # jitter
-                await self._recorder.step_retrying(
-                    node=self._node.name,
-                    attempt_id=attempt_id,
-                    end=end,
-                    retry_at=utc_now() + timedelta(seconds=delay),
-                    next_number=number + 1,
-                )
-                await self._attempts.clean_up(attempt_id)
-                await self._sleep(delay)
-                return await self._attempt(inputs, number=number, failures=failures, lost=lost)
-        return await self._attempts.record_end(attempt_id, verdict, failures=failures)
 
     async def _sleep(self, seconds: float) -> None:
         if seconds > 0:
@@ -233,7 +252,7 @@ class StepExecution:
         await self._recorder.step_ended_without_attempt(
             node=self._node.name, state=StepState.FAILED, reason=reason, message=message
         )
-        return StepOutcome(StepState.FAILED)
+        return StepOutcome(StepState.FAILED, error=message)
 
     async def _stopped(self) -> StepOutcome:
         """End a step that had no attempt under way when the stop signal came."""

@@ -1,0 +1,98 @@
+"""What an execution finds of the one before it, told in the event `run.resumed`."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import timedelta
+
+from sqlalchemy import select
+
+from commandcenter.agents.manifest import OnLost
+from commandcenter.engine.states import StepState
+from commandcenter.events.types import EventType
+from commandcenter.kit.clock import utc_now
+from commandcenter.kit.database import Database
+from commandcenter.kit.errors import ProblemError
+from commandcenter.models import Attempt, Event
+from commandcenter.runs.loaded import LoadedRun
+from commandcenter.runs.recorder import RunRecorder
+from commandcenter.runs.states import AttemptState
+from commandcenter.runtimes.base import Handle, Runtime
+
+# A run that takes the hub down with it would otherwise do so for ever.
+MAX_RESTARTS_IN_A_ROW = 25
+_WINDOW = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Stock:
+    """Attempts by what becomes of them (ids), and the nodes that go on waiting."""
+
+    adopted: tuple[str, ...]  # still run, or ended meanwhile with their result kept
+    run_again: tuple[str, ...]  # gone with their process; the agent says a further run does no harm
+    lost: tuple[str, ...]  # gone, and not to be repeated: their steps fail
+    waiting: tuple[str, ...]  # nodes that wait for an approval
+
+
+async def take_stock(database: Database, runtimes: Mapping[str, Runtime], run: LoadedRun) -> Stock:
+    """Ask the runtime about every attempt that was under way."""
+    async with database.read() as session:
+        attempts = list(
+            await session.scalars(
+                select(Attempt)
+                .where(Attempt.run_id == run.id, Attempt.state == AttemptState.RUNNING.value)
+                .order_by(Attempt.id)
+            )
+        )
+    adopted: list[str] = []
+    again: list[str] = []
+    lost: list[str] = []
+    for attempt in attempts:
+        if await _is_known(runtimes, attempt):
+            adopted.append(attempt.id)
+        elif run.agents[attempt.node].manifest.on_lost is OnLost.RETRY:
+            again.append(attempt.id)
+        else:
+            lost.append(attempt.id)
+    waiting = [name for name, step in run.steps.items() if step.state == StepState.WAITING.value]
+    return Stock(tuple(adopted), tuple(again), tuple(lost), tuple(sorted(waiting)))
+
+
+async def record_resumed(recorder: RunRecorder, epoch: int, executor_id: str, stock: Stock) -> None:
+    async with recorder.transaction() as session:
+        await recorder.append(
+            session,
+            EventType.RUN_RESUMED,
+            recorder.run_id,
+            {
+                "epoch": epoch,
+                "executor_id": executor_id,
+                **{name: list(ids) for name, ids in asdict(stock).items()},
+            },
+        )
+
+
+async def restarts_in_a_row(database: Database, run_id: str) -> int:
+    """Count how often the run was resumed of late with nothing recorded in between."""
+    async with database.read() as session:
+        types = await session.scalars(
+            select(Event.type)
+            .where(Event.run_id == run_id, Event.at > utc_now() - _WINDOW)
+            .order_by(Event.id.desc())
+            .limit(MAX_RESTARTS_IN_A_ROW)
+        )
+        count = 0
+        for event_type in types:
+            if event_type != EventType.RUN_RESUMED.value:
+                break
+            count += 1
+    return count
+
+
+async def _is_known(runtimes: Mapping[str, Runtime], attempt: Attempt) -> bool:
+    runtime = runtimes.get(attempt.runtime)
+    if runtime is None:
+        return False
+    try:
+        return await runtime.recover(Handle(runtime=attempt.runtime, attempt_id=attempt.id))
+    except ProblemError:
+        return False
