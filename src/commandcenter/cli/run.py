@@ -39,7 +39,7 @@ def run(
         str, typer.Argument(metavar="WORKFLOW", help="Its name, name@version or id.")
     ],
     path: Annotated[
-        Path | None, typer.Argument(metavar="[PATH]", help="With --local: the repository.")
+        Path | None, typer.Argument(metavar="PATH", help="With --local: the repository.")
     ] = None,
     *,
     project: Annotated[

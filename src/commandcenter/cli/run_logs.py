@@ -49,7 +49,7 @@ def logs(
     cli: Cli,
     run: RunId,
     node: Annotated[
-        str | None, typer.Argument(metavar="[NODE]", help="A step; all steps if left out.")
+        str | None, typer.Argument(metavar="NODE", help="A step; all steps if left out.")
     ] = None,
     *,
     follow: Annotated[
