@@ -4,7 +4,8 @@ PYTHON ?= $(shell for p in python3.14 python3.13 python3.12 python3.11 python3; 
 	command -v $$p >/dev/null 2>&1 && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { command -v $$p; break; }; done)
 VENV := .venv
 BIN := $(VENV)/bin
-PIP_FLAGS := --quiet --disable-pip-version-check --require-hashes
+# The lock is complete, so pip need not resolve (its older versions trip over extras).
+PIP_FLAGS := --quiet --disable-pip-version-check --require-hashes --no-deps
 
 .DEFAULT_GOAL := help
 .PHONY: help run test check bench dev lock clean schema
@@ -24,7 +25,7 @@ check: $(VENV)/.installed-dev ## lint, format, types, import rules
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 
-bench: $(VENV)/.installed-dev ## measure, and print tables of median, p95 and p99 beside references
+bench: $(VENV)/.installed-dev .venv-bench/.installed ## measure, and print tables of median, p95 and p99 beside references
 	$(BIN)/python -m benchmarks
 
 dev: $(VENV)/.installed-dev ## install everything for development and the commit hooks
@@ -38,9 +39,12 @@ lock: ## compile the hashed requirement files again (needs uv)
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header \
 		--no-emit-index-url --no-emit-find-links --no-annotate -c requirements/runtime.txt \
 		-o requirements/dev.txt pyproject.toml requirements/build.in requirements/dev.in
+	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header \
+		--no-emit-index-url --no-emit-find-links --no-annotate \
+		-o requirements/bench.txt requirements/bench.in
 
 clean: ## remove the environment and caches
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) .venv-bench .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 
 # uv when it is there (a second with a warm cache), else venv and pip.
 define install
@@ -64,3 +68,9 @@ $(VENV)/.installed: requirements/runtime.txt pyproject.toml
 $(VENV)/.installed-dev: requirements/dev.txt pyproject.toml
 	$(call install,requirements/dev.txt)
 	@touch $@ $(VENV)/.installed
+
+.venv-bench/.installed: requirements/bench.txt
+	@echo "Installing from requirements/bench.txt (the engines to compare with) ..."
+	@"$(PYTHON)" -m venv .venv-bench
+	@.venv-bench/bin/python -m pip install $(PIP_FLAGS) -r requirements/bench.txt
+	@touch $@

@@ -1,10 +1,9 @@
 """40 light steps in a row, each a real sandboxed Python process computing fibonacci(10).
 
 References in the same run: a loop of bare subprocesses (no sandbox, no record), and Prefect 3
-where it is installed (python -m pip install prefect).
+where `make bench` has installed it (.venv-bench).
 """
 
-import importlib.util
 import os
 import subprocess
 import sys
@@ -83,11 +82,12 @@ def bare_subprocesses(runs: int = 5) -> list[float]:
 
 def prefect() -> list[float]:
     """Prefect 3's in-process tasks; empty when it is not installed."""
-    if importlib.util.find_spec("prefect") is None:
+    python = Path(__file__).parent.parent / ".venv-bench" / "bin" / "python"
+    if not python.exists():
         return []
     with tempfile.TemporaryDirectory() as home:
         done = subprocess.run(
-            [sys.executable, "-c", _PREFECT],
+            [str(python), "-c", _PREFECT],
             env={
                 **os.environ,
                 "PREFECT_HOME": home,

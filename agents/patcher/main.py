@@ -1,6 +1,7 @@
 """Apply a unified diff to a branch as one commit, or restore a backup of an earlier one."""
 
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -67,24 +68,24 @@ def _is_same_work(inputs: Mapping[str, Any], ref: str, found: Journal) -> bool:
     return found.ref == ref and found.digest == _digest(inputs)
 
 
-def _expect(repository: Repository, ref: str, tip: str, expected: object) -> None:
+def _expect(ref: str, tip: str, expected: object) -> None:
     if not expected:
         return
-    wanted = refs.commit_at(repository, str(expected))
-    if wanted != tip:
-        raise refs.stale(ref, tip, wanted or str(expected))
+    if not re.fullmatch(r"[0-9a-f]{40}|[0-9a-f]{64}", str(expected)):
+        raise RefusedError("refused", "expectedBase must be a commit's full id")  # names move
+    if expected != tip:
+        raise refs.stale(ref, tip, str(expected))
 
 
 def _apply(context: Context, scratch: Scratch, ref: str, base: str) -> Outcome:
     inputs = context.inputs
-    repository = scratch.repository
     content = decode_input(
         str(inputs.get("patchContent", "")), str(inputs.get("patchEncoding", "utf-8"))
     )
     digest = hashlib.sha256(content).hexdigest()
     if (earlier := _earlier(scratch, ref, base, digest)) is not None:
         return earlier
-    _expect(repository, ref, base, inputs.get("expectedBase"))
+    _expect(ref, base, inputs.get("expectedBase"))
     patch: Patch = read_patch(content)
     context.progress(0.1, "checking the patch")
     try:
@@ -122,7 +123,7 @@ def _restore(context: Context, scratch: Scratch, ref: str, tip: str) -> Outcome:
     wanted = str(context.inputs["restore"])
     if context.inputs.get("patchContent"):
         raise RefusedError("refused", "give either patchContent or restore, not both")
-    target = refs.commit_at(repository, wanted) if wanted.startswith(refs.BACKUPS) else None
+    target = refs.backup_commit(repository, wanted)
     if target is None:
         raise RefusedError("unknown_backup", f"{wanted} is not a backup in this repository")
     if target == tip:
@@ -135,7 +136,7 @@ def _restore(context: Context, scratch: Scratch, ref: str, tip: str) -> Outcome:
             commit=tip,
         )
     expected = context.inputs.get("expectedBase")
-    _expect(repository, ref, tip, expected)
+    _expect(ref, tip, expected)
     if not expected and refs.commit_at(repository, f"{tip}^1") != target:
         raise RefusedError(
             "stale_base",

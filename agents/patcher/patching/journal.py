@@ -143,7 +143,7 @@ def lock_index(repository: Repository, journal: Journal) -> None:
     deadline = time.monotonic() + _STALE_LOCK_SECONDS
     while True:
         try:
-            os.link(source, target)
+            _link(source, target, journal)
         except FileExistsError:
             if _is_ours(target, journal):
                 return
@@ -155,6 +155,18 @@ def lock_index(repository: Repository, journal: Journal) -> None:
             time.sleep(_POLL_SECONDS)
         else:
             return
+
+
+def _link(source: Path, target: Path, journal: Journal) -> None:
+    """Make the lock appear with its content, where the file system can."""
+    try:
+        os.link(source, target)
+    except FileExistsError:
+        raise
+    except OSError:  # no hard links here
+        handle = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+        with os.fdopen(handle, "wb") as file:
+            file.write(journal.mark)
 
 
 def _index_lock(repository: Repository) -> Path:

@@ -95,6 +95,15 @@ def backup_of(repository: Repository, commit: str) -> str | None:
     return names[-1] if names else None
 
 
+def backup_commit(repository: Repository, name: str) -> str | None:
+    """Return the commit a backup keeps; None if `name` is not exactly a backup's ref."""
+    if not name.startswith(BACKUPS):
+        return None
+    if repository.git.attempt("show-ref", "--verify", "--quiet", name).returncode != 0:
+        return None
+    return commit_at(repository, name)
+
+
 def create_ref(repository: Repository, ref: str, commit: str) -> None:
     """Create a ref that must not exist. Raises `RefusedError` if it does."""
     _move(repository, ref, commit, "0" * len(commit), "commandcenter: backup")

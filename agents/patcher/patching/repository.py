@@ -90,7 +90,7 @@ class Scratch:
 
     folder: Path
     repository: Repository
-    _settings: tuple[str, ...] = ()
+    trusts_modes: bool  # core.filemode: whether executable bits mean anything on this disk
 
     @property
     def objects(self) -> Path:
@@ -141,11 +141,12 @@ def open_scratch(repository: Repository) -> Iterator[Scratch]:
         if b"\n" in alternates or alternates.startswith(b'"'):
             raise RefusedError("unsupported", "the repository's path contains a newline or quote")
         (folder / "objects/info/alternates").write_bytes(alternates + b"\n")
-        (folder / "config").write_text(_own_configuration(repository))
+        configuration = _own_configuration(repository)
+        (folder / "config").write_text(configuration)
         for shared in repository.git_directory.glob("sharedindex.*"):
             if stat.S_ISREG(shared.lstat().st_mode):
                 (folder / shared.name).symlink_to(shared)
-        yield Scratch(folder, repository)
+        yield Scratch(folder, repository, "filemode = false" not in configuration)
 
 
 def _own_configuration(repository: Repository) -> str:

@@ -5,7 +5,10 @@ working tree is replaced by a rename, but only if it still is what it was. So a 
 can be finished by the next one, and an edit made in the meantime is left alone and reported.
 """
 
+import errno
+import hashlib
 import os
+import shutil
 import stat
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -106,7 +109,7 @@ def refuse_unclean(staging: Staging) -> None:
     )
     dirty = set(changed) - _with_filter(staging, changed)
     reasons = dict.fromkeys(dirty, "has changes that are not committed")
-    with _open_root(staging) as root:
+    with _open_folder(staging.root) as root:
         skipped = _skipped(staging)
         for change in staging.changes:
             if (
@@ -144,7 +147,7 @@ def bring_along(staging: Staging) -> list[Conflict]:
     left = []
     deletions = [change for change in staging.changes if change.is_deleted]
     writes = [change for change in staging.changes if not change.is_deleted]
-    with _open_root(staging) as root:
+    with _open_folder(staging.root) as root:
         skipped = _skipped(staging)
         for change in [*reversed(deletions), *writes]:
             try:
@@ -189,12 +192,12 @@ def _skipped(staging: Staging) -> set[bytes]:
 
 
 @contextmanager
-def _open_root(staging: Staging) -> Iterator[int]:
-    root = os.open(staging.root, os.O_RDONLY | os.O_DIRECTORY)
+def _open_folder(path: Path) -> Iterator[int]:
+    handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        yield root
+        yield handle
     finally:
-        os.close(root)
+        os.close(handle)
 
 
 @contextmanager
@@ -242,11 +245,11 @@ def _state_of_absent(
 
 
 def _state_of_file(staging: Staging, change: TreeChange, actual: tuple[str, bytes]) -> _State:
-    if not change.is_deleted and _same(staging, actual, change.path, change.new_mode, "new"):
+    if not change.is_deleted and _same(staging, actual, change.path, "new"):
         return _State.NEW
     if change.is_added:
         return _State.OTHER
-    if _same(staging, actual, change.path, change.old_mode, "old"):
+    if _same(staging, actual, change.path, "old"):
         return _State.OLD
     return _State.OLD if _normalised_is_old(staging, actual, change) else _State.OTHER
 
@@ -262,25 +265,24 @@ def _read(folder: int, name: bytes, found: os.stat_result) -> tuple[str, bytes] 
     return (_EXECUTABLE if found.st_mode & stat.S_IXUSR else "100644"), content
 
 
-def _same(
-    staging: Staging, actual: tuple[str, bytes], path: bytes, mode: str, version: str
-) -> bool:
-    kind, content = actual
-    if kind != mode:
-        return False
-    staged = Path(os.fsdecode(os.fsencode(staging.folder / version) + b"/" + path))
-    if mode == _SYMLINK:
-        return os.fsencode(staged.readlink()) == content
-    return staged.read_bytes() == content
+def _same(staging: Staging, actual: tuple[str, bytes], path: bytes, version: str) -> bool:
+    with _open_folder(staging.folder / version) as top, _open_parent(top, path) as (folder, name):
+        staged = _read(folder, name, os.lstat(name, dir_fd=folder))
+    return staged is not None and staged[1] == actual[1] and _same_kind(staging, actual, staged[0])
+
+
+def _same_kind(staging: Staging, actual: tuple[str, bytes], mode: str) -> bool:
+    if staging.scratch.trusts_modes or _SYMLINK in (actual[0], mode):
+        return actual[0] == mode
+    return True
 
 
 def _normalised_is_old(staging: Staging, actual: tuple[str, bytes], change: TreeChange) -> bool:
     """Whether git takes the file for unchanged although its line ends differ."""
-    kind, content = actual
-    if kind != change.old_mode or kind == _SYMLINK:
+    if actual[0] == _SYMLINK or not _same_kind(staging, actual, change.old_mode):
         return False
     path = b"--path=" + change.path
-    return staging.git.text("hash-object", path, "--stdin", stdin=content) == change.old_id
+    return staging.git.text("hash-object", path, "--stdin", stdin=actual[1]) == change.old_id
 
 
 def _only_deletions_in(staging: Staging, path: bytes) -> bool:
@@ -307,7 +309,40 @@ def _replace(staging: Staging, root: int, change: TreeChange) -> None:
         return
     staged = os.fsencode(staging.folder / "new") + b"/" + change.path
     with _open_parent(root, change.path, create=True) as (folder, name):
-        os.rename(staged, name, dst_dir_fd=folder)
+        try:
+            os.rename(staged, name, dst_dir_fd=folder)
+        except OSError as error:
+            if error.errno != errno.EXDEV:
+                raise
+            # In the sandbox .git is a mount of its own, so that it cannot be renamed away.
+            _rename_across(staged, name, folder)
+
+
+def _rename_across(staged: bytes, name: bytes, folder: int) -> None:
+    """Copy to a name beside the target first, so that the target changes in one go.
+
+    The name is always the same one: what a kill leaves behind, the next try replaces.
+    """
+    beside = b".commandcenter-" + hashlib.sha256(name).hexdigest()[:16].encode()
+    with suppress(FileNotFoundError):
+        os.unlink(beside, dir_fd=folder)
+    found = os.lstat(staged)
+    if stat.S_ISLNK(found.st_mode):
+        os.symlink(os.readlink(staged), beside, dir_fd=folder)  # noqa: PTH115  # a name of bytes
+    else:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+        mode = stat.S_IMODE(found.st_mode)
+        with (
+            open(staged, "rb") as reading,  # noqa: PTH123  # a name of bytes
+            open(os.open(beside, flags, mode, dir_fd=folder), "wb") as writing,  # noqa: PTH123
+        ):
+            os.fchmod(writing.fileno(), mode)
+            shutil.copyfileobj(reading, writing)
+            writing.flush()
+            os.fsync(writing.fileno())
+    os.rename(beside, name, src_dir_fd=folder, dst_dir_fd=folder)
+    with suppress(FileNotFoundError):
+        os.unlink(staged)  # noqa: PTH108  # a name of bytes
 
 
 def _remove_empty_parents(root: int, path: bytes) -> None:

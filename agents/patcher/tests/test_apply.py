@@ -76,13 +76,18 @@ def many_hunks(repo: Repo) -> None:
     repo.write({"a.txt": "\n".join([*lines, ""])})
 
 
+def copies(repo: Repo) -> None:
+    text = (repo.path / "a.txt").read_text()
+    repo.write({"copy-1.txt": text, "copy-2.txt": text + "more\n"})
+
+
 def large(repo: Repo) -> None:
     repo.write({f"many/{n}.txt": f"{n}\n" for n in range(300)})
 
 
 CHANGES = [
     crlf, renames, binary, modes, no_newline, new_empty_deleted, odd_names, file_to_folder,
-    folder_to_file, links, type_change, headers_in_content, many_hunks, large,
+    folder_to_file, links, type_change, headers_in_content, many_hunks, copies, large,
 ]  # fmt: skip
 
 
@@ -114,7 +119,7 @@ def test_change_arrives_exactly(rich: Repo, change: Callable[[Repo], None]) -> N
     change(rich)
     rich.git("add", "-A")
     expected = rich.git("write-tree")
-    result = rich.patch(rich.diff())
+    result = rich.patch(rich.diff("-C", "--find-copies-harder"))
     assert (result.exit_code, result.value["reason"]) == (0, ""), result.stderr
     assert rich.tree() == expected
     assert rich.git("rev-parse", "HEAD^") == base
@@ -301,6 +306,17 @@ def test_sparse_checkout(repo: Repo) -> None:
     assert (repo.path / "in/z").read_text() == "2\n"
     assert repo.status() == ""
     assert not (repo.path / "out/y").exists()
+
+
+def test_disk_without_executable_bits(repo: Repo) -> None:
+    repo.git("config", "core.fileMode", "false")
+    repo.write({"a.txt": "changed\n"})
+    patch = repo.diff()
+    for path in repo.path.glob("*.txt"):
+        path.chmod(0o777)
+    result = repo.patch(patch)
+    assert result.exit_code == 0, result.stderr
+    assert repo.status() == ""
 
 
 def test_message(repo: Repo) -> None:

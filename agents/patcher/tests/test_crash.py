@@ -93,7 +93,7 @@ def test_killed_and_run_again(repo: Repo, tmp_path: Path, point: int) -> None:
     counted = Killed(tmp_path / "count", clone(repo, tmp_path / "counted"), patch)
     assert counted.run() == 0
     acts = int(counted.count.read_text())
-    assert acts > POINTS
+    assert acts > 100
     copy = clone(repo, tmp_path / "killed")
     killed = Killed(tmp_path / "kill", copy, patch)
     assert killed.run(1 + point * (acts - 1) // (POINTS - 1)) == -signal.SIGKILL
@@ -201,6 +201,35 @@ def test_two_at_once(repo: Repo, tmp_path: Path) -> None:
     assert repo.tip("HEAD^") == base
     assert repo.status() == ""
     repo.assert_tidy()
+
+
+# Loaded the same way: somebody else moves the branch just before the patcher does.
+MOVER = """
+import os, subprocess, sys
+moved = False
+def hook(event, arguments):
+    global moved
+    if event == "subprocess.Popen" and not moved:
+        words = [os.fsdecode(word) for word in arguments[1]]
+        if "update-ref" in words and "refs/heads/main" in words:
+            moved = True
+            subprocess.run(["git", "update-ref", "refs/heads/main", os.environ["MOVE_TO"]],
+                           cwd=os.environ["KILL_IN"], check=True)
+sys.addaudithook(hook)
+"""
+
+
+def test_a_branch_that_moves_under_our_hands(repo: Repo, tmp_path: Path) -> None:
+    patch, _ = make_change(repo)
+    base = repo.tip()
+    moved_to = repo.git("commit-tree", "-p", base, "-m", "theirs", repo.tree())
+    mover = Killed(tmp_path / "mover", repo, patch)
+    (tmp_path / "mover/hook/sitecustomize.py").write_text(MOVER)
+    mover.environment["MOVE_TO"] = moved_to
+    assert mover.run() == 1
+    output = json.loads((tmp_path / "mover/out/output.json").read_text())
+    assert (output["applied"], output["reason"]) == (False, "stale_base")
+    repo.assert_untouched(moved_to)
 
 
 def wait_until_open(process: "subprocess.Popen[bytes]", path: Path) -> None:

@@ -95,12 +95,15 @@ def test_a_submodule_with_its_own_baits(repo: Repo, tmp_path: Path, trap: Path) 
     assert (repo.path / "sub/x").read_text() == "1\n"
 
 
-def test_a_partial_clone_fetches_nothing(repo: Repo, tmp_path: Path, trap: Path) -> None:
+@pytest.mark.parametrize("missing", ["HEAD:a.txt", "HEAD"])
+def test_a_partial_clone_fetches_nothing(
+    repo: Repo, tmp_path: Path, trap: Path, missing: str
+) -> None:
     program = tmp_path / "bait"
     program.write_text(f"#!/bin/sh\necho x >> '{trap}'\n")
     program.chmod(0o755)
-    blob = repo.git("rev-parse", "HEAD:a.txt")
-    (repo.path / ".git/objects" / blob[:2] / blob[2:]).unlink()
+    gone = repo.git("rev-parse", missing)
+    (repo.path / ".git/objects" / gone[:2] / gone[2:]).unlink()
     repo.git("config", "core.repositoryFormatVersion", "1")
     repo.git("config", "extensions.partialClone", "origin")
     repo.git("config", "remote.origin.url", f"ext::{program} %S")
@@ -110,6 +113,11 @@ def test_a_partial_clone_fetches_nothing(repo: Repo, tmp_path: Path, trap: Path)
     assert result.exit_code == 1
     assert result.value["applied"] is False
     assert not trap.exists()
+    subprocess.run(
+        ["git", "cat-file", "-p", gone], cwd=repo.path, env=ENVIRONMENT, capture_output=True,
+        check=False,
+    )  # fmt: skip
+    assert trap.exists(), "the bait does not work"
 
 
 def test_our_folder_replaced_by_a_link(repo: Repo, tmp_path: Path) -> None:

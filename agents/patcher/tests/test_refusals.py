@@ -166,6 +166,11 @@ def test_stale_base(repo: Repo) -> None:
     assert repo.patch(EDIT, expectedBase=tip).exit_code == 0
 
 
+def test_expected_base_is_an_id(repo: Repo) -> None:
+    refused(repo.patch(EDIT, expectedBase="main"), "refused")
+    refused(repo.patch(EDIT, expectedBase=repo.tip()[:10]), "refused")
+
+
 @pytest.mark.parametrize("branch", ["none", "a..b", "-x", "refs/tags/x", "HEAD~1", "@{-1}"])
 def test_unknown_branch(repo: Repo, branch: str) -> None:
     refused(repo.patch(EDIT, targetBranch=branch), "unknown_branch")

@@ -1,7 +1,7 @@
 """What templates and conditions can refer to, built from the facts of a run."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from commandcenter.engine.plan import Plan
@@ -53,11 +53,10 @@ def build_context(
     With `node=None` (the workflow's own outputs) every node is there.
     """
     visible = plan.order if node is None else sorted(plan.upstream(node))
-    facts = asdict(run)
     return {
         "inputs": inputs,
         "nodes": {name: _seen(steps.get(name, StepView())) for name in visible},
-        "run": {name: facts[name] for name in RUN_FIELDS},
+        "run": {name: getattr(run, name) for name in RUN_FIELDS},
         "trigger": {"kind": run.trigger_kind, "payload": run.trigger_payload},
     }
 

@@ -58,10 +58,6 @@ class Template:
         """Whether the whole text is one interpolation, whose value keeps its JSON type."""
         return len(self.operations) == 1 and self.operations[0].op in (Op.VALUE, Op.RAW_VALUE)
 
-    @property
-    def is_constant(self) -> bool:
-        return all(operation.op is Op.TEXT for operation in self.operations)
-
 
 def parse_template(text: str) -> Template:
     """Parse; TemplateSyntaxError says what is wrong and where. Takes time linear in the text."""

@@ -15,6 +15,7 @@ _MAX_CHANNEL = 32
 class Severity(StrEnum):
     INFO = "info"
     WARNING = "warning"
+    ERROR = "error"
     CRITICAL = "critical"
 
 

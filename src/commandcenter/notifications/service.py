@@ -29,14 +29,17 @@ class NotificationService:
     ) -> list[Notification]:
         """Put a step's notices in the inbox, in the transaction that records the step's result.
 
-        A notice for a channel that is not set up here is in the inbox all the same, and a second
-        entry says that the channel was not reached.
+        A notice for other channels, which are not set up here, is in the inbox all the same, once,
+        and an entry per channel says that it was not reached.
         """
         delivered: list[Notification] = []
-        for notice in notices(outputs):
-            channels = [(INBOX, _DELIVERED)]
-            if notice.channel != INBOX:
-                channels.append((notice.channel, _FAILED))
+        found = notices(outputs)
+        in_inbox = {(notice.severity, notice.title) for notice in found if notice.channel == INBOX}
+        for notice in found:
+            channels = [(notice.channel, _DELIVERED if notice.channel == INBOX else _FAILED)]
+            if (notice.severity, notice.title) not in in_inbox:
+                in_inbox.add((notice.severity, notice.title))
+                channels.insert(0, (INBOX, _DELIVERED))
             delivered += [
                 Notification(
                     id=new_id("notification"),

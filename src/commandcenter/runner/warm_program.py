@@ -88,8 +88,10 @@ def _run(file: str) -> int:
 
 
 def _show(error: BaseException) -> None:
-    trace = error.__traceback__
-    sys.excepthook(type(error), error, trace.tb_next if trace else None)
+    """Print it as if this file were not below the agent's program."""
+    own = error.__traceback__
+    error.__traceback__ = own.tb_next if own else None
+    sys.excepthook(type(error), error, error.__traceback__)
 
 
 def _leave(code: int) -> None:

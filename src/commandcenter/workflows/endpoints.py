@@ -1,10 +1,12 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Response, status
+from fastapi.responses import JSONResponse
 
 from commandcenter.auth.caller import require
 from commandcenter.auth.identity import Caller
 from commandcenter.auth.permissions import Permission
+from commandcenter.engine.schema import build_schema
 from commandcenter.kit.injection import provide
 from commandcenter.kit.pages import DEFAULT_PAGE, MAX_PAGE, Page
 from commandcenter.workflows.body import OPENAPI, workflow_source
@@ -62,6 +64,12 @@ async def list_workflows(
     found = await service.page(after=cursor, limit=limit + 1, retired=retired)
     items = [WorkflowView.model_validate(workflow) for workflow in found[:limit]]
     return Page(items=items, next_cursor=items[-1].name if len(found) > limit else None)
+
+
+@router.get("/workflows/schema")
+async def get_workflow_schema(_caller: Reader) -> JSONResponse:
+    """The JSON Schema of a definition, for editors."""
+    return JSONResponse(build_schema(), media_type="application/schema+json")
 
 
 @router.get("/workflows/{workflow}")

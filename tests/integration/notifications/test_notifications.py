@@ -29,6 +29,7 @@ async def test_notices_reach_the_inbox(domains: RunningHub) -> None:
             "notifications": [
                 {"channel": "inbox", "severity": "critical", "title": "Leak", "body": "a key"},
                 {"title": "Sent elsewhere", "channel": "telegram"},
+                {"title": "Sent elsewhere", "channel": "email", "body": "shortened for mail"},
                 {"message": "only\nwords", "severity": "shouting"},
             ]
         },
@@ -42,12 +43,13 @@ async def test_notices_reach_the_inbox(domains: RunningHub) -> None:
         ("inbox", "critical", "Leak", "a key", "delivered"),
         ("inbox", "info", "Sent elsewhere", "", "delivered"),
         ("telegram", "info", "Sent elsewhere", "", "failed"),
+        ("email", "info", "Sent elsewhere", "shortened for mail", "failed"),
         ("inbox", "info", "only", "only\nwords", "delivered"),
     }
     one = await domains.client.get(f"/api/v1/notifications/{items[0]['id']}")
     assert one.json() == items[0]
     events = await domains.services.get(EventStore).after(0, run_id="run_1")
-    assert [event.type for event in events] == ["notification.created"] * 4
+    assert [event.type for event in events] == ["notification.created"] * 5
 
 
 @pytest.mark.usefixtures("run")

@@ -203,3 +203,9 @@ async def test_a_thousand_nodes(domains: RunningHub, agents: AgentService) -> No
         "/api/v1/workflows", content=json.dumps({"name": "many", "nodes": nodes}), timeout=30
     )
     assert (answer.status_code, answer.json()["code"]) == (422, "workflow_invalid")
+
+
+async def test_the_schema_for_editors(domains: RunningHub) -> None:
+    answer = await domains.client.get("/api/v1/workflows/schema")
+    assert answer.headers["content-type"] == "application/schema+json"
+    assert {"name", "nodes"} <= set(answer.json()["required"])

@@ -60,7 +60,7 @@ def told(error: WorkflowInvalidError) -> tuple[Issue, ...]:
 def test_the_parser_refuses_or_returns(text: str) -> None:
     for text_format in ("auto", "yaml", "json"):
         try:
-            definition = parse_workflow(text, format=text_format)  # type: ignore[arg-type]
+            definition = parse_workflow(text, format=text_format)
         except WorkflowInvalidError as error:
             json.dumps([issue.as_json() for issue in told(error)])
             continue

@@ -143,6 +143,31 @@ def test_the_problem_document_lists_them() -> None:
         ("{agent: a, when: 'p == 1'}", "nodes.n.when", "there is no name"),
         ("{agent: a, when: 'inputs.p.trim() == \"\"'}", "nodes.n.when", "there is no method"),
         ("{agent: a, when: true}", "nodes.n.when", "expected a string"),
+        ("{agent: a, when: ''}", "nodes.n.when", "must not be empty"),
+        ("{agent: a, with: {x: '{{.}}'}}", "nodes.n.with.x", "the item of a section"),
+        ("{agent: a, with: {x: '{{first}}'}}", "nodes.n.with.x", "there is no name"),
+        (
+            "{agent: a, needs: [first], with: {x: '{{nodes.first.ouputs}}'}}",
+            "nodes.n.with.x",
+            'a node has no "ouputs"',
+        ),
+        ("{agent: a, with: {x: '{{nodes.frist.state}}'}}", "nodes.n.with.x", "there is no node"),
+        ("{agent: a, retry: {max: two}}", "nodes.n.retry.max", "expected a whole number"),
+        (
+            "{agent: a, retry: {max: 1, backoff_factor: a}}",
+            "nodes.n.retry.backoff_factor",
+            "expected a number",
+        ),
+        (
+            "{agent: a, retry: {max: 1, backoff_factor: 0.5}}",
+            "nodes.n.retry.backoff_factor",
+            "from 1 to 100",
+        ),
+        (
+            "{agent: a, description: " + "x" * 5_000 + "}",
+            "nodes.n.description",
+            "longer than 4,000",
+        ),
     ],
 )
 def test_what_is_wrong_with_a_node(node: str, path: str, words: str) -> None:
@@ -192,6 +217,15 @@ def test_a_cycle_is_told_with_its_path() -> None:
         ("webhok: {}", "there is no trigger kind"),
         ("schedule: {cron: '@daily', with: {q: 1}}", "there is no input"),
         ("nats: {subject: a, with: {p: '{{inputs.p}}'}}", "refer to trigger"),
+        (
+            "nats: {subject: a, with: {p: '{{#trigger.payload}}{{run.id}}{{/trigger.payload}}'}}",
+            "refer to trigger",
+        ),
+        ("nats: {subject: a, with: {p: '{{trigger.body}}'}}", "trigger has no"),
+        ("nats: {subject: a, with: {p: '{{trigger'}}", "is not closed"),
+        ("nats: [a]", "expected a mapping, found a list"),
+        ("webhook: {secret: 'a b'}", "the name of a secret"),
+        ("a: {}, b: {}", "one key"),
     ],
 )
 def test_what_is_wrong_with_a_trigger(trigger: str, words: str) -> None:
@@ -252,3 +286,29 @@ def test_a_thousand_nodes_are_fine() -> None:
         f"  n{index}: {{agent: a, needs: [n{index - 1}]}}\n" for index in range(1, 1_000)
     )
     assert len(parse_workflow("name: x\nnodes:\n  n0: {agent: a}\n" + nodes).nodes) == 1_000
+
+
+def test_a_name_without_its_root_is_explained() -> None:
+    (issue,) = issues_of(with_node("{agent: a, with: {x: '{{p}}'}}"))
+    assert issue.hint == "write inputs.p"
+    (issue,) = issues_of(with_node("{agent: a, needs: [first], with: {x: '{{first}}'}}"))
+    assert issue.hint == "write nodes.first.outputs"
+
+
+def test_an_unknown_format_is_our_mistake_not_the_text_s() -> None:
+    with pytest.raises(ValueError, match="auto, yaml or json"):
+        parse_workflow("name: x", format="toml")  # type: ignore[arg-type]
+
+
+def test_too_many_of_anything() -> None:
+    inputs = ", ".join(f"i{index}: {{}}" for index in range(101))
+    (issue,) = issues_of(f"name: x\ninputs: {{{inputs}}}\nnodes: {{a: {{agent: b}}}}\n")
+    assert "101 inputs; the most is 100" in issue.message
+    triggers = ", ".join(["{alertmanager: ~}"] * 51)
+    (issue,) = issues_of(f"name: x\ntriggers: [{triggers}]\nnodes: {{a: {{agent: b}}}}\n")
+    assert "51 items; the most is 50" in issue.message
+
+
+def test_a_hundred_issues_are_enough() -> None:
+    nodes = "".join(f"  n{index}: {{agent: a, needs: [gone]}}\n" for index in range(500))
+    assert len(issues_of("name: x\nnodes:\n" + nodes)) == 100

@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 
 from commandcenter.engine.context import RunFacts, StepView
@@ -45,7 +47,7 @@ def test_fix_is_skipped_on_a_good_score_and_tell_runs_always(
     )
     assert actions(the_plan, scan=DONE, review=reviewed) == [skip, Start("tell")]
     skipped = StepView(S.SKIPPED, neutral=skip.neutral)
-    done = {"scan": DONE, "review": reviewed, "fix": skipped}
+    done: dict[str, Any] = {"scan": DONE, "review": reviewed, "fix": skipped}
     assert actions(the_plan, **done, tell=StepView(S.RUNNING)) == []
     assert actions(the_plan, **done, tell=DONE) == [Finish(RunResult.SUCCEEDED)]
 

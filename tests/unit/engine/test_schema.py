@@ -95,3 +95,43 @@ def test_defaults_are_left_out_of_the_document() -> None:
         "name": "x",
         "nodes": {"a": {"agent": "b", "timeout": 60, "retry": {"max": 1}}},
     }
+
+
+def test_nothing_that_differs_from_the_default_is_lost() -> None:
+    document = {
+        "name": "x",
+        "description": "d",
+        "inputs": {
+            "a": {"type": "array", "required": False, "description": "d"},
+            "b": {"enum": ["x", "y"], "default": "x"},
+            "c": {"format": "project"},
+        },
+        "triggers": [{"schedule": {"cron": "@daily", "with": {"c": "demo"}}}],
+        "nodes": {
+            "a": {"agent": "b@1.0"},
+            "n": {
+                "agent": "b",
+                "needs": ["a"],
+                "with": {"k": ["{{inputs.a}}", 1]},
+                "when": "nodes.a.outputs.x > 1",
+                "run_if": "always",
+                "retry": {
+                    "max": 2,
+                    "backoff": 0.5,
+                    "backoff_factor": 3.0,
+                    "backoff_max": 10,
+                    "jitter": False,
+                },
+                "timeout": 5,
+                "approval": {"groups": ["g"], "quorum": 2, "timeout": 60, "allow_self": False},
+                "description": "d",
+            },
+        },
+        "timeout": 3600,
+        "outputs": {"o": "{{nodes.n.state}}"},
+    }
+    definition = parse_workflow(json.dumps(document))
+    assert as_document(definition) == document
+    assert definition.node("n").agent == "b"
+    with pytest.raises(KeyError):
+        definition.node("m")

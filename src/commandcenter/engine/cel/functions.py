@@ -1,6 +1,7 @@
 """The standard functions. Regular expressions are RE2's: time linear in the text."""
 
 import math
+import re
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -19,12 +20,13 @@ from commandcenter.engine.cel.times import (
     timestamp_text,
 )
 from commandcenter.engine.cel.values import TypeValue, UInt, type_name
-from commandcenter.engine.numbers import MAX_INTEGER, MIN_INTEGER
+from commandcenter.engine.numbers import FLOAT, MAX_INTEGER, MIN_INTEGER
 
 _MAX_UINT = 2**64 - 1
 _MAX_PATTERN = 1_000
 _PATTERN_STEPS = 200
 _LONGEST_NUMBER = 400
+_DOUBLE = re.compile(rf"{FLOAT.pattern}|[-+]?(?:Infinity|inf|NaN)")
 _TRUE = ("1", "t", "true", "TRUE", "True")
 _FALSE = ("0", "f", "false", "FALSE", "False")
 
@@ -118,11 +120,8 @@ def _double(value: Any, _budget: Budget) -> float:
         return value
     if isinstance(value, int) and not isinstance(value, bool):
         return float(value)
-    if isinstance(value, str) and len(value) <= _LONGEST_NUMBER and value == value.strip():
-        try:
-            return float(value) if "_" not in value else math.nan
-        except ValueError:
-            pass
+    if isinstance(value, str) and len(value) <= _LONGEST_NUMBER and _DOUBLE.fullmatch(value):
+        return float(value)
     raise _not("a double", value)
 
 

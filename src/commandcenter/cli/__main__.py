@@ -1,0 +1,3 @@
+from commandcenter.cli.main import main
+
+main()

@@ -1,0 +1,182 @@
+"""The hub's API as the commands use it: problem documents become errors, pages become one list."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+import httpx
+
+from commandcenter import __version__
+from commandcenter.cli.problems import HubProblemError, HubUnreachableError
+
+_CONNECT_SECONDS = 5.0
+_ANSWER_SECONDS = 60.0
+_PAGE = 200
+_LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+_CHUNK = 256 * 1024
+
+
+class HubClient:
+    """One connection to one hub. Every request has a deadline."""
+
+    def __init__(self, url: str, token: str, *, start_hint: str) -> None:
+        """`start_hint` is the command that starts a hub, for the error that there is none."""
+        self.url = url.rstrip("/")
+        self.token = token
+        self.is_local = (urlsplit(self.url).hostname or "") in _LOOPBACK
+        self._start_hint = start_hint
+        self._http = httpx.Client(
+            base_url=self.url,
+            headers={
+                "Authorization": f"Bearer {token}",
+                "User-Agent": f"commandcenter-cli/{__version__}",
+            },
+            timeout=httpx.Timeout(_ANSWER_SECONDS, connect=_CONNECT_SECONDS),
+            trust_env=not self.is_local,  # no proxy between here and here
+        )
+
+    def close(self) -> None:
+        self._http.close()
+
+    def get(self, path: str, **params: Any) -> Any:
+        return self._call("GET", path, params=params)
+
+    def post(
+        self, path: str, body: Mapping[str, Any], *, headers: Mapping[str, str] | None = None
+    ) -> Any:
+        return self._call("POST", path, json=dict(body), headers=dict(headers or {}))
+
+    def post_text(self, path: str, text: str, *, media_type: str) -> Any:
+        return self._call("POST", path, content=text.encode(), headers={"Content-Type": media_type})
+
+    def put(self, path: str, body: Mapping[str, Any]) -> Any:
+        return self._call("PUT", path, json=dict(body))
+
+    def patch(self, path: str, body: Mapping[str, Any]) -> Any:
+        return self._call("PATCH", path, json=dict(body))
+
+    def delete(self, path: str) -> Any:
+        return self._call("DELETE", path)
+
+    def pages(self, path: str, *, limit: int, **params: Any) -> Iterator[dict[str, Any]]:
+        """Yield at most `limit` items of a paged list."""
+        cursor: str | None = None
+        left = limit
+        while left > 0:
+            page = self.get(path, limit=min(left, _PAGE), cursor=cursor, **params)
+            yield from page["items"]
+            left -= len(page["items"])
+            cursor = page.get("next_cursor")
+            if cursor is None:
+                return
+
+    def text(self, path: str, *, accept: str, **params: Any) -> str:
+        """Return an answer's text: logs are no single JSON document."""
+        return self._send("GET", path, params=params, headers={"Accept": accept}).text
+
+    def lines(self, path: str) -> Iterator[str]:
+        """Yield a long text answer line by line, without keeping it."""
+        request = self._http.build_request("GET", _absolute(path))
+        response = self._perform(request, stream=True)
+        try:
+            yield from response.iter_lines()
+        finally:
+            response.close()
+
+    def download(self, path: str, target: Path) -> None:
+        """Write an answer's body to a file that is complete or not there."""
+        request = self._http.build_request("GET", _absolute(path))
+        response = self._perform(request, stream=True)
+        temporary = target.with_name(f".{target.name}.part")
+        try:
+            with temporary.open("wb") as file:
+                for chunk in response.iter_bytes(_CHUNK):
+                    file.write(chunk)
+            temporary.replace(target)
+        finally:
+            response.close()
+            temporary.unlink(missing_ok=True)
+
+    def hub_version(self) -> str | None:
+        """Return the hub's version; None when it does not tell."""
+        try:
+            found = self.health().get("version")
+        except (HubProblemError, HubUnreachableError):
+            return None
+        return str(found) if found else None
+
+    def health(self) -> dict[str, Any]:
+        """Return the health report, whether the hub is well or not."""
+        request = self._http.build_request("GET", "/health")
+        response = self._perform(request, accepted=frozenset({503}))
+        return dict(_json(self.url, response))
+
+    def _call(self, method: str, path: str, **arguments: Any) -> Any:
+        response = self._send(method, path, **arguments)
+        return None if response.status_code == httpx.codes.NO_CONTENT else _json(self.url, response)
+
+    def _send(self, method: str, path: str, **arguments: Any) -> httpx.Response:
+        params = {
+            name: value for name, value in arguments.pop("params", {}).items() if value is not None
+        }
+        request = self._http.build_request(method, _absolute(path), params=params, **arguments)
+        return self._perform(request)
+
+    def _perform(
+        self,
+        request: httpx.Request,
+        *,
+        stream: bool = False,
+        accepted: frozenset[int] = frozenset(),
+    ) -> httpx.Response:
+        try:
+            response = self._http.send(request, stream=stream)
+            if response.is_success or response.status_code in accepted:
+                return response
+            response.read()
+        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.UnsupportedProtocol) as error:
+            raise HubUnreachableError(
+                f"No hub answers at {self.url}.", hint=self._start_hint
+            ) from error
+        except httpx.TransportError as error:
+            raise HubUnreachableError(
+                f"The hub at {self.url} broke off or did not answer in time "
+                f"({type(error).__name__}).",
+                hint="Try again; the hub's own terminal tells more.",
+            ) from error
+        response.close()
+        raise _problem(self.url, response)
+
+
+def segment(value: str) -> str:
+    """Return a value as one segment of a path."""
+    return quote(value, safe="@:")
+
+
+def _absolute(path: str) -> str:
+    return f"/api/v1{path}"
+
+
+def _problem(url: str, response: httpx.Response) -> Exception:
+    try:
+        document = response.json()
+    except ValueError:
+        document = None
+    if not isinstance(document, dict) or "detail" not in document:
+        return _not_a_hub(url, response)
+    return HubProblemError(document, status=response.status_code)
+
+
+def _json(url: str, response: httpx.Response) -> Any:
+    try:
+        return response.json()
+    except ValueError:
+        raise _not_a_hub(url, response) from None
+
+
+def _not_a_hub(url: str, response: httpx.Response) -> HubUnreachableError:
+    return HubUnreachableError(
+        f"Something answers at {url} with status {response.status_code}, but no hub of this kind.",
+        hint="Give the hub's address with --url or COMMANDCENTER_URL.",
+    )

@@ -1,0 +1,81 @@
+"""The program `commandcenter`: the table of its commands, and how every call ends."""
+
+import os
+import sys
+from typing import Any, NoReturn
+
+import typer
+from typer.main import get_command
+
+from commandcenter.cli.command import Entry, Root, default
+from commandcenter.cli.exit_codes import ExitCode
+from commandcenter.cli.problems import HubProblemError
+from commandcenter.cli.session import Cli
+from commandcenter.kit.errors import ProblemError
+
+_RUN = "Runs"
+_SET_UP = "What runs can use"
+_HUB = "The hub"
+_PACKAGE = "commandcenter.cli"
+
+ENTRIES = (
+    Entry("run", f"{_PACKAGE}.run", "Start a workflow and follow it.", _RUN),
+    Entry("runs", f"{_PACKAGE}.runs", "List, show, follow, cancel, run again; logs.", _RUN),
+    Entry("approvals", f"{_PACKAGE}.approvals", "What waits for a decision.", _RUN),
+    Entry("approve", f"{_PACKAGE}.approve", "Approve what a run is about to do.", _RUN),
+    Entry("reject", f"{_PACKAGE}.reject", "Reject what a run is about to do.", _RUN),
+    Entry("project", f"{_PACKAGE}.project", "The folders that workflows work on.", _SET_UP),
+    Entry("workflows", f"{_PACKAGE}.workflows", "Definitions: list, add, validate.", _SET_UP),
+    Entry("agents", f"{_PACKAGE}.agents", "Programs that do the steps.", _SET_UP),
+    Entry("secrets", f"{_PACKAGE}.secrets", "Values for agents; they never come out.", _SET_UP),
+    Entry("up", f"{_PACKAGE}.up", "Start the hub.", _HUB),
+    Entry("login-link", f"{_PACKAGE}.login_link", "A link that signs a browser in, once.", _HUB),
+    Entry("login", f"{_PACKAGE}.login_link", "The same as login-link.", _HUB, hidden=True),
+    Entry("principals", f"{_PACKAGE}.principals", "People and services, their roles.", _HUB),
+    Entry("tokens", f"{_PACKAGE}.tokens", "What programs sign in with.", _HUB),
+    Entry("events", f"{_PACKAGE}.events", "Everything that happens.", _HUB),
+    Entry("audit", f"{_PACKAGE}.audit", "Who did what.", _HUB),
+    Entry("version", f"{_PACKAGE}.version", "The versions of this program and of the hub.", _HUB),
+)
+
+
+def build() -> Root:
+    """Return the whole command; nothing of it but the top level is imported."""
+    app = typer.Typer(
+        cls=Root,
+        help="Durable workflows of sandboxed agents, with a human approving what is risky.",
+        no_args_is_help=True,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+    )
+
+    @default(app)
+    def top(_cli: Cli) -> None:
+        """Durable workflows of sandboxed agents, with a human approving what is risky."""
+
+    root: Any = get_command(app)
+    root.entries = {entry.name: entry for entry in ENTRIES}
+    root.name = "commandcenter"
+    return root  # type: ignore[no-any-return]  # Typer's own types are private
+
+
+def main() -> NoReturn:
+    """Run the program and exit with a code of `exit_codes`."""
+    try:
+        build().main(prog_name="commandcenter")
+    except (ProblemError, HubProblemError) as error:
+        from commandcenter.cli.show_problem import show_problem  # noqa: PLC0415  # loads Rich
+
+        code = show_problem(error, as_json="--json" in sys.argv)
+        sys.exit(int(code))
+    except KeyboardInterrupt:
+        sys.exit(int(ExitCode.INTERRUPTED))
+    except BrokenPipeError:
+        # Whoever read the output has had enough; the interpreter's own flush must not complain.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    sys.exit(0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,27 @@
+"""Options that several commands share."""
+
+from typing import Annotated
+
+import typer
+
+Limit = Annotated[int, typer.Option("--limit", min=1, max=10_000, help="At most so many.")]
+RunId = Annotated[
+    str, typer.Argument(metavar="RUN", help="A run's id, the beginning of it, or 'latest'.")
+]
+ApprovalId = Annotated[
+    str,
+    typer.Argument(metavar="APPROVAL", help="An approval's id, the beginning of it, or 'latest'."),
+]
+Comment = Annotated[
+    str, typer.Option("--comment", "-m", help="Kept with the answer, for everybody to read.")
+]
+Timeout = Annotated[
+    float | None,
+    typer.Option(
+        "--timeout", min=0.1, metavar="SECONDS", help="Wait no longer; the run itself goes on."
+    ),
+]
+UntilApproval = Annotated[
+    bool,
+    typer.Option("--until-approval", help="End with exit code 3 where the run waits for people."),
+]

@@ -1,0 +1,76 @@
+"""Errors as the command line knows them: all of them end a command with words and a code."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from commandcenter.cli.exit_codes import ExitCode, for_status
+from commandcenter.kit.errors import ProblemError
+
+
+class CliError(ProblemError):
+    """Something the command line itself found; `exit_code` says what it comes to."""
+
+    exit_code: ClassVar[ExitCode] = ExitCode.FAILED
+    code = "cli_error"
+
+
+class UsageProblemError(CliError):
+    exit_code = ExitCode.USAGE
+    code = "usage"
+    status = 400
+    title = "This cannot be done like that"
+
+
+class HubUnreachableError(CliError):
+    exit_code = ExitCode.UNREACHABLE
+    code = "hub_unreachable"
+    status = 503
+    title = "The hub cannot be reached"
+
+
+class NotSignedInError(CliError):
+    exit_code = ExitCode.NOT_ALLOWED
+    code = "not_signed_in"
+    status = 401
+    title = "There is no token to sign in with"
+
+
+class NothingFoundError(CliError):
+    exit_code = ExitCode.NOT_FOUND
+    code = "not_found"
+    status = 404
+    title = "Not found"
+
+
+class HubProblemError(Exception):
+    """A problem document the hub answered with."""
+
+    def __init__(self, document: Mapping[str, Any], *, status: int) -> None:
+        super().__init__(str(document.get("detail", "")))
+        self.status = status
+        self.document = dict(document)
+
+    @property
+    def code(self) -> str:
+        return str(self.document.get("code", ""))
+
+    @property
+    def exit_code(self) -> ExitCode:
+        return for_status(self.status)
+
+
+def describe(error: ProblemError | HubProblemError) -> tuple[dict[str, Any], ExitCode]:
+    """Return the problem document and the exit code of any error with words for the user."""
+    if isinstance(error, HubProblemError):
+        return error.document, error.exit_code
+    document = {
+        "code": error.code,
+        "title": error.title,
+        "status": error.status,
+        "detail": error.detail,
+        "hint": error.hint,
+        "fields": error.fields,
+    }
+    if isinstance(error, CliError):
+        return document, error.exit_code
+    return document, for_status(error.status)

@@ -1,0 +1,113 @@
+"""`commandcenter project`: the folders that workflows work on."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.text import Text
+
+from commandcenter.cli.client import segment
+from commandcenter.cli.command import command, default, noun
+from commandcenter.cli.durations import local
+from commandcenter.cli.options import Limit
+from commandcenter.cli.session import Cli
+from commandcenter.cli.terminal import clean, facts, table
+
+app = noun("The folders that workflows work on.")
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="The project's name or id.")]
+
+
+@default(app, examples=["project", "project add ~/src/shop", "project show shop"])
+def projects(cli: Cli) -> None:
+    """The folders that workflows work on. Alone it lists them."""
+    list_projects(cli)
+
+
+@command(app, "add", examples=["project add .", "project add ~/src/shop --name shop"])
+def add(
+    cli: Cli,
+    path: Annotated[Path, typer.Argument(metavar="PATH", help="A folder on the hub's machine.")],
+    *,
+    name: Annotated[
+        str | None, typer.Option("--name", help="Made from the folder's name if left out.")
+    ] = None,
+) -> None:
+    """Make a folder a project; nothing is written into it. The same folder again is no change."""
+    body = {"path": str(path.expanduser().absolute())}
+    if name is not None:
+        body["name"] = name
+    project = cli.client.post("/projects", body)
+
+    def show() -> None:
+        cli.out.print(Text(f"Project {clean(project['name'])}: {clean(project['path'])}"))
+        next_command = cli.command("run", "review-and-patch", "--project", project["name"])
+        cli.out.print(Text(f"  Next: {next_command}"))
+
+    cli.emit(project, show)
+
+
+@command(app, "list", examples=["project list", "project list --json"])
+def list_projects(cli: Cli, *, limit: Limit = 200) -> None:
+    """List the projects by name."""
+    items = list(cli.client.pages("/projects", limit=limit))
+
+    def show() -> None:
+        if not items:
+            cli.out.print(Text(f"No projects yet. Next: {cli.command('project', 'add', 'PATH')}"))
+            return
+        rows = [(item["name"], item["path"], local(item["created_at"])) for item in items]
+        cli.out.print(table(("NAME", "PATH", "ADDED"), rows))
+
+    cli.emit(items, show)
+
+
+@command(app, "show", examples=["project show shop"])
+def show_project(cli: Cli, name: Name) -> None:
+    """Show a project with what git says about its folder now."""
+    project = cli.client.get(f"/projects/{segment(name)}")
+
+    def show() -> None:
+        git: dict[str, Any] = project["git"] or {}
+        cli.out.print(
+            facts(
+                (
+                    ("Project", project["name"]),
+                    ("Id", project["id"]),
+                    ("Folder", project["path"]),
+                    ("Added", local(project["created_at"])),
+                    ("Problem", project["problem"]),
+                    ("Branch", git.get("branch")),
+                    ("Commit", git.get("head_commit")),
+                    ("Tracked files", _cleanliness(git)),
+                    ("Git", git.get("problem")),
+                )
+            )
+        )
+
+    cli.emit(project, show)
+
+
+@command(app, "remove", examples=["project remove shop"])
+def remove(cli: Cli, name: Name) -> None:
+    """Forget a project. Its folder stays as it is, and so do its past runs."""
+    cli.client.delete(f"/projects/{segment(name)}")
+    cli.emit({"removed": name}, lambda: cli.out.print(Text(f"Removed project {clean(name)}.")))
+
+
+@command(app, "allow", examples=["project allow /srv/repositories"])
+def allow(
+    cli: Cli,
+    path: Annotated[Path, typer.Argument(metavar="PATH", help="A folder of this machine.")],
+) -> None:
+    """Allow projects in a folder. For the operator on the hub's machine; needs no restart."""
+    from commandcenter.projects.roots import AllowedRoots  # noqa: PLC0415  # used nowhere else
+
+    allowed = AllowedRoots(cli.data_directory, ()).allow(path.expanduser())
+    words = f"Projects may now lie in {allowed}."
+    cli.emit({"allowed": str(allowed)}, lambda: cli.out.print(Text(clean(words))))
+
+
+def _cleanliness(git: dict[str, Any]) -> str | None:
+    clean_ = git.get("clean")
+    return None if clean_ is None else ("as committed" if clean_ else "changed")

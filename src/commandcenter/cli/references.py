@@ -1,0 +1,68 @@
+"""Ids as people type them: whole, a beginning that is unique, or `latest`."""
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from commandcenter.cli.client import HubClient
+from commandcenter.cli.problems import NothingFoundError, UsageProblemError
+
+LATEST = "latest"
+_WHOLE = re.compile(r"^[a-z]{3}_[0-9a-z]{14}$")
+_LOOKED_AT = 2000
+_SHOWN = 5
+
+
+def run_id(client: HubClient, given: str) -> str:
+    """Return the id of a run."""
+    if given == LATEST:
+        return _newest(client.pages("/runs", limit=1), "run", "commandcenter run WORKFLOW")
+    if _WHOLE.match(given):
+        return given
+    return _unique("run", given, client.pages("/runs", limit=_LOOKED_AT))
+
+
+def approval_id(client: HubClient, given: str, *, pending: bool = False) -> str:
+    """Return the id of an approval; `latest` is the newest, with `pending` the newest open one."""
+    state = "pending" if pending else None
+    if given == LATEST:
+        newest = client.pages("/approvals", limit=1, state=state)
+        return _newest(newest, "approval", "commandcenter runs list")
+    if _WHOLE.match(given):
+        return given
+    return _unique("approval", given, client.pages("/approvals", limit=_LOOKED_AT))
+
+
+def named(kind: str, given: str, items: Iterable[dict[str, Any]]) -> dict[str, Any]:
+    """Return the item of that name or id, or the only one whose id begins like that."""
+    found = list(items)
+    for item in found:
+        if given in (item["id"], item.get("name")):
+            return item
+    wanted = _unique(kind, given, found)
+    return next(item for item in found if item["id"] == wanted)
+
+
+def _newest(items: Iterable[dict[str, Any]], kind: str, next_step: str) -> str:
+    for item in items:
+        return str(item["id"])
+    raise NothingFoundError(f"There is no {kind} yet.", hint=next_step)
+
+
+def _unique(kind: str, given: str, items: Iterable[dict[str, Any]]) -> str:
+    matches = [
+        item["id"]
+        for item in items
+        if item["id"].startswith(given) or item["id"].partition("_")[2].startswith(given)
+    ]
+    if not matches:
+        raise NothingFoundError(
+            f"There is no {kind} whose id begins with {given[:100]!r}.",
+            hint=f"'{LATEST}' is the newest one.",
+        )
+    if len(matches) > 1:
+        shown = ", ".join(matches[:_SHOWN]) + (", ..." if len(matches) > _SHOWN else "")
+        raise UsageProblemError(
+            f"{len(matches)} {kind}s begin with {given!r}: {shown}", hint="Type more of the id."
+        )
+    return str(matches[0])

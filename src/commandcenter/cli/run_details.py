@@ -1,0 +1,134 @@
+"""Everything about one run on one screen."""
+
+import json
+from typing import Any
+
+from rich.text import Text
+
+from commandcenter.cli.durations import between, clock, left, local, size
+from commandcenter.cli.follow import Run, is_over, pending_approvals
+from commandcenter.cli.run_lines import step_words
+from commandcenter.cli.run_summary import show_summary
+from commandcenter.cli.session import Cli
+from commandcenter.cli.terminal import (
+    STATE_STYLES,
+    clean,
+    facts,
+    glyph,
+    one_line,
+    speaks_unicode,
+    state_text,
+    table,
+)
+
+_VALUE_WIDTH = 100
+
+
+def show_run(cli: Cli, run: Run) -> None:
+    """Print state, timeline, inputs, outputs, approvals and artifacts."""
+    out = cli.out
+    trigger = run["trigger"].get("kind", "")
+    out.print(
+        facts(
+            (
+                ("Run", run["id"]),
+                ("Workflow", f"{run['workflow_name']}@{run['workflow_version']}"),
+                ("Project", run["project"]),
+                ("State", state_text(run["state"])),
+                ("Why", run["message"] or run["reason"]),
+                ("Started", f"{local(run['started_at'] or run['created_at'])} ({trigger})"),
+                ("Took", between(run["started_at"], run["finished_at"])),
+                ("Deadline in", None if is_over(run) else left(run["deadline_at"])),
+                ("In place of", run["rerun_of"]),
+                ("Resumed", f"{run['epoch'] - 1} times" if run["epoch"] > 1 else None),
+                ("Runtime", run["runtime"]),
+            )
+        )
+    )
+    _title(cli, "Timeline")
+    for step in run["steps"]:
+        _show_step(cli, step)
+    if run["inputs"]:
+        _title(cli, "Inputs")
+        out.print(facts((f"  {name}", _value(value)) for name, value in run["inputs"].items()))
+    _show_outputs(cli, run)
+    if run["approvals"]:
+        _title(cli, "Approvals")
+        rows = [
+            (item["id"], state_text(item["state"]), item["node"], local(item["decided_at"]))
+            for item in run["approvals"]
+        ]
+        out.print(table(("  APPROVAL", "STATE", "NODE", "DECIDED"), _indented(rows)))
+    if run["artifacts"]:
+        _title(cli, "Artifacts")
+        rows = [
+            (item["node"], item["name"], size(item["size_bytes"]), item["media_type"])
+            for item in run["artifacts"]
+        ]
+        out.print(table(("  NODE", "NAME", "SIZE", "TYPE"), _indented(rows)))
+    out.print()
+    _show_next(cli, run)
+
+
+def _show_next(cli: Cli, run: Run) -> None:
+    if is_over(run):
+        show_summary(cli, cli.out, run)
+        return
+    for approval in pending_approvals(run):
+        command = cli.command("approve", approval["id"], "--comment", "ok")
+        cli.out.print(Text.assemble(("Waits for: ", "bold yellow"), command))
+    cli.out.print(Text.assemble(("Follow: ", "bold"), cli.command("runs", "watch", run["id"])))
+
+
+def _show_step(cli: Cli, step: dict[str, Any]) -> None:
+    mark = glyph(step["state"], unicode=speaks_unicode(cli.out))
+    cli.out.print(
+        Text.assemble(
+            f"  {clock(step['started_at']) or '        '}  ",
+            (f"{mark} ", STATE_STYLES.get(step["state"], "")),
+            one_line(step_words(step)),
+        )
+    )
+    if len(step["attempts"]) > 1 or step["state"] == "failed":
+        for attempt in step["attempts"]:
+            words = [
+                f"attempt {attempt['number']} {attempt['state']}",
+                between(attempt["started_at"], attempt["finished_at"]),
+                f"exit {attempt['exit_code']}" if attempt["exit_code"] is not None else "",
+                attempt["reason"] or "",
+                attempt["message"],
+            ]
+            cli.out.print(
+                Text(f"              {one_line('  '.join(w for w in words if w))}", "dim")
+            )
+
+
+def _show_outputs(cli: Cli, run: Run) -> None:
+    steps = [step for step in run["steps"] if step["outputs"]]
+    if not steps:
+        return
+    _title(cli, "Outputs")
+    for step in steps:
+        cli.out.print(Text(f"  {clean(step['node'])}", "bold"))
+        pairs = ((f"    {name}", _value(value)) for name, value in step["outputs"].items())
+        cli.out.print(facts(pairs))
+
+
+def _title(cli: Cli, words: str) -> None:
+    cli.out.print()
+    cli.out.print(Text(words, "bold underline"))
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, str):
+        lines = value.count("\n") + 1
+        if lines > 1:
+            return f"({lines} lines, {size(len(value.encode()))})"
+        return one_line(value, _VALUE_WIDTH) or '""'
+    if isinstance(value, list) and len(json.dumps(value)) > _VALUE_WIDTH:
+        return f"({len(value)} items; see --json)"
+    return one_line(json.dumps(value), _VALUE_WIDTH)
+
+
+def _indented(rows: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    return [(f"  {first}", *rest) for first, *rest in rows]

@@ -1,0 +1,144 @@
+"""A run as plain lines, for pipes, files and CI: one line per change."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+
+from commandcenter.cli.durations import between, clock, duration, parse_time
+from commandcenter.cli.follow import Run, pending_approvals
+from commandcenter.cli.terminal import STATE_STYLES, glyph, one_line, speaks_unicode
+
+_QUIET_STATES = frozenset({"pending", "queued"})
+
+
+class LineView:
+    """Prints what changed since it last looked."""
+
+    tick_seconds = 5.0
+
+    def __init__(self, target: Console, approval_words: "ApprovalWords | None") -> None:
+        self._target = target
+        self._approval_words = approval_words
+        self._states: dict[str, str] = {}
+        self._attempts: set[str] = set()
+        self._asked: set[str] = set()
+        self._is_away = False
+        self._run_state: str | None = None
+
+    def prime(self, run: Run) -> None:
+        """Take what is so far for told."""
+        self._run_state = run["state"]
+        self._states = {step["node"]: step["state"] for step in run["steps"]}
+        self._attempts = {attempt["id"] for step in run["steps"] for attempt in step["attempts"]}
+        self._asked = {approval["id"] for approval in run["approvals"]}
+
+    def update(self, run: Run) -> None:
+        if run["state"] != self._run_state:
+            self._run_state = run["state"]
+            if run["state"] in {"queued", "running"}:
+                self._print(run["started_at"] or run["created_at"], "running", _begun(run))
+        for step in run["steps"]:
+            self._tell_attempts(step)
+            self._tell_step(step)
+        for approval in pending_approvals(run):
+            if approval["id"] not in self._asked:
+                self._asked.add(approval["id"])
+                for line in self._approval_words.lines(approval) if self._approval_words else ():
+                    self._target.print(line)
+
+    def tick(self) -> None:
+        pass
+
+    def reconnecting(self) -> None:
+        if not self._is_away:
+            self._is_away = True
+            self._target.print(Text("  the hub is away; reconnecting ...", "yellow"))
+
+    def reconnected(self) -> None:
+        self._is_away = False
+        self._target.print(Text("  the hub is back", "green"))
+
+    def _tell_attempts(self, step: dict[str, Any]) -> None:
+        """Tell of attempts that failed and are followed by another one."""
+        for attempt in step["attempts"]:
+            is_told = attempt["id"] in self._attempts
+            is_last = attempt is step["attempts"][-1]
+            if is_told or attempt["state"] != "failed" or (is_last and not step["retry_at"]):
+                continue
+            self._attempts.add(attempt["id"])
+            words = f"{step['node']}: attempt {attempt['number']} failed ({_why(attempt)})"
+            if is_last:
+                seconds = parse_time(step["retry_at"])
+                words += f", next at {clock(step['retry_at'])}" if seconds else ""
+            self._print(attempt["finished_at"], "failed", words)
+
+    def _tell_step(self, step: dict[str, Any]) -> None:
+        state = step["state"]
+        if self._states.get(step["node"]) == state or state in _QUIET_STATES:
+            return
+        self._states[step["node"]] = state
+        at = step["finished_at"] or step["started_at"]
+        self._print(at, state, step_words(step))
+
+    def _print(self, at: Any, state: str, words: str) -> None:
+        mark = glyph(state, unicode=speaks_unicode(self._target))
+        self._target.print(
+            Text.assemble(
+                (f"{clock(at) or '        '} ", "dim"),
+                (f"{mark} ", STATE_STYLES.get(state, "")),
+                one_line(words, 400),
+            )
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ApprovalWords:
+    """What is said where a run waits for people: the commands for an approval's id, the link."""
+
+    approve: Callable[[str], str]
+    show: Callable[[str], str]
+    url: str
+
+    def lines(self, approval: dict[str, Any]) -> list[Text]:
+        wanted = approval["id"]
+        return [
+            Text.assemble(("  Approval needed ", "bold yellow"), f"for {approval['node']}:"),
+            Text.assemble("    look at it  ", (self.show(wanted), "bold")),
+            Text.assemble("    approve     ", (self.approve(wanted), "bold")),
+            Text.assemble("    in browser  ", (f"{self.url}/approvals/{wanted}", "underline")),
+        ]
+
+
+def step_words(step: dict[str, Any]) -> str:
+    """Return a step's state in words: name, state, duration, attempts, reason."""
+    words = [f"{step['node']} {step['state']}"]
+    if step["reused_from"]:
+        words.append(f"(result of {step['reused_from']})")
+    elif step["finished_at"] and step["started_at"]:
+        words.append(f"in {between(step['started_at'], step['finished_at'])}")
+    if len(step["attempts"]) > 1:
+        words.append(f"(attempt {len(step['attempts'])})")
+    if step["state"] == "running":
+        words.append(f"({step['agent']} {step['agent_version']})")
+    why = _why(step)
+    if why and step["state"] not in {"succeeded", "running"}:
+        words.append(f"- {why}")
+    return " ".join(words)
+
+
+def _why(item: dict[str, Any]) -> str:
+    return str(item.get("message") or item.get("reason") or "")
+
+
+def _begun(run: Run) -> str:
+    project = f" on {run['project']}" if run["project"] else ""
+    return f"{run['id']} {run['workflow_name']}@{run['workflow_version']}{project} {run['state']}"
+
+
+def took(run: Run) -> str:
+    """Return how long a run took."""
+    began, ended = parse_time(run["started_at"]), parse_time(run["finished_at"])
+    return duration((ended - began).total_seconds()) if began and ended else ""

@@ -1,0 +1,188 @@
+"""`commandcenter runs logs`: a step's log, or the last lines of all steps."""
+
+import json
+import threading
+from collections.abc import Iterator
+from typing import Annotated, Any
+from urllib.parse import urlencode
+
+import typer
+from rich.text import Text
+from websockets.exceptions import ConnectionClosed, InvalidHandshake
+from websockets.sync.client import connect
+
+from commandcenter.cli.client import HubClient, segment
+from commandcenter.cli.command import command
+from commandcenter.cli.durations import clock
+from commandcenter.cli.event_stream import Batch, EventStream
+from commandcenter.cli.exit_codes import ExitCode
+from commandcenter.cli.follow import get_run, is_over
+from commandcenter.cli.options import RunId
+from commandcenter.cli.problems import HubProblemError, HubUnreachableError, UsageProblemError
+from commandcenter.cli.references import run_id
+from commandcenter.cli.session import Cli
+from commandcenter.cli.terminal import clean, print_json
+
+_JSON_LINES = "application/x-ndjson"
+_MAX_TAIL = 10_000
+_OPEN_SECONDS = 10.0
+_SILENCE_SECONDS = 3600.0
+_STYLES = {"stderr": "yellow", "system": "bold red"}
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to `runs`."""
+    command(
+        app,
+        "logs",
+        examples=[
+            "runs logs latest",
+            "runs logs latest scan --tail 500 --grep error",
+            "runs logs latest scan --follow",
+            "runs logs run_2k fix --attempt 1 --json",
+        ],
+    )(logs)
+
+
+def logs(
+    cli: Cli,
+    run: RunId,
+    node: Annotated[
+        str | None, typer.Argument(metavar="[NODE]", help="A step; all steps if left out.")
+    ] = None,
+    *,
+    follow: Annotated[
+        bool, typer.Option("--follow", "-f", help="Go on until the attempt has ended.")
+    ] = False,
+    tail: Annotated[
+        int, typer.Option("--tail", "-n", min=1, max=_MAX_TAIL, help="The last lines.")
+    ] = 100,
+    grep: Annotated[str | None, typer.Option("--grep", help="Lines with this text.")] = None,
+    regex: Annotated[
+        bool, typer.Option("--regex", help="Take --grep for a regular expression (RE2).")
+    ] = False,
+    attempt: Annotated[
+        int | None, typer.Option("--attempt", min=1, help="The latest if left out.")
+    ] = None,
+) -> ExitCode:
+    """Print the log of a step: its standard output and standard error."""
+    client = cli.client
+    wanted = run_id(client, run)
+    if node is None and (follow or attempt is not None):
+        nodes = ", ".join(step["node"] for step in get_run(client, wanted)["steps"])
+        raise UsageProblemError(
+            "Which step's log? --follow and --attempt are about one step.",
+            hint=f"Name one of: {nodes}",
+        )
+    query = {"tail": tail, "grep": grep, "regex": regex or None, "attempt": attempt}
+    if node is None:
+        _all_steps(cli, wanted, query)
+        return ExitCode.OK
+    if follow:
+        _wait_for_start(client, wanted, node)
+    last = 0
+    for line in _read(client, wanted, node, query):
+        last = line["number"]
+        _print(cli, line)
+    if follow:
+        for line in _followed(client, wanted, node, attempt, last):
+            if grep is None or grep in line["text"]:
+                _print(cli, line)
+    return ExitCode.OK
+
+
+def _all_steps(cli: Cli, wanted: str, query: dict[str, Any]) -> None:
+    for step in get_run(cli.client, wanted)["steps"]:
+        if not step["attempts"]:
+            continue
+        try:
+            lines = list(_read(cli.client, wanted, step["node"], query))
+        except HubProblemError as error:
+            lines = []
+            cli.err.print(Text(clean(f"{step['node']}: {error}"), "dim"))
+        if not cli.json and lines:
+            cli.out.print(Text(f"--- {step['node']} ({step['state']})", "bold"))
+        for line in lines:
+            _print(cli, {"node": step["node"], **line} if cli.json else line)
+
+
+def _read(
+    client: HubClient, wanted: str, node: str, query: dict[str, Any]
+) -> Iterator[dict[str, Any]]:
+    path = f"/runs/{segment(wanted)}/steps/{segment(node)}/logs"
+    text = client.text(path, accept=_JSON_LINES, **query)
+    for line in text.splitlines():
+        yield json.loads(line)
+
+
+def _wait_for_start(client: HubClient, wanted: str, node: str) -> None:
+    """Wait until the step has an attempt, or will never have one."""
+
+    def has_log() -> bool:
+        run = get_run(client, wanted)
+        return (
+            is_over(run)
+            or any(
+                step["attempts"] or step["state"] in {"succeeded", "failed", "skipped", "cancelled"}
+                for step in run["steps"]
+                if step["node"] == node
+            )
+            or all(step["node"] != node for step in run["steps"])
+        )
+
+    if has_log():
+        return
+    stream = EventStream(client, after=0, run_id=wanted, stop=threading.Event())
+    for item in stream.items():
+        if isinstance(item, Batch) and item.events and has_log():
+            return
+
+
+def _followed(
+    client: HubClient, wanted: str, node: str, attempt: int | None, after: int
+) -> Iterator[dict[str, Any]]:
+    """Yield lines above `after` until the log is closed; come back after a broken connection."""
+    failures = 0
+    while True:
+        values = {"after": after, "attempt": attempt}
+        query = urlencode({name: value for name, value in values.items() if value is not None})
+        scheme, _, rest = client.url.partition("://")
+        path = f"/api/v1/runs/{segment(wanted)}/steps/{segment(node)}/logs/follow?{query}"
+        try:
+            with connect(
+                f"{'wss' if scheme == 'https' else 'ws'}://{rest}{path}",
+                additional_headers={"Authorization": f"Bearer {client.token}"},
+                open_timeout=_OPEN_SECONDS,
+                close_timeout=1.0,
+                max_size=None,
+                compression=None,
+                proxy=None if client.is_local else True,
+            ) as connection:
+                failures = 0
+                while True:
+                    message = json.loads(connection.recv(timeout=_SILENCE_SECONDS))
+                    if message["type"] == "end":
+                        return
+                    for line in message["lines"]:
+                        after = line["number"]
+                        yield line
+        except (ConnectionClosed, InvalidHandshake, OSError, TimeoutError) as error:
+            failures += 1
+            if failures > 10:  # noqa: PLR2004  # about a quarter of a minute
+                raise HubUnreachableError(
+                    f"The log cannot be followed any more ({type(error).__name__}).",
+                    hint="Is the hub running? commandcenter doctor looks.",
+                ) from error
+            threading.Event().wait(min(0.2 * failures, 2.0))
+
+
+def _print(cli: Cli, line: dict[str, Any]) -> None:
+    if cli.json:
+        print_json(line, indent=None)
+        return
+    cli.out.print(
+        Text.assemble(
+            (f"{clock(line['at'])} ", "dim"),
+            (clean(line["text"], keep="\t"), _STYLES.get(line["stream"], "")),
+        )
+    )

@@ -1,0 +1,145 @@
+"""How a run ended: what was found, what was changed, how to take it back, what to do next."""
+
+from collections import Counter
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+
+from commandcenter.cli.durations import between
+from commandcenter.cli.follow import Run
+from commandcenter.cli.session import Cli
+from commandcenter.cli.terminal import STATE_STYLES, clean, glyph, one_line, speaks_unicode
+
+_SEVERITIES = ("blocker", "critical", "major", "warning", "minor", "info")
+_TOP = 5
+_SHORT_COMMIT = 12
+
+
+def show_summary(cli: Cli, target: Console, run: Run, *, top: int = 0) -> None:
+    """Print the result of an ended run; `top`: how many findings to name."""
+    state = run["state"]
+    mark = glyph(state, unicode=speaks_unicode(target))
+    words = f" after {between(run['started_at'], run['finished_at'])}" if run["started_at"] else ""
+    message = f": {clean(run['message'])}" if run["message"] else ""
+    target.print(
+        Text.assemble(
+            (f"{mark} {run['workflow_name']} {state}", STATE_STYLES.get(state, "")),
+            f"{words}{message}  ",
+            (run["id"], "dim"),
+        )
+    )
+    for step in run["steps"]:
+        for line in _step_lines(step, top):
+            target.print(line)
+    show_restore(target, run)
+    target.print(Text.assemble(("  Next: ", "bold"), _next(cli, run)))
+
+
+def show_restore(target: Console, run: Run) -> None:
+    """Say how to take back what a step changed."""
+    for step in run["steps"]:
+        outputs = step["outputs"] or {}
+        backup, branch = outputs.get("backupPath"), outputs.get("branch")
+        if outputs.get("applied") and backup:
+            target.print(Text(f"  Backup: {clean(backup)}"))
+            target.print(
+                Text(
+                    f"  To take it back, in the project's folder, on {clean(branch or 'it')}: "
+                    f"git reset --keep {clean(backup)}"
+                )
+            )
+
+
+def findings_of(step: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the findings a step's outputs hold, by whichever of the usual names."""
+    outputs = step["outputs"] or {}
+    for name in ("findings", "issues", "violations"):
+        found = outputs.get(name)
+        if isinstance(found, list):
+            return [item for item in found if isinstance(item, dict)]
+    return []
+
+
+def top_findings(steps: list[dict[str, Any]], count: int) -> list[dict[str, Any]]:
+    """Return the gravest findings of all steps, each place and message once."""
+    seen: set[tuple[Any, ...]] = set()
+    found: list[dict[str, Any]] = []
+    for step in steps:
+        for item in findings_of(step):
+            key = (item.get("file"), item.get("line"), item.get("ruleId") or item.get("message"))
+            if key not in seen:
+                seen.add(key)
+                found.append(item)
+    found.sort(key=_gravity)
+    return found[:count]
+
+
+def finding_line(item: dict[str, Any]) -> Text:
+    severity = clean(item.get("severity") or "")
+    place = clean(item.get("file") or "")
+    if item.get("line"):
+        place += f":{item['line']}"
+    return Text.assemble(
+        "    ",
+        (f"{severity:<9}", STATE_STYLES.get(severity, "")),
+        (f"{place}  ", "bold"),
+        one_line(item.get("message") or "", 160),
+    )
+
+
+def _step_lines(step: dict[str, Any], top: int) -> list[Text]:
+    outputs = step["outputs"] or {}
+    lines: list[Text] = []
+    if step["state"] == "failed":
+        reason = one_line(step["message"] or step["reason"] or "", 300)
+        lines.append(Text.assemble((f"  {step['node']} failed: ", "red"), reason))
+    found = findings_of(step)
+    if found or any(isinstance(outputs.get(n), list) for n in ("findings", "issues", "violations")):
+        total = outputs.get("findingsTotal") or len(found)
+        lines.append(Text(f"  {step['node']}: {_count(found, int(total))}{_score(outputs)}"))
+        lines += [finding_line(item) for item in sorted(found, key=_gravity)[:top]]
+    elif "score" in outputs:
+        lines.append(Text(f"  {step['node']}:{_score(outputs)}"))
+    if outputs.get("applied") is True:
+        commit = str(outputs.get("commit") or "")[:_SHORT_COMMIT]
+        files = outputs.get("filesModified") or []
+        changed = f"{len(files)} file{'' if len(files) == 1 else 's'}"
+        on_branch = f" on {outputs['branch']}" if outputs.get("branch") else ""
+        lines.append(Text(f"  {step['node']}: commit {clean(commit)}{clean(on_branch)}, {changed}"))
+    elif outputs.get("applied") is False:
+        lines.append(
+            Text(f"  {step['node']}: nothing applied ({one_line(outputs.get('reason') or '')})")
+        )
+        for conflict in (outputs.get("conflicts") or [])[:_TOP]:
+            words = one_line(f"{conflict.get('file')}: {conflict.get('reason')}")
+            lines.append(Text(f"    {words}", "red"))
+    return lines
+
+
+def _count(found: list[dict[str, Any]], total: int) -> str:
+    counts = Counter(str(item.get("severity") or "other") for item in found)
+    known = [f"{counts[name]} {name}" for name in _SEVERITIES if counts[name]]
+    words = f"{total} finding{'' if total == 1 else 's'}"
+    return f"{words} ({', '.join(known)})" if known else words
+
+
+def _score(outputs: dict[str, Any]) -> str:
+    score = outputs.get("score")
+    return f" score {score} of 100" if isinstance(score, int | float) else ""
+
+
+def _gravity(item: dict[str, Any]) -> int:
+    severity = item.get("severity")
+    return _SEVERITIES.index(severity) if severity in _SEVERITIES else len(_SEVERITIES)
+
+
+def _next(cli: Cli, run: Run) -> str:
+    failed = [step["node"] for step in run["steps"] if step["state"] == "failed"]
+    if run["state"] == "failed" and failed:
+        return f"{cli.command('runs', 'logs', run['id'], failed[0])}   then: " + cli.command(
+            "runs", "rerun", run["id"]
+        )
+    if run["state"] == "cancelled":
+        return cli.command("runs", "rerun", run["id"])
+    return cli.command("runs", "show", run["id"])

@@ -1,0 +1,55 @@
+"""An error, for people: what happened, why, what to do next. As JSON for programs."""
+
+import sys
+from typing import Any
+
+from rich.text import Text
+
+from commandcenter.cli.exit_codes import ExitCode
+from commandcenter.cli.problems import HubProblemError, describe
+from commandcenter.cli.terminal import clean, console, print_json
+from commandcenter.kit.errors import ProblemError
+
+_MAX_ERRORS = 20
+
+
+def show_problem(error: ProblemError | HubProblemError, *, as_json: bool) -> ExitCode:
+    """Write the problem to stderr and return the exit code."""
+    document, code = describe(error)
+    if as_json:
+        print_json({**document, "exit_code": int(code)}, sys.stderr)
+        return code
+    target = console(sys.stderr)
+    for line in problem_lines(document):
+        target.print(line)
+    return code
+
+
+def problem_lines(document: dict[str, Any]) -> list[Text]:
+    """Return the lines: title, reason, single errors, hint."""
+    title = clean(document.get("title") or "Something went wrong")
+    lines = [Text.assemble(("Error: ", "bold red"), (title, "bold"))]
+    detail = clean(document.get("detail") or "")
+    if detail:
+        lines.append(Text(f"  {detail}"))
+    fields = document.get("fields") or {}
+    errors = fields.get("errors") or fields.get("issues") or []
+    if len(errors) > 1 or (errors and "line" in errors[0]):
+        lines += [Text(f"    {_error(item)}") for item in errors[:_MAX_ERRORS]]
+        if len(errors) > _MAX_ERRORS:
+            lines.append(Text(f"    and {len(errors) - _MAX_ERRORS} more", "dim"))
+    hint = document.get("hint")
+    if hint:
+        lines.append(Text.assemble(("  Next: ", "bold"), clean(hint)))
+    return lines
+
+
+def _error(item: Any) -> str:
+    if not isinstance(item, dict):
+        return clean(item)
+    place = clean(item.get("path") or "")
+    if item.get("line"):
+        place = f"line {item['line']}:{item.get('column') or 1} {place}".rstrip()
+    words = clean(item.get("message") or "")
+    hint = f" ({clean(item['hint'])})" if item.get("hint") else ""
+    return f"{place}: {words}{hint}" if place else f"{words}{hint}"
