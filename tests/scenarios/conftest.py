@@ -1,6 +1,6 @@
 """One hub per database for a whole module: scenarios do not disturb each other."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 import pytest_asyncio
@@ -25,3 +25,13 @@ async def driver(
     with request.getfixturevalue("postgres_server").database() as url:
         async with scenario_hub(directory, url) as driver:
             yield driver
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+def url(request: pytest.FixtureRequest) -> Iterator[str | None]:
+    """The URL of an empty PostgreSQL database; None for SQLite in the data directory."""
+    if request.param == "sqlite":
+        yield None
+        return
+    with request.getfixturevalue("postgres_server").database() as url:
+        yield url

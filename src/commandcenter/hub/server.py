@@ -16,6 +16,7 @@ from commandcenter.auth.links import LoginLinks
 from commandcenter.hub.app import create_app
 from commandcenter.hub.listen import bind
 from commandcenter.hub.lock import DataDirectoryLock
+from commandcenter.hub.loops import loop_factory
 from commandcenter.hub.settings import Settings
 from commandcenter.kit.draining import Draining
 from commandcenter.kit.injection import Services
@@ -107,16 +108,8 @@ class HubServer:
 def run(settings: Settings, *, on_ready: Callable[[Ready], None]) -> None:
     """Run a hub until it is stopped, on uvloop where there is one."""
     server = HubServer(settings, on_ready=on_ready)
-    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+    with asyncio.Runner(loop_factory=loop_factory()) as runner:
         runner.run(server.serve())
-
-
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    try:
-        import uvloop  # noqa: PLC0415  # not on every platform
-    except ImportError:
-        return None
-    return uvloop.new_event_loop
 
 
 class _Server(uvicorn.Server):

@@ -120,6 +120,19 @@ class Campaign:
         page = self.hub.get("/runs?limit=100")
         return [run["id"] for run in page["items"] if run["state"] not in FINAL]
 
+    def fill_until_executed_by(self, executor_id: str) -> None:
+        """Start runs until this executor has one under way."""
+
+        def has_one() -> bool:
+            self.refill()
+            return any(
+                event["data"].get("executor_id") == executor_id
+                for run_id in self.unfinished()
+                for event in self.events(run_id)
+            )
+
+        eventually(has_one, lambda found: found, seconds=30)
+
     def strike(self, what: str) -> None:
         """Kill at a random moment, start again, and take down what the new start tells."""
         time.sleep(self.random.uniform(0.0, 0.7))

@@ -27,7 +27,8 @@ class ServerProcess:
     ) -> None:
         self.data = data
         self._kind = kind
-        self._settings = dict(settings or {})
+        self.settings = dict(settings or {})
+        self.executor_id = ""
         self._process: subprocess.Popen[bytes] | None = None
         self.url = ""
         self._token = ""
@@ -44,7 +45,7 @@ class ServerProcess:
             "PYTHONPATH": os.pathsep.join(str(_ROOT / part) for part in ("src", "agents/sdk")),
             "COMMANDCENTER_DATA_DIRECTORY": str(self.data),
             "COMMANDCENTER_PORT": "0",
-            **{f"COMMANDCENTER_{name.upper()}": value for name, value in self._settings.items()},
+            **{f"COMMANDCENTER_{name.upper()}": value for name, value in self.settings.items()},
         }
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
@@ -59,6 +60,8 @@ class ServerProcess:
         if self._kind == "hub":
             self.url = ready["url"]
             self._token = Path(ready["token"]).read_text().strip()
+        else:
+            self.executor_id = ready["executor"]
 
     def send(self, number: signal.Signals) -> None:
         os.kill(self.pid, number)
