@@ -60,6 +60,8 @@ async def assemble(
         await _platform(assembly)
         for part in parts:
             await part(assembly)
+        # Only now: a start keeps the loop busy, and that says nothing of how it will serve.
+        assembly.run_in_background("loop_lag", services.get(LoopLag).measure())
         yield
 
 
@@ -162,7 +164,7 @@ async def _platform(assembly: Assembly) -> None:
         health.add("event_listener", _listener_check(tailer))
     services.add(health)
     assembly.on_close("health", health.close)
-    assembly.run_in_background("loop_lag", lag.measure())
+    services.add(lag)
 
 
 def _listener_check(tailer: "EventTailer") -> Check:
