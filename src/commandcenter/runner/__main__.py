@@ -6,6 +6,7 @@ import fcntl
 import gc
 import json
 import os
+import resource
 import secrets
 import signal
 import sys
@@ -51,6 +52,8 @@ def main() -> int:
     os.write(lock, f"{os.getpid()}\n".encode())
     kernel.set_process_name("cc-runner")
     kernel.become_subreaper()
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # a dozen for each attempt
     asyncio.run(_serve(paths, instance, host, arguments.idle_minutes * 60))
     if host.staging_directory is not None:
         kernel.unmount(str(host.staging_directory))
@@ -114,6 +117,7 @@ async def _serve(paths: RunnerPaths, instance: str, host: Host, idle_seconds: fl
                 await asyncio.wait_for(ended.wait(), _IDLE_CHECK_SECONDS)
             if server.idle_seconds > idle_seconds:
                 break
+        supervisor.closing = True
         listener.close()
         with suppress(FileNotFoundError):
             paths.socket.unlink()

@@ -86,7 +86,8 @@ async def test_it_outlives_a_killed_hub(place: Place) -> None:
         "    os.kill(os.getpid(), signal.SIGKILL)\n"
         "asyncio.run(main())\n"
     )
-    done = subprocess.run(
+    done = await asyncio.to_thread(
+        subprocess.run,
         [sys.executable, "-c", code, str(place.data)],
         env={**os.environ, "PYTHONPATH": ":".join(sys.path)},
         timeout=30,
@@ -172,3 +173,18 @@ async def test_two_clients_share_a_runner(place: Place) -> None:
     assert await two.start(request) is False
     await two.stop(request.attempt_id, 0.0)
     assert (await one.wait(request.attempt_id))[0].reason == "cancelled"
+
+
+async def test_a_stopped_runner_loses_its_attempts_in_order(place: Place) -> None:
+    client = place.client()
+    await client.start(request := place.request("sleep", "60"))
+    waiting = asyncio.create_task(client.wait(request.attempt_id))
+    await asyncio.sleep(0)
+    pid = place.pid()
+    os.kill(pid, signal.SIGTERM)
+    outcome, _ = await waiting
+    assert outcome.reason == "lost"
+    assert not await client.known(request.attempt_id)
+    await client.start(again := place.request("true"))  # by the next runner
+    assert (await client.wait(again.attempt_id))[0].exit_code == 0
+    assert place.pid() != pid
