@@ -54,7 +54,7 @@ def main() -> int:
     kernel.become_subreaper()
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # a dozen for each attempt
-    asyncio.run(_serve(paths, instance, host, arguments.idle_minutes * 60))
+    asyncio.run(_serve(paths, instance, host, lock, arguments.idle_minutes * 60))
     if host.staging_directory is not None:
         kernel.unmount(str(host.staging_directory))
         remove_directory(str(host.staging_directory))
@@ -83,7 +83,17 @@ def _prepare(paths: RunnerPaths, instance: str) -> Host:
     return Host(paths.data, open_cgroups(hierarchies), staging, problem)
 
 
-async def _serve(paths: RunnerPaths, instance: str, host: Host, idle_seconds: float) -> None:
+def _still_ours(paths: RunnerPaths, lock: int) -> bool:
+    """Whether the data directory is still there, and its lock the one that is held."""
+    try:
+        return os.path.samestat(paths.lock.stat(), os.fstat(lock))
+    except OSError:
+        return False
+
+
+async def _serve(
+    paths: RunnerPaths, instance: str, host: Host, lock: int, idle_seconds: float
+) -> None:
     ended = asyncio.Event()
     supervisor = Supervisor(paths, host)
     lost = supervisor.account_for_lost()
@@ -115,7 +125,7 @@ async def _serve(paths: RunnerPaths, instance: str, host: Host, idle_seconds: fl
         while not ended.is_set():
             with suppress(TimeoutError):
                 await asyncio.wait_for(ended.wait(), _IDLE_CHECK_SECONDS)
-            if server.idle_seconds > idle_seconds:
+            if server.idle_seconds > idle_seconds or not _still_ours(paths, lock):
                 break
         supervisor.closing = True
         listener.close()

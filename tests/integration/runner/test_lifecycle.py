@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -52,6 +53,15 @@ async def test_it_goes_when_there_is_nothing_to_do(place: Place) -> None:
     await eventually("the runner is gone", lambda: not place.alive())
     assert not place.paths.socket.exists()
     assert not any(Path(path).exists() for path in noted["cgroups"] + noted["staging"])
+
+
+async def test_it_goes_with_its_data_directory(place: Place) -> None:
+    client = place.client()
+    await client.start(place.request("sleep", "60"))
+    pid = place.pid()
+    place.data.rename(place.data.with_name("gone"))
+    shutil.rmtree(place.data.with_name("gone"))
+    await eventually("the runner is gone", lambda: not Path(f"/proc/{pid}").exists())
 
 
 async def test_it_stays_while_an_attempt_runs(place: Place) -> None:
