@@ -18,7 +18,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from commandcenter.runner import egress_proxy, kernel
-from commandcenter.runner.descriptors import readable
+from commandcenter.runner.descriptors import readable, reap
 from commandcenter.runner.egress_policy import EgressPolicy
 from commandcenter.runner.spawn import Identity
 
@@ -97,7 +97,7 @@ class Egress:
             if not data:
                 # It died: what still listens gets no answer, the next sandbox gets a new one.
                 with suppress(ChildProcessError):
-                    os.waitpid(self._pid, 0)
+                    reap(self._pid)
                 channel.close()
                 self._channel = None
                 return

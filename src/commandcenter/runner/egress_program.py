@@ -10,7 +10,6 @@ import socket
 import sys
 
 
-
 def main() -> None:
     channel = socket.socket(fileno=int(sys.argv[1]))
     listener = socket.socket()

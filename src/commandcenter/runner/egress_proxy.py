@@ -66,7 +66,8 @@ class EgressProxy:
             body = f"{error}\n".encode()
             writer.write(
                 f"HTTP/1.1 {error.status}\r\nContent-Type: text/plain\r\n"
-                f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n".encode() + body
+                f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n".encode()
+                + body
             )
         except (OSError, TimeoutError, asyncio.IncompleteReadError):
             pass

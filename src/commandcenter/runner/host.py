@@ -1,4 +1,4 @@
-"""What this machine gives a sandbox: bubblewrap, cgroups, the filter, an identity, staged mounts."""
+"""What this machine gives a sandbox: bubblewrap, cgroups, a filter, an identity, mounts."""
 
 import asyncio
 import os

@@ -114,7 +114,7 @@ def attach_mount(fd: int, target: str) -> None:
 
 class _StatFs(ctypes.Structure):
     # Large enough on every 64-bit Linux; only the first word, the type, is read.
-    _fields_ = [("type", ctypes.c_long), ("rest", ctypes.c_long * 31)]  # noqa: RUF012 - ctypes
+    _fields_ = [("type", ctypes.c_long), ("rest", ctypes.c_long * 31)]
 
 
 def filesystem_type(fd: int) -> int:

@@ -1,4 +1,4 @@
-"""From a request to the shape of its sandbox: mounts, environment, command. No process, no mount."""
+"""From a request to the shape of its sandbox: mounts, environment, command. Starts nothing."""
 
 import os
 from dataclasses import dataclass, field

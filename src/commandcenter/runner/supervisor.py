@@ -3,6 +3,7 @@
 import asyncio
 import json
 import shutil
+import sys
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,6 +26,7 @@ class Supervisor:
     def __init__(self, paths: RunnerPaths, host: Host) -> None:
         self._paths = paths
         self._host = host
+        self.closing = False
         self._pool = WarmPool(host)
         self._running: dict[str, asyncio.Task[Outcome]] = {}
         self._attempts: dict[str, Attempt] = {}
@@ -133,14 +135,20 @@ class Supervisor:
         shutil.rmtree(self._paths.attempt(identifier), ignore_errors=True)
 
     async def close(self) -> None:
-        """End everything that runs."""
+        """End everything that runs; nothing more is to be started."""
+        self.closing = True
         await asyncio.gather(
-            *(self.stop(identifier, _STOP_ALL_GRACE_SECONDS) for identifier in list(self._running)),
+            *(self._abandon(identifier) for identifier in list(self._running)),
             return_exceptions=True,
         )
         await asyncio.gather(*self._tidying.values(), return_exceptions=True)
         await self._pool.close()
         await self._host.close()
+
+    async def _abandon(self, identifier: str) -> None:
+        """End an attempt because the runner ends: it is lost, nobody cancelled it."""
+        await self._attempts[identifier].stop(_STOP_ALL_GRACE_SECONDS, Ending.LOST)
+        await asyncio.shield(self._running[identifier])
 
     async def _launch(self, request: JobRequest) -> None:
         identifier = request.attempt_id
@@ -174,13 +182,20 @@ class Supervisor:
                     None, Ending.SYSTEM_ERROR, f"The runner failed: {error!r}", now, now
                 )
             serving.cancel()
-            self._keep_use(identifier, attempt.use)
-            self._store(identifier, outcome)
+            try:
+                self._keep_use(identifier, attempt.use)
+                self._store(identifier, outcome)
+            except OSError as error:
+                sys.stderr.write(f"the result of {identifier} cannot be stored: {error}\n")
+                kept = True
+            else:
+                kept = False
             # The outcome is told first: taking the sandbox away is not what a caller waits for.
             tidying = asyncio.create_task(lease.give_back())
             self._tidying[identifier] = tidying
             tidying.add_done_callback(lambda _: self._tidying.pop(identifier, None))
-            del self._running[identifier], self._attempts[identifier]
+            if not kept:  # else this task is where the outcome is asked for
+                del self._running[identifier], self._attempts[identifier]
             return outcome
 
         self._running[identifier] = asyncio.create_task(carry())

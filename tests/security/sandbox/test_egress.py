@@ -7,6 +7,7 @@ import threading
 from collections.abc import AsyncIterator, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -85,8 +86,8 @@ async def runtime(tmp_path: Path) -> AsyncIterator[SandboxRuntime]:
 
 
 async def ask(
-    runtime: SandboxRuntime, agent: Path, document: dict[str, object], *allow: str
-) -> tuple[dict[str, str], str]:
+    runtime: SandboxRuntime, agent: Path, document: dict[str, dict[str, Any]], *allow: str
+) -> tuple[dict[str, Any], str]:
     agent.mkdir()
     (agent / "main.py").write_text(PROGRAM)
     spec = AttemptSpec(
@@ -118,7 +119,7 @@ async def test_what_is_allowed_is_reached_and_nothing_else(
     other = socket.create_server(("127.0.0.1", 0))
     closed = other.getsockname()[1]
     here = f"127.0.0.1:{server}"
-    document = {
+    document: dict[str, dict[str, Any]] = {
         "proxy": {
             "plain": get(f"http://{here}/a?b=c", "Proxy-Authorization: Basic eA==", "X-Mine: 1"),
             "tunnel": f"CONNECT {here} HTTP/1.1\r\n\r\nGET /t HTTP/1.0\r\n\r\n",
@@ -171,7 +172,7 @@ async def test_what_is_allowed_is_reached_and_nothing_else(
 async def test_without_an_allow_list_there_is_no_proxy(
     runtime: SandboxRuntime, tmp_path: Path, server: int
 ) -> None:
-    document = {
+    document: dict[str, dict[str, Any]] = {
         "proxy": {"plain": get(f"http://127.0.0.1:{server}/")},
         "direct": {"direct": ["127.0.0.1", server]},
     }
