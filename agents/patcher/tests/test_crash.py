@@ -39,7 +39,7 @@ if os.environ["ACROSS"]:  # as if .git were a mount of its own, which it is in t
 import atexit
 atexit.register(lambda: open(os.environ["KILL_COUNT"], "w").write(str(count)))
 """
-POINTS = int(os.environ.get("PATCHER_KILL_POINTS", "16"))  # spread over a whole run
+POINTS = int(os.environ.get("PATCHER_KILL_POINTS", "12"))  # spread over a whole run
 
 
 def make_change(repo: Repo) -> tuple[bytes, str]:
