@@ -42,7 +42,7 @@ def test_planted_issues_of_all_areas(tmp_path: Path) -> None:
         {
             "minor.py": complex_function(12),
             "major.py": complex_function(25),
-            "critical.js": "function f(x) {\n" + "  if (x) { x += 1; }\n" * 60 + "}\n",
+            "major.js": "function f(x) {\n" + "  if (x) { x += 1; }\n" * 60 + "}\n",
             "style.py": "import os\n\n\ndef f(a=[]):\n    return a\n",
             "sql.py": 'def f(db, x):\n    db.execute("SELECT a FROM t WHERE b = " + x)\n',
             "key.py": f'KEY = "{aws_key()}"\n',
@@ -57,7 +57,7 @@ def test_planted_issues_of_all_areas(tmp_path: Path) -> None:
     assert found == {
         ("complexity", "minor", "complex-function", "minor.py"),
         ("complexity", "major", "complex-function", "major.py"),
-        ("complexity", "critical", "complex-function", "critical.js"),
+        ("complexity", "major", "complex-function", "major.js"),
         ("style", "minor", "F401", "style.py"),
         ("style", "major", "B006", "style.py"),
         ("security", "critical", "S608", "sql.py"),

@@ -134,10 +134,19 @@ def test_finds_a_secret_in_an_assignment(path: str, line: str) -> None:
         'key = "AK" "IAIOSFODNN7EXAMPLE"'.replace('" "', ""),
         "postgresql://user:password@localhost/db",
         "postgresql://user:${PASSWORD}@db/app",
+        "postgresql://shopkeeper:shopkeeper@localhost/db",
+        '"@inquirer/password": "^4.0.115"',
+        'password_expires_at = "2026-01-01T00:00:00Z"',
     ],
 )
 def test_leaves_what_is_no_secret(line: str) -> None:
     assert rules(line + "\n") == []
+
+
+@pytest.mark.parametrize("path", ["package-lock.json", "src/i18n/de.json"])
+def test_lock_files_and_translations_have_no_assignments(path: str) -> None:
+    assert rules('{"password": "g3h5Jk2L9x"}\n', path) == []
+    assert rules(f'{{"x": "{github_token()}"}}\n', path) == ["github-token"]
 
 
 def test_a_password_in_an_address() -> None:

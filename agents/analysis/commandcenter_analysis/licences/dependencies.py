@@ -68,6 +68,7 @@ def _of_file(project: str, found: Detected, known: dict[tuple[str, str], str]) -
             "Keep the notices; offer the source of that part with what you distribute.",
             Confidence.MEDIUM,
         )
+    unknown = sorted(set(unknown))
     if unknown:
         yield _finding(
             "dependency-licence-not-checked",

@@ -202,7 +202,8 @@ GO_RULES: tuple[PatternRule, ...] = (
             "kind": "call_expression",
             "has": {
                 "field": "function",
-                "regex": r"^(os|ioutil)\.(Mkdir|MkdirAll|WriteFile|Chmod|OpenFile)$",
+                # The others subtract the umask from the mode; this one does not.
+                "regex": r"^os\.Chmod$",
             },
             "regex": r",\s*0o?(777|666)\)$",
         },

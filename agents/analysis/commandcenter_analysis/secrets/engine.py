@@ -29,6 +29,7 @@ TOOL = "commandcenter-secrets"
 _GENERIC = "generic-secret"
 _REACH = 2_500
 _KEY_BODY = 6_000
+_MOSTLY = 0.9
 _TEMPLATE_NAMES = (".example", ".sample", ".template", ".dist")
 _ROTATE = (
     "Revoke it at its issuer first, as it stays in the git history, then read it from the "
@@ -144,6 +145,8 @@ class SecretScanner:
             yield _Hit(rule, at, at + len(secret), secret, rule.confidence)
 
     def _assignments(self, path: str, data: bytes, start: int, end: int) -> Iterator[_Hit]:
+        if generic.is_of_names_only(path):
+            return
         patterns = [self._pattern(generic.QUOTED)]
         if generic.is_settings_file(path):
             patterns.append(self._pattern(generic.BARE))
@@ -241,6 +244,7 @@ def _group(match: Any, number: int) -> bytes | None:
 def _is_real_password(password: str, whole: bytes) -> bool:
     trivial = {"password", "pass", "secret", "postgres", "root", "admin", "user", "test", "guest"}
     host = whole.rpartition(b"@")[2]
+    user = whole.partition(b"://")[2].partition(b":")[0].decode("latin-1")
     return not (
         password.lower() in trivial
         or is_placeholder(password)
@@ -248,6 +252,8 @@ def _is_real_password(password: str, whole: bytes) -> bool:
         or password.startswith(("$", "{", "%", "<", ":", "/"))
         or host.startswith((b"example", b"host"))
         or password.isdigit()
+        # The same word twice is the default of a database for development.
+        or password == user
     )
 
 
@@ -260,6 +266,9 @@ def _key_length(data: bytes, start: int) -> int:
     material = inner.replace(b"\\n", b"").replace(b"\\r", b"")
     kept = bytes(c for c in material if chr(c).isalnum() or chr(c) in "+/=")
     enough = 60
+    if end < 0 and len(kept) < _MOSTLY * len(material):
+        # Prose that names a heading.
+        return 0
     if len(kept) < enough or entropy(kept[:2000].decode("latin-1")) < 4.0:  # noqa: PLR2004  # bits
         return 0
     if end < 0:
