@@ -97,6 +97,7 @@ async def start_execution(assembly: Assembly, *, executor_id: str) -> None:
     )
     workers = Workers(database, executor_id)
     keeper = RunKeeper(database, events, executor, durable, workers)
+    services.add(keeper)
     if not database.is_sqlite:
         await workers.join()
         assembly.on_close("worker_entry", workers.leave)
