@@ -4,6 +4,7 @@ import os
 import pwd
 import secrets
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -55,7 +56,20 @@ class PostgresServer:
             "--no-sync",
             "--locale=C.UTF-8",
         )
-        log = (self._directory / "log").open("wb")
+        self._launch()
+        return self
+
+    def restart(self, *, pause_seconds: float) -> None:
+        """Shut it down under its clients, leave it away for a while, and start it again."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGINT)
+        self._process.wait(30)
+        time.sleep(pause_seconds)
+        self._launch()
+
+    def _launch(self) -> None:
+        data = self._directory / "data"
+        log = (self._directory / "log").open("ab")
         self._process = subprocess.Popen(
             [
                 str(self._binaries / "postgres"),
@@ -80,7 +94,6 @@ class PostgresServer:
         )
         log.close()
         self._wait()
-        return self
 
     def __exit__(
         self,

@@ -87,6 +87,7 @@ _TEST_DIRECTORIES = frozenset(
         "samples",
         "docs",
         "doc",
+        ".semgrep",
     }
 )
 _RUN_BY_TESTS = _TEST_DIRECTORIES - {"examples", "example", "samples", "docs", "doc"}

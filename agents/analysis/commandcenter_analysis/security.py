@@ -90,9 +90,7 @@ def scan_files(
     return report
 
 
-def _file_check(
-    root: int, checks: SecurityChecks, limits: Limits
-) -> Callable[[str], _FileReport]:
+def _file_check(root: int, checks: SecurityChecks, limits: Limits) -> Callable[[str], _FileReport]:
     scanner = SecretScanner(findings_per_file=limits.findings_per_file) if checks.secrets else None
     if checks.code:
         # Loaded before the workers are forked, so that they share it.

@@ -116,9 +116,7 @@ class _Walk:
         finally:
             os.close(descriptor)
 
-    def _take(
-        self, parent: int, entry: "os.DirEntry[str]", path: str, *, vendored: bool
-    ) -> None:
+    def _take(self, parent: int, entry: "os.DirEntry[str]", path: str, *, vendored: bool) -> None:
         try:
             path.encode()
         except UnicodeEncodeError:

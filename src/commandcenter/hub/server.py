@@ -16,6 +16,7 @@ from commandcenter.auth.links import LoginLinks
 from commandcenter.hub.app import create_app
 from commandcenter.hub.listen import bind
 from commandcenter.hub.lock import DataDirectoryLock
+from commandcenter.hub.loops import loop_factory
 from commandcenter.hub.settings import Settings
 from commandcenter.kit.draining import Draining
 from commandcenter.kit.injection import Services
@@ -70,8 +71,12 @@ class HubServer:
                 async with self.app.router.lifespan_context(self.app):
                     await self._server.serve(sockets=[self._socket])
         finally:
-            self._socket.close()
-            self._lock.release()
+            self.close()
+
+    def close(self) -> None:
+        """Let go of port and lock; idempotent, and done by `serve` at its end."""
+        self._socket.close()
+        self._lock.release()
 
     def stop(self) -> None:
         """Refuse new work, drain, then end; called a second time, end without draining."""
@@ -103,16 +108,8 @@ class HubServer:
 def run(settings: Settings, *, on_ready: Callable[[Ready], None]) -> None:
     """Run a hub until it is stopped, on uvloop where there is one."""
     server = HubServer(settings, on_ready=on_ready)
-    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+    with asyncio.Runner(loop_factory=loop_factory()) as runner:
         runner.run(server.serve())
-
-
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    try:
-        import uvloop  # noqa: PLC0415  # not on every platform
-    except ImportError:
-        return None
-    return uvloop.new_event_loop
 
 
 class _Server(uvicorn.Server):

@@ -30,6 +30,7 @@ from commandcenter.runtimes.base import (
 
 # Beyond the attempt's own time-out and grace: a runtime that does not answer by then is broken.
 _RUNTIME_MARGIN_SECONDS = 30.0
+_DEADLINE_MARGIN_SECONDS = 2.0
 
 logger = logging.getLogger(__name__)
 
@@ -184,7 +185,8 @@ class AttemptRunner:
     def _timeout(self) -> float:
         own = self._node.timeout_seconds or self._agent.manifest.timeout_seconds
         left = (self._run.deadline_at - utc_now()).total_seconds()
-        return max(0.001, min(own, left))
+        # The run's deadline is kept by its execution; the runtime is there if that is gone.
+        return max(0.001, min(own, left + _DEADLINE_MARGIN_SECONDS))
 
     async def _load_secrets(self) -> None:
         wanted = [secret.name for secret in self._agent.manifest.secrets]

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 
 from sqlalchemy import update
+from sqlalchemy.exc import IntegrityError
 
 from commandcenter.auth.audit import record
 from commandcenter.auth.identity import Caller
@@ -39,11 +40,20 @@ class RunService:
 
     async def start(self, caller: Caller, request: RunRequest) -> tuple[Run, bool]:
         """Store and start a run; with a known idempotency key the first one, and False."""
-        async with self._database.write() as session:
-            run, created = await self._creation.create(session, caller, request)
+        try:
+            run, created = await self._store(caller, request)
+        except IntegrityError:
+            # The same key a moment earlier, in a transaction that this one could not see.
+            if request.idempotency_key is None:
+                raise
+            run, created = await self._store(caller, request)
         if created:
             await self._hand_over(run.id)
         return run, created
+
+    async def _store(self, caller: Caller, request: RunRequest) -> tuple[Run, bool]:
+        async with self._database.write() as session:
+            return await self._creation.create(session, caller, request)
 
     async def rerun(self, caller: Caller, run_id: str, request: RerunRequest) -> Run:
         """Start a new run from an ended one; see `plan_rerun`."""

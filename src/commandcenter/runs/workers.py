@@ -15,8 +15,8 @@ from commandcenter.kit.database import Database
 from commandcenter.models import Worker
 from commandcenter.runs.outage import is_outage
 
-_BEAT_SECONDS = 2.0
-DEAD_AFTER_SECONDS = 10.0
+_BEAT_SECONDS = 1.0
+DEAD_AFTER_SECONDS = 6.0
 
 logger = logging.getLogger(__name__)
 

@@ -1,0 +1,90 @@
+"""Killing hub and runner with SIGKILL while runs are under way.
+
+`CRASH_SEED` repeats a failed campaign; `CRASH_KILLS` sets how many kills the long one makes.
+"""
+
+import os
+from collections.abc import Callable
+
+import pytest
+
+from tests.integration.durable.campaign import JOINED, NODES, Campaign
+from tests.scenarios.driver import steps_of
+
+pytestmark = pytest.mark.timeout(600)
+
+_SEED = int(os.environ["CRASH_SEED"]) if "CRASH_SEED" in os.environ else None
+_MANY = int(os.environ.get("CRASH_KILLS", "50"))
+# Without these the long campaign takes minutes; `make crash` runs it.
+_LONG = pytest.mark.skipif("CRASH_KILLS" not in os.environ, reason="long: make crash runs it")
+
+
+def check(campaign: Campaign, *, runner_lived: bool) -> None:
+    for run_id, run in campaign.finish().items():
+        assert run["state"] == "succeeded", run
+        steps = steps_of(run)
+        assert steps["join"]["outputs"] == {"said": JOINED}, run
+        campaign.check_records(run_id)
+        for node in NODES:
+            counted = campaign.counted(run_id, node)
+            if runner_lived:
+                assert counted == ["begin", "end"], (run_id, node, counted)
+            else:
+                assert 1 <= counted.count("begin") <= len(steps[node]["attempts"]), counted
+    campaign.end()
+
+
+@pytest.mark.slow
+def test_a_killed_hub_adopts_what_still_runs(campaigns: Callable[..., Campaign]) -> None:
+    campaign = campaigns(_SEED)
+    campaign.begin()
+    for _ in range(4):
+        campaign.refill()
+        campaign.strike("hub")
+    check(campaign, runner_lived=True)
+    assert campaign.adopted > 0
+    assert campaign.lost == 0
+
+
+@pytest.mark.slow
+def test_attempts_of_a_killed_runner_are_run_again(campaigns: Callable[..., Campaign]) -> None:
+    campaign = campaigns(_SEED)
+    campaign.begin()
+    for what in ("runner", "both", "runner"):
+        campaign.refill()
+        campaign.strike(what)
+    check(campaign, runner_lived=False)
+
+
+@pytest.mark.slow
+def test_an_agent_that_must_not_run_twice_fails_when_lost(
+    campaigns: Callable[..., Campaign],
+) -> None:
+    campaign = campaigns(_SEED)
+    campaign.begin(on_lost="fail")
+    for _ in range(4):
+        campaign.start_run()
+    campaign.strike("both")
+    for run_id, run in campaign.finish().items():
+        campaign.check_records(run_id)
+        for node, step in steps_of(run).items():
+            assert campaign.counted(run_id, node).count("begin") <= 1, (run_id, node)
+            assert step["state"] in {"succeeded", "skipped"} or step["reason"] == "lost", step
+    campaign.end()
+
+
+@_LONG
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("what", ["hub", "runner", "both"])
+def test_many_kills(campaigns: Callable[..., Campaign], what: str) -> None:
+    campaign = campaigns(_SEED)
+    campaign.begin()
+    for _ in range(_MANY):
+        campaign.refill()
+        campaign.strike(what)
+    check(campaign, runner_lived=what == "hub")
+    print(  # noqa: T201  # the figures of the campaign, shown by `make crash`
+        f"{what}: {dict(campaign.kills)} kills, {len(campaign.runs)} runs, "
+        f"{campaign.adopted} attempts adopted, {campaign.run_again} run again, "
+        f"{campaign.lost} lost"
+    )
