@@ -17,13 +17,16 @@ from commandcenter.cli.follow import Run, follow_run, is_over, pending_approvals
 from commandcenter.cli.inputs import read_value
 from commandcenter.cli.local_hub import LocalHub
 from commandcenter.cli.local_request import LocalRequest
-from commandcenter.cli.problems import UsageProblemError
+from commandcenter.cli.problems import HubProblemError, UsageProblemError
+from commandcenter.cli.progress import readable
 from commandcenter.cli.run_lines import LineView
 from commandcenter.cli.run_live import LiveView
 from commandcenter.cli.run_summary import show_summary
 from commandcenter.cli.session import Cli
 from commandcenter.cli.terminal import clean, print_json
 
+_MAX_FAILED_LOGS = 5
+_TAIL_LINES = 50
 _DEFINITION_SUFFIXES = frozenset({".yaml", ".yml", ".json"})
 
 
@@ -118,8 +121,23 @@ def _not_over(cli: Cli, run: Run) -> ExitCode:
 
 def show_end(cli: Cli, run: Run) -> ExitCode:
     """Print how the run ended."""
+    _show_failed_logs(cli, run)
     if cli.json:
         print_json(run)
     else:
         show_summary(cli, cli.out, run, with_next=False)
     return for_run(run)
+
+
+def _show_failed_logs(cli: Cli, run: Run) -> None:
+    """Print how the logs of failed steps end: afterwards they are gone."""
+    failed = [step["node"] for step in run["steps"] if step["state"] == "failed"]
+    for node in failed[:_MAX_FAILED_LOGS]:
+        path = f"/runs/{segment(run['id'])}/steps/{segment(node)}/logs"
+        try:
+            text = cli.client.text(path, accept="text/plain", tail=_TAIL_LINES)
+        except HubProblemError:
+            continue  # it never started
+        cli.err.print(Text(f"The end of the log of {clean(node)}:", "bold"))
+        for line in text.splitlines():
+            cli.err.print(Text(f"  {clean(readable(line))}"))

@@ -1,5 +1,6 @@
 """A hub in a process of its own, on the fake runtime, and the program as people call it."""
 
+import asyncio
 import json
 import os
 import signal
@@ -14,6 +15,8 @@ from typing import Any
 
 import httpx
 import pytest
+
+from commandcenter.cli.local_hub import retire_runner
 
 PROGRAM = (sys.executable, "-m", "commandcenter.cli")
 SOURCES = Path(__file__).resolve().parents[3]
@@ -114,6 +117,10 @@ class Hub:
             self.process.wait(_STOP_SECONDS)
             raise
 
+    def retire_runner(self) -> None:
+        """End the runner, which would otherwise wait for the next hub."""
+        asyncio.run(retire_runner(self.data))
+
     def run(self, *words: str, stdin: str | None = None, code: int | None = 0) -> Done:
         """Run the program to its end; `code` is what it must exit with, None for anything."""
         done = subprocess.run(
@@ -186,9 +193,12 @@ WORKFLOWS = {
               word: "{{inputs.word}}"
               fake:
                 stdout: "line one\\nline two\\n"
-                output: {score: 71, findings: [{severity: warning, file: a.py, line: 3, message: odd}]}
+                output:
+                  score: 71
+                  findings: [{severity: warning, file: a.py, line: 3, message: odd}]
                 artifacts:
-                  report.sarif: '{"version": "2.1.0", "runs": [{"results": [{"level": "warning"}]}]}'
+                  report.sarif: >-
+                    {"version": "2.1.0", "runs": [{"results": [{"level": "warning"}]}]}
           then: {agent: pretend, needs: [say]}
         """,
     "broken": """\

@@ -115,7 +115,9 @@ def test_an_ended_run_can_be_run_again_with_other_inputs(hub: Hub) -> None:
     overridden = hub.json("runs", "rerun", first["id"], "--step-input", "then.extra=1")
     steps = {step["node"]: step for step in overridden["steps"]}
     assert steps["then"]["inputs"]["extra"] == "1"
-    assert "Write it like" in hub.run("runs", "rerun", first["id"], "--step-input", "x=1", code=2).err
+    assert (
+        "Write it like" in hub.run("runs", "rerun", first["id"], "--step-input", "x=1", code=2).err
+    )
 
 
 def test_inputs_come_from_files_standard_input_and_json(hub: Hub) -> None:
