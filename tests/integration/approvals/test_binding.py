@@ -39,7 +39,7 @@ async def test_whatever_changes_while_waiting_is_asked_about_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changed: str
 ) -> None:
     """The effect is computed anew after the answer; here one part of it differs by then."""
-    describe = step_module.describe_effect
+    describe = step_module.describe_effect  # type: ignore[attr-defined]  # replaced where it is used
     is_answered = False
 
     def differing(run: Any, node: str, agent: Any, inputs: Any, target: Any) -> Any:
