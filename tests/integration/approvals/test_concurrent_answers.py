@@ -31,7 +31,7 @@ async def test_concurrent_answers_add_up(database: Database) -> None:
     seed = random.SystemRandom().randrange(10**6)
     print(f"seed: {seed}")  # noqa: T201  # pytest shows it when the test fails
     for index in range(_ROUNDS):
-        await _round(database, random.Random(f"{seed}.{index}"))  # noqa: S311  # not for secrets
+        await _round(database, random.Random(f"{seed}.{index}"))  # not for secrets
 
 
 async def _round(database: Database, chance: random.Random) -> None:
