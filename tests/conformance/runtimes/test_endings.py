@@ -113,6 +113,8 @@ async def test_more_memory_than_allowed_is_out_of_memory(under: UnderTest) -> No
 async def test_the_tree_ends_when_a_child_is_out_of_memory(under: UnderTest) -> None:
     """The kernel may end just the child; its parent must not go on as if nothing had happened."""
     under.need(isolation=True, limit="memory")
+    if "memory" in under.capabilities.watched_limits:
+        pytest.skip("without a cgroup so large a request is refused to the child, nobody is ended")
     code = (
         "import subprocess, sys, time\n"
         "subprocess.run([sys.executable, '-c', 'b = bytearray(600 * 1024 * 1024)'])\n"
