@@ -84,6 +84,7 @@ def warm_shape(request: JobRequest, plan: SandboxPlan) -> WarmShape | None:
     key = (
         tuple((bind, _identity(bind.source)) for bind in plan.binds if bind.owned),
         plan.links,
+        plan.covered,
         tuple(plan.base_environment.items()),
         request.limits,
         tuple(_stamps(path) for path in request.python_path),
