@@ -5,6 +5,7 @@ PYTHON ?= $(shell for p in python3.14 python3.13 python3.12 python3.11 python3; 
 VENV := .venv
 BIN := $(VENV)/bin
 # The lock is complete, so pip need not resolve (its older versions trip over extras).
+MYPY := "$(CURDIR)/$(BIN)/mypy" --no-error-summary --config-file "$(CURDIR)/pyproject.toml"
 PIP_FLAGS := --quiet --disable-pip-version-check --require-hashes --no-deps
 
 .DEFAULT_GOAL := help
@@ -23,6 +24,12 @@ check: $(VENV)/.installed-dev ## lint, format, types, import rules
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	@# Agents are programs of their own: each is checked in its folder, as it runs.
+	@for agent in agents/*/; do echo "mypy $$agent"; \
+		(cd $$agent && $(MYPY) --exclude '^tests/' .) || exit 1; \
+		for file in $$agent/tests/test_*.py; do test ! -e $$file || \
+			(cd $$agent/tests && MYPYPATH="$(CURDIR):.." $(MYPY) $$(basename $$file)) || exit 1; done; \
+	done
 	$(BIN)/lint-imports --no-cache
 
 bench: $(VENV)/.installed-dev .venv-bench/.installed ## measure, and print tables of median, p95 and p99 beside references

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -107,9 +108,8 @@ async def running_hub(settings: Settings) -> AsyncIterator[RunningHub]:
     server = HubServer(settings, on_ready=started.set_result)
     serving = asyncio.create_task(server.serve())
     try:
-        await asyncio.wait(
-            [serving, started], timeout=_START_SECONDS, return_when=asyncio.FIRST_COMPLETED
-        )
+        waited: list[asyncio.Future[Any]] = [serving, started]
+        await asyncio.wait(waited, timeout=_START_SECONDS, return_when=asyncio.FIRST_COMPLETED)
         if serving.done():
             await serving
         ready = started.result()

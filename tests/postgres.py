@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import psycopg
 
@@ -70,7 +70,7 @@ class PostgresServer:
     def _launch(self) -> None:
         data = self._directory / "data"
         log = (self._directory / "log").open("ab")
-        self._process = subprocess.Popen(
+        self._process = subprocess.Popen[bytes](
             [
                 str(self._binaries / "postgres"),
                 "-D",
@@ -160,7 +160,7 @@ class PostgresServer:
             **self._identity(),
         )
 
-    def _identity(self) -> dict[str, object]:
+    def _identity(self) -> dict[str, Any]:
         if self._account is None:
             return {"cwd": str(self._directory)}
         return {

@@ -21,7 +21,7 @@ nodes:
   d: {agent: tool, needs: [b], with: {fake: {output: {heard: "{{nodes.b.outputs.said}}"}}}}
   wait: {agent: risky, needs: [d]}
   e: {agent: tool, needs: [c, d, wait], with: {fake: {output: {heard: "{{nodes.c.outputs.heard}}{{nodes.d.outputs.heard}}"}}}}
-"""  # noqa: E501  # one node per line reads best
+"""  # one node per line reads best
 GATED = "name: gated\nnodes:\n  change: {agent: risky}\n"
 SLOW = "name: slow\nnodes:\n  only: {agent: tool, with: {fake: {seconds: %s}}}\n  next: {agent: tool, needs: [only]}\n"
 

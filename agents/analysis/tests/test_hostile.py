@@ -72,6 +72,33 @@ def test_code_with_a_nul_is_not_passed_over_quietly(tmp_path: Path) -> None:
     assert output["incomplete"] is True
 
 
+def test_text_in_disguise_is_read(tmp_path: Path) -> None:
+    """A picture's first bytes, another encoding, a NUL: none of them hides a secret quietly."""
+    line = f'key = "{aws_key()}"\n'
+    root = plant(
+        tmp_path,
+        {
+            "like.txt": "GIF89a\n" + line,
+            "windows.txt": b"\xff\xfe" + line.encode("utf-16-le"),
+            "nul.env": b"\0\n" + line.encode(),
+        },
+    )
+    output = scan_repository(root).output
+    assert places(output["findings"]) == [
+        ("aws-access-key-id", "like.txt", 2),
+        ("aws-access-key-id", "windows.txt", 1),
+    ]
+    assert reasons(output) == {"nul.env": "unreadable"}
+    assert output["incomplete"] is True
+
+
+def test_more_secrets_in_a_file_than_are_told(tmp_path: Path) -> None:
+    text = "".join(f'key{number} = "{aws_key(str(number))}"\n' for number in range(3_000))
+    output = scan_repository(plant(tmp_path, {"dump.txt": text})).output
+    assert output["findingsTotal"] == 200
+    assert reasons(output) == {"dump.txt": "limit_reached"}
+
+
 def test_a_huge_line_is_searched_and_not_parsed(tmp_path: Path) -> None:
     text = f'var a = "{aws_key()}"; var b = "' + "x y " * 50_000 + '";\n'
     text += "var line = 1;\n" * 2_000

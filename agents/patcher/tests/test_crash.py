@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from commandcenter_agent.testing import agent_environment
 
-from agents.patcher.tests.repo import AGENT, Repo
+from agents.patcher.tests.repo import AGENT, Repo, first_commit
 
 # Loaded by the interpreter before the program: kills the process group before its n-th act.
 KILLER = """
@@ -120,26 +120,37 @@ def clone(repo: Repo, path: Path) -> Repo:
     return Repo(path)
 
 
-@pytest.fixture
-def half_done(repo: Repo, tmp_path: Path) -> tuple[Repo, bytes, str, str]:
+def kill_copy(repo: Repo, scratch: Path, patch: bytes, at: int) -> Repo:
+    copy = clone(repo, scratch / "copy")
+    Killed(scratch / "kill", copy, patch).run(at)
+    return copy
+
+
+def is_half_done(repo: Repo, base: str) -> bool:
     """The branch has moved and one file of the working tree is there already."""
-    patch, expected = make_change(repo)
-    base = repo.tip()
+    return repo.tip() != base and (repo.path / "a.txt").read_text() == "changed\n"
 
-    def killed_at(at: int) -> Repo | None:
-        copy = clone(repo, tmp_path / f"half-{at}")
-        Killed(tmp_path / f"kill-{at}", copy, patch).run(at)
-        reached = copy.tip() != base and (copy.path / "a.txt").read_text() == "changed\n"
-        return copy if reached else None
 
-    low, high = 1, 1024  # never reached at `low`, reached (or ended) at `high`
-    found: Repo | None = None
+@pytest.fixture(scope="module")
+def half_way(tmp_path_factory: pytest.TempPathFactory) -> int:
+    """The first act before which a run is half done, found by halving."""
+    top = tmp_path_factory.mktemp("half")
+    repo = first_commit(top / "repo")
+    patch, _ = make_change(repo)
+    low, high = 1, 256
     while high - low > 1:
         middle = (low + high) // 2
-        copy = killed_at(middle)
-        low, high, found = (middle, high, found) if copy is None else (low, middle, copy)
-    assert found is not None
-    return found, patch, expected, base
+        copy = kill_copy(repo, top / str(middle), patch, middle)
+        low, high = (low, middle) if is_half_done(copy, repo.tip()) else (middle, high)
+    return high
+
+
+@pytest.fixture
+def half_done(repo: Repo, tmp_path: Path, half_way: int) -> tuple[Repo, bytes, str, str]:
+    patch, expected = make_change(repo)
+    copy = kill_copy(repo, tmp_path / "half", patch, half_way)
+    assert is_half_done(copy, repo.tip())
+    return copy, patch, expected, repo.tip()
 
 
 def test_an_edit_after_the_crash_is_left_alone(half_done: tuple[Repo, bytes, str, str]) -> None:

@@ -99,7 +99,9 @@ class ApprovalView(ApprovalSummary):
 
 
 def _notes(summary: PatchSummary) -> list[str]:
-    notes = [f"{note.file}: {note.message}" if note.file else note.message for note in summary.notes]
+    notes = [
+        f"{note.file}: {note.message}" if note.file else note.message for note in summary.notes
+    ]
     return [summary.problem, *notes] if summary.problem else notes
 
 

@@ -77,8 +77,8 @@ def _refused(problem: ProblemError) -> HTMLResponse:
     hint = f"<p class='muted'>{text(problem.hint)}</p>" if problem.hint else ""
     if isinstance(problem, UnauthenticatedError):
         hint = (
-            "<p>On the machine that runs the hub, <code>commandcenter login</code> prints a link "
-            "that signs this browser in. Then open this page again.</p>"
+            "<p>On the machine that runs the hub, <code>commandcenter login-link</code> prints a "
+            "link that signs this browser in. Then open this page again.</p>"
         )
     body = f"<h1>{text(problem.title)}</h1><p>{text(problem.detail)}</p>{hint}"
     return page(problem.title, body, status_code=problem.status)

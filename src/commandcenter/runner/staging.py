@@ -116,7 +116,7 @@ class Stager:
         except OSError as error:
             if namespace is None or error.errno not in _NOT_SUPPORTED:
                 raise IsolationError(f"{source} cannot be shown to the sandbox: {error}") from error
-            if writable or not mode & 0o004:
+            if writable or mode & 0o005 != 0o005:  # noqa: PLR2004  # readable by others
                 raise IsolationError(
                     f"The file system of {source} does not support id-mapped mounts, which a hub "
                     "run as root needs to give an unprivileged sandbox access to it.",

@@ -103,7 +103,7 @@ async def test_a_client_that_goes_is_forgotten(domains: RunningHub, data: Path) 
         await receive(client, 1)
         assert service._followers == 1
     async with asyncio.timeout(_DEADLINE):
-        while service._followers:  # noqa: ASYNC110  # it offers nothing to wait for
+        while service._followers:  # it offers nothing to wait for
             await asyncio.sleep(0.01)
 
 

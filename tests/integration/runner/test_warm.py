@@ -22,7 +22,7 @@ def agent(tmp_path: Path) -> Path:
 
 async def warmed(client: RunnerClient) -> None:
     async with asyncio.timeout(20):
-        while not (await client.status())["warm"]:  # noqa: ASYNC110 - another process's state
+        while not (await client.status())["warm"]:
             await asyncio.sleep(0.02)
 
 

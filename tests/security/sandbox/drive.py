@@ -50,7 +50,7 @@ async def probe(data: Path, agent: Path, group: str, canaries: bytes, *, warm: b
 
 async def _until_warm(runtime: SandboxRuntime) -> None:
     async with asyncio.timeout(20):
-        while not (await runtime.client.status())["warm"]:  # noqa: ASYNC110 - another process
+        while not (await runtime.client.status())["warm"]:
             await asyncio.sleep(0.02)
 
 

@@ -77,7 +77,7 @@ def test_a_thousand_nodes_each_needing_all_before() -> None:
 
 
 def test_a_plan_is_the_same_every_time() -> None:
-    draw = random.Random(7)  # noqa: S311 - test data
+    draw = random.Random(7)
     needs = {
         f"n{index}": [f"n{i}" for i in range(index) if draw.random() < 0.2] for index in range(50)
     }

@@ -53,7 +53,7 @@ def walk(
     """
     steps: dict[str, StepView] = {}
     started: list[str] = []
-    order = random.Random(seed)  # noqa: S311 - test data
+    order = random.Random(seed)
     for turn in range(4 * len(of.order) + 2):
         cancelling = cancel_at is not None and turn >= cancel_at
         actions = next_actions(of, steps, inputs={"n": 5}, run=RUN, cancelling=cancelling)

@@ -30,6 +30,7 @@ _GENERIC = "generic-secret"
 _REACH = 2_500
 _KEY_BODY = 6_000
 _MOSTLY = 0.9
+_HITS_PER_RULE = 5
 _TEMPLATE_NAMES = (".example", ".sample", ".template", ".dist")
 _ROTATE = (
     "Revoke it at its issuer first, as it stays in the git history, then read it from the "
@@ -98,6 +99,8 @@ class SecretScanner:
             if index >= 0:
                 for start, end in spans:
                     special.extend(self._apply(index, data, start, end))
+                    if len(special) > _HITS_PER_RULE * self._most:
+                        break
         yield from special
         taken = [(hit.start, hit.end) for hit in special]
         for start, end in windows.get(-1, ()):

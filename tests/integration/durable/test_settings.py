@@ -1,0 +1,44 @@
+"""What DBOS is told, seen in what it stores."""
+
+import sqlite3
+from pathlib import Path
+
+from sqlalchemy import text
+
+from commandcenter.durable.engine import APPLICATION_VERSION, DurableRuns
+from commandcenter.kit.database import sqlite_url
+from tests.scenarios.driver import scenario_hub
+
+WORKFLOW = "name: quick\nnodes:\n  only: {agent: tool}\n"
+
+
+async def nothing(_: str) -> bool:
+    return True
+
+
+def test_its_connections_use_the_write_ahead_log(tmp_path: Path) -> None:
+    durable = DurableRuns(sqlite_url(tmp_path / "d.db"), executor_id="hub", execute=nothing)
+    engine = durable._config()["system_database_engine"]
+    assert engine is not None
+    with engine.connect() as connection:
+        found = [
+            connection.execute(text(f"PRAGMA {name}")).scalar()
+            for name in ("journal_mode", "synchronous", "busy_timeout")
+        ]
+    engine.dispose()
+    assert found == ["wal", 1, 10_000]
+
+
+async def test_records_carry_a_fixed_version_and_a_stable_executor(tmp_path: Path) -> None:
+    for _ in range(2):
+        async with scenario_hub(tmp_path, None) as driver:
+            await driver.ended(await driver.start(await driver.workflow(WORKFLOW)))
+
+    with sqlite3.connect(tmp_path / "data" / "durable.db") as connection:
+        rows = connection.execute(
+            "SELECT DISTINCT application_version, executor_id, status FROM workflow_status"
+        ).fetchall()
+        [(mode,)] = connection.execute("PRAGMA journal_mode").fetchall()
+    connection.close()
+    assert rows == [(APPLICATION_VERSION, "hub", "SUCCESS")]
+    assert mode == "wal"
