@@ -12,6 +12,7 @@ from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
 from commandcenter.cli.invocation import program
+from commandcenter.cli.problems import HubProblemError
 from commandcenter.cli.session import Cli, GlobalOptions
 
 CommandT = TypeVar("CommandT", bound=Callable[..., object])
@@ -137,7 +138,13 @@ def _with_globals(
         ctx.obj = given.over(ctx.obj) if isinstance(ctx.obj, GlobalOptions) else given
         if is_callback and ctx.invoked_subcommand is not None:
             return
-        code = function(Cli(ctx.obj), **values)
+        cli = Cli(ctx.obj)
+        try:
+            code = function(cli, **values)
+        except HubProblemError as error:
+            if error.hints_at_versions:
+                error.version_note = cli.version_note()
+            raise
         if isinstance(code, int) and code:
             raise typer.Exit(int(code))
 

@@ -27,8 +27,7 @@ def show_first_run(cli: Cli, stop: threading.Event) -> None:
             ("A first run. ", "bold"),
             f"{demo.path} is a small repository with planted problems; "
             f"{_WORKFLOW} looks at it and wants to apply a patch.",
-        ),
-        soft_wrap=True,
+        )
     )
     body = {
         "workflow": _WORKFLOW,
@@ -43,7 +42,7 @@ def show_first_run(cli: Cli, stop: threading.Event) -> None:
         _show_findings(cli, run)
         for approval in pending_approvals(run):
             for line in approval_words(cli).lines(approval):
-                cli.out.print(line, soft_wrap=True)
+                cli.out.print(line)
         cli.out.print(Text("The hub goes on serving and tells when it was decided.", "dim"))
         view = LineView(cli.out, approval_words(cli))
         view.prime(run)

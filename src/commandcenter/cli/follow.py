@@ -10,6 +10,7 @@ from commandcenter.cli.event_stream import Batch, EventStream, Reconnected, Reco
 from commandcenter.cli.problems import HubUnreachableError
 
 FINAL_STATES = frozenset({"succeeded", "failed", "cancelled"})
+_PATIENCE = 4.0
 Run = dict[str, Any]
 
 
@@ -60,6 +61,7 @@ def follow_run(
         return run
     stream = EventStream(client, after=0, run_id=run_id, stop=stop)
     is_stale = False
+    looked_at, cost = 0.0, 0.0
     for item in stream.items(tick_seconds=view.tick_seconds):
         match item:
             case Reconnecting():
@@ -69,11 +71,16 @@ def follow_run(
                 is_stale = True
             case Batch(events=events):
                 is_stale = is_stale or bool(events)
-        if is_stale and not isinstance(item, Reconnecting):
+        # A run of thousands of steps takes long to read: then it is read less often.
+        is_due = time.monotonic() - looked_at >= cost * _PATIENCE
+        if is_stale and is_due and not isinstance(item, Reconnecting):
+            began = time.monotonic()
             try:
                 run = get_run(client, run_id)
             except HubUnreachableError:
                 continue  # the stream will notice, too, and say so
+            looked_at = time.monotonic()
+            cost = looked_at - began
             is_stale = False
             view.update(run)
             if until(run):

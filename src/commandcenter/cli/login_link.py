@@ -30,7 +30,7 @@ def login_link(
     link = cli.client.post(path, {})
 
     def show() -> None:
-        cli.out.print(Text(link["url"]), soft_wrap=True)
+        cli.out.print(Text(link["url"]))
         cli.note(f"It works once, within {left(link['expires_at'])}.")
 
     cli.emit(link, show)

@@ -75,6 +75,12 @@ def main() -> NoReturn:
         # Whoever read the output has had enough; the interpreter's own flush must not complain.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
+    except Exception as error:
+        if os.environ.get("COMMANDCENTER_DEBUG"):
+            raise
+        from commandcenter.cli.show_problem import show_unexpected  # noqa: PLC0415  # the same
+
+        sys.exit(int(show_unexpected(error)))
     sys.exit(0)
 
 

@@ -42,6 +42,10 @@ class NothingFoundError(CliError):
     title = "Not found"
 
 
+# What the hub says of an address or a body that it does not know at all.
+_OTHER_VERSION = frozenset({"not_found", "method_not_allowed", "invalid_input"})
+
+
 class HubProblemError(Exception):
     """A problem document the hub answered with."""
 
@@ -49,10 +53,16 @@ class HubProblemError(Exception):
         super().__init__(str(document.get("detail", "")))
         self.status = status
         self.document = dict(document)
+        self.version_note: str | None = None
 
     @property
     def code(self) -> str:
         return str(self.document.get("code", ""))
+
+    @property
+    def hints_at_versions(self) -> bool:
+        """Whether this is what an API of another version would answer."""
+        return self.code in _OTHER_VERSION
 
     @property
     def exit_code(self) -> ExitCode:

@@ -18,7 +18,7 @@ _QUIET_STATES = frozenset({"pending", "queued"})
 class LineView:
     """Prints what changed since it last looked."""
 
-    tick_seconds = 5.0
+    tick_seconds = 0.5
 
     def __init__(self, target: Console, approval_words: "ApprovalWords | None") -> None:
         self._target = target

@@ -21,7 +21,7 @@ _FRAMES = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 _ASCII_FRAMES = "|/-\\"
 _LOG_EVERY_SECONDS = 1.0
 _MAX_LOGS = 4
-_ROOM_BELOW = 8  # lines kept for the approval's words and the prompt
+_ROOM_BELOW = 4  # lines kept for the heading and the prompt
 
 
 class LiveView:
@@ -38,6 +38,7 @@ class LiveView:
         self._unicode = speaks_unicode(target)
         self._run: Run | None = None
         self._is_away = False
+        self._asked: set[str] = set()
         self._tails: dict[str, str] = {}
         self._looked_at = 0.0
         self._live = Live(console=target, auto_refresh=False, transient=False)
@@ -57,6 +58,8 @@ class LiveView:
 
     def update(self, run: Run) -> None:
         self._run = run
+        if self._approval_words is not None:
+            self._tell_approvals(run, self._approval_words)
         self._draw()
 
     def tick(self) -> None:
@@ -73,6 +76,14 @@ class LiveView:
     def reconnected(self) -> None:
         self._is_away = False
         self._draw()
+
+    def _tell_approvals(self, run: Run, words: ApprovalWords) -> None:
+        """Print above the tree, for good, what approves: whole, so that it can be copied."""
+        for approval in pending_approvals(run):
+            if approval["id"] not in self._asked:
+                self._asked.add(approval["id"])
+                for line in words.lines(approval):
+                    self._live.console.print(line)
 
     def _draw(self) -> None:
         if self._run is not None:
@@ -94,9 +105,6 @@ class LiveView:
         lines += [self._row(row) for row in _fitting(rows, room)]
         if len(rows) > room:
             lines.append(Text(f"  {_counts(run)}", "dim"))
-        if self._approval_words is not None:
-            for approval in pending_approvals(run):
-                lines += self._approval_words.lines(approval)
         if self._is_away:
             lines.append(Text("  the hub is away; reconnecting ...", "yellow"))
         for line in lines:

@@ -87,7 +87,7 @@ def finding_line(item: dict[str, Any]) -> Text:
         "    ",
         (f"{severity:<9}", STATE_STYLES.get(severity, "")),
         (f"{place}  ", "bold"),
-        one_line(item.get("message") or "", 160),
+        one_line(str(item.get("message") or "").partition(". ")[0], 100),
     )
 
 

@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from commandcenter import __version__
 from commandcenter.cli.invocation import command_line
 from commandcenter.cli.problems import HubUnreachableError, NotSignedInError
 
@@ -114,6 +115,13 @@ class Cli:
             print_json(document)
         else:
             show()
+
+    def version_note(self) -> str | None:
+        """Return words when hub and program differ in version: why something may not work."""
+        hub = self.client.hub_version()
+        if hub is None or hub == __version__:
+            return None
+        return f"The hub is version {hub}, this program {__version__}: use the same of both."
 
     def note(self, text: str) -> None:
         """Tell about progress, on stderr."""

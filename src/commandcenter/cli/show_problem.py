@@ -22,7 +22,21 @@ def show_problem(error: ProblemError | HubProblemError, *, as_json: bool) -> Exi
     target = console(sys.stderr)
     for line in problem_lines(document):
         target.print(line)
+    if isinstance(error, HubProblemError) and error.version_note:
+        target.print(Text(f"  Note: {clean(error.version_note)}", "yellow"))
     return code
+
+
+def show_unexpected(error: Exception) -> ExitCode:
+    """Write what is known of an error of this program's own; its stack only when asked for."""
+    name = type(error).__name__
+    target = console(sys.stderr)
+    target.print(Text.assemble(("Error: ", "bold red"), ("This should not have happened", "bold")))
+    target.print(Text(f"  {name}: {clean(error)}"))
+    target.print(
+        Text.assemble(("  Next: ", "bold"), "COMMANDCENTER_DEBUG=1 shows where; please report it.")
+    )
+    return ExitCode.FAILED
 
 
 def problem_lines(document: dict[str, Any]) -> list[Text]:

@@ -51,14 +51,22 @@ def console(stream: IO[str] | None = None) -> Console:
     """Return a console; into a pipe or a file it never wraps and has no colours."""
     target = stream if stream is not None else sys.stdout
     is_terminal = target.isatty()
-    return Console(
+    return _Console(
         file=target if is_terminal else cast("IO[str]", _Trimmed(target)),
         width=None if is_terminal else _PIPE_WIDTH,
         highlight=False,
         markup=False,
         emoji=False,
-        soft_wrap=not is_terminal,
     )
+
+
+class _Console(Console):
+    """Leaves breaking lines of text to the terminal: a command can then be copied whole."""
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        if all(isinstance(item, Text | str) for item in objects):
+            options.setdefault("soft_wrap", True)
+        super().print(*objects, **options)
 
 
 class _Trimmed:

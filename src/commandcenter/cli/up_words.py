@@ -22,7 +22,7 @@ def show_ready(cli: Cli, ready: Ready) -> None:
         link = cli.client.post("/me/login-links", {})["url"]
     if link is not None:
         out.print(Text("  In a browser (this link works once, within 15 minutes):"))
-        out.print(Text(f"    {link}", "underline"), soft_wrap=True)
+        out.print(Text(f"    {link}", "underline"))
     else:
         out.print(Text(f"  For a browser:  {cli.command('login-link')}"))
     out.print(Text("  In another terminal:"))
@@ -31,8 +31,8 @@ def show_ready(cli: Cli, ready: Ready) -> None:
         ("run", "review-and-patch", "--project", "NAME", "--input", "patch=@fix.diff"),
         ("approvals",),
     ):
-        out.print(Text(f"    {cli.command(*words)}", "bold"), soft_wrap=True)
-    out.print(Text(f"  Data: {cli.data_directory}   Stop: Ctrl-C", "dim"), soft_wrap=True)
+        out.print(Text(f"    {cli.command(*words)}", "bold"))
+    out.print(Text(f"  Data: {cli.data_directory}   Stop: Ctrl-C", "dim"))
 
 
 def show_resumed(cli: Cli) -> None:
@@ -55,4 +55,4 @@ def show_resumed(cli: Cli) -> None:
         cli.out.print(Text(clean(words)))
         for approval in waiting:
             approve = cli.command("approve", approval["id"], "--comment", "ok")
-            cli.out.print(Text(f"    waits for: {approve}"), soft_wrap=True)
+            cli.out.print(Text(f"    waits for: {approve}"))

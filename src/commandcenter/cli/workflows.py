@@ -136,7 +136,7 @@ def validate(cli: Cli, file: File) -> ExitCode:
             place = f"{file}:{issue['line']}:{issue['column']}" if issue["line"] else file
             hint = f" ({issue['hint']})" if issue["hint"] else ""
             words = f"{place}: {issue['path']}: {issue['message']}{hint}"
-            cli.out.print(Text(one_line(words)), soft_wrap=True)
+            cli.out.print(Text(one_line(words)))
 
     cli.emit(found, show)
     return ExitCode.OK if found["valid"] else ExitCode.USAGE
