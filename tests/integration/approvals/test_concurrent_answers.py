@@ -62,16 +62,17 @@ async def _round(database: Database, chance: random.Random) -> None:
     assert all("deciders" in caller.groups for caller in people if caller.name in names)
     # Nothing was taken after the decision: without the last answer it was still open.
     if approval.state != ApprovalState.PENDING.value:
-        assert outcome(taken[:-1], quorum) is ApprovalState.PENDING or taken.count(
-            Answer.REJECT
-        ) == 1
+        assert (
+            outcome(taken[:-1], quorum) is ApprovalState.PENDING or taken.count(Answer.REJECT) == 1
+        )
     assert sum(not isinstance(result, BaseException) for result in results) == len(taken)
     refused = (ApprovalAnsweredError, ApprovalDecidedError, ApprovalForbiddenError)
     for result in results:
         assert not isinstance(result, BaseException) or isinstance(result, refused), result
     resolved = [
-        event for event in await events.after(0) if event.type == "approval.resolved"
-        and event.subject == approval_id
+        event
+        for event in await events.after(0)
+        if event.type == "approval.resolved" and event.subject == approval_id
     ]
     assert len(resolved) == (approval.state != ApprovalState.PENDING.value)
 

@@ -24,7 +24,9 @@ async def warmed(client: RunnerClient) -> None:
             await asyncio.sleep(0.02)
 
 
-async def run(place: Place, client: RunnerClient, request: JobRequest) -> tuple[Outcome, bytes | None, list[str]]:
+async def run(
+    place: Place, client: RunnerClient, request: JobRequest
+) -> tuple[Outcome, bytes | None, list[str]]:
     await client.start(request)
     outcome, output = await client.wait(request.attempt_id)
     reader = SegmentReader(place.paths.log(request.attempt_id))

@@ -64,7 +64,9 @@ def test_encoded_forms_are_masked(form: str) -> None:
 
 
 def test_lines_of_a_long_secret_are_masked_on_their_own() -> None:
-    key = "-----BEGIN KEY-----\nMIIEvQIBADANBgkqhkiG9w0BAQ\nZm9vYmFyYmF6cXV4cXV1eA\n-----END KEY-----"
+    key = (
+        "-----BEGIN KEY-----\nMIIEvQIBADANBgkqhkiG9w0BAQ\nZm9vYmFyYmF6cXV4cXV1eA\n-----END KEY-----"
+    )
     text = "\n".join("   " + line for line in key.splitlines())
     found = Redactor([key]).redact_text(text)
     assert "MIIEvQ" not in found

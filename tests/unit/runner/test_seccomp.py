@@ -65,7 +65,9 @@ def test_foreign_tables_end_the_process() -> None:
     assert judge("x86_64", X86, 0x40000000 | 1) == KILL
 
 
-@pytest.mark.parametrize(("machine", "architecture", "socket"), [("x86_64", X86, 41), ("aarch64", ARM, 198)])
+@pytest.mark.parametrize(
+    ("machine", "architecture", "socket"), [("x86_64", X86, 41), ("aarch64", ARM, 198)]
+)
 def test_sockets(machine: str, architecture: int, socket: int) -> None:
     for family in range(64):
         expected = ALLOW if family in (1, 2, 10, 16) else refused(errno.EAFNOSUPPORT)
@@ -74,7 +76,9 @@ def test_sockets(machine: str, architecture: int, socket: int) -> None:
     assert judge(machine, architecture, socket, 40) == refused(errno.EAFNOSUPPORT)
 
 
-@pytest.mark.parametrize(("machine", "architecture", "clone"), [("x86_64", X86, 56), ("aarch64", ARM, 220)])
+@pytest.mark.parametrize(
+    ("machine", "architecture", "clone"), [("x86_64", X86, 56), ("aarch64", ARM, 220)]
+)
 def test_clone_without_new_namespaces_only(machine: str, architecture: int, clone: int) -> None:
     assert judge(machine, architecture, clone, 0x3D0F00) == ALLOW  # a thread
     assert judge(machine, architecture, clone, 17) == ALLOW  # a fork
@@ -83,7 +87,9 @@ def test_clone_without_new_namespaces_only(machine: str, architecture: int, clon
     assert judge(machine, architecture, 435) == refused(errno.ENOSYS)
 
 
-@pytest.mark.parametrize(("machine", "architecture", "ioctl"), [("x86_64", X86, 16), ("aarch64", ARM, 29)])
+@pytest.mark.parametrize(
+    ("machine", "architecture", "ioctl"), [("x86_64", X86, 16), ("aarch64", ARM, 29)]
+)
 def test_terminal_injection(machine: str, architecture: int, ioctl: int) -> None:
     assert judge(machine, architecture, ioctl, 0, 0x5412) == refused(errno.EPERM)
     assert judge(machine, architecture, ioctl, 0, 0x541C) == refused(errno.EPERM)
