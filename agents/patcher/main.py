@@ -43,16 +43,20 @@ def _locked(context: Context, repository: Repository, ref: str, seen: str) -> Ou
     inputs = context.inputs
     if inputs.get("dryRun", False):
         with open_scratch(repository) as scratch:
-            return _apply(context, scratch, ref, seen)
+            return _work(context, scratch, ref, seen)
     with journal.exclusive(repository), open_scratch(repository) as scratch:
         recovered = transaction.recover(scratch, context.log)
         if recovered is not None and _is_same_work(inputs, ref, recovered.journal):
             return _applied(context, scratch, recovered.journal, recovered.left_alone)
         if (tip := refs.tip_of(repository, ref)) != seen:
             raise refs.stale(ref, tip, seen)
-        if inputs.get("restore"):
-            return _restore(context, scratch, ref, seen)
-        return _apply(context, scratch, ref, seen)
+        return _work(context, scratch, ref, seen)
+
+
+def _work(context: Context, scratch: Scratch, ref: str, seen: str) -> Outcome:
+    if context.inputs.get("restore"):
+        return _restore(context, scratch, ref, seen)
+    return _apply(context, scratch, ref, seen)
 
 
 def _digest(inputs: Mapping[str, Any]) -> str:
@@ -103,15 +107,7 @@ def _apply(context: Context, scratch: Scratch, ref: str, base: str) -> Outcome:
             base_commit=base,
         )
     if inputs.get("dryRun", False):
-        return Outcome(
-            applied=False,
-            reason="dry_run",
-            message=f"the patch fits {refs.short(ref)} at {base[:12]}; nothing was changed",
-            branch=refs.short(ref),
-            base_commit=base,
-            changes=made.file_changes,
-            files=[display(change.path) for change in made.changes],
-        )
+        return _dry(scratch, ref, base, made.tree, "the patch fits")
     message = candidate.commit_message(inputs.get("message"), patch, made.file_changes, digest)
     new = candidate.commit(scratch, made.tree, base, message)
     context.progress(0.5, "applying")
@@ -143,7 +139,21 @@ def _restore(context: Context, scratch: Scratch, ref: str, tip: str) -> Outcome:
             f"{refs.short(ref)} has moved on since that backup, and restoring it would drop other "
             f"commits too: if that is meant, give expectedBase {tip}",
         )
+    if context.inputs.get("dryRun", False):
+        return _dry(scratch, ref, tip, target, "the backup can be restored to")
     return _move(context, scratch, ref, old=tip, new=target, digest=_digest(context.inputs))
+
+
+def _dry(scratch: Scratch, ref: str, old: str, new: str, words: str) -> Outcome:
+    return Outcome(
+        applied=False,
+        reason="dry_run",
+        message=f"{words} {refs.short(ref)} at {old[:12]}; nothing was changed",
+        branch=refs.short(ref),
+        base_commit=old,
+        changes=candidate.describe(scratch, old, new),
+        files=[display(change.path) for change in tree_changes(scratch.git, old, new)],
+    )
 
 
 def _move(

@@ -39,9 +39,7 @@ class Changes:
     deleted: tuple[str, ...] = ()
 
 
-def changes_since(
-    root: Path, baseline: str, files: Sequence[str], limits: Limits
-) -> Changes:
+def changes_since(root: Path, baseline: str, files: Sequence[str], limits: Limits) -> Changes:
     """Compare `files` (relative to `root`, all there are) with the commit. Writes nothing there.
 
     Raises `BaselineError` when there is no such commit, or no git.
@@ -63,7 +61,8 @@ def _resolve(descriptor: int, root: Path, baseline: str) -> str:
     if match is None:
         raise BaselineError("The baseline is empty: give a commit, a branch or a tag.")
     name, suffix = match["name"], match["suffix"]
-    if not (root / ".git").is_dir():
+    own = root / ".git"
+    if not own.is_dir() or own.is_symlink() or (own / "objects").is_symlink():
         raise BaselineError(
             "The project's folder has no .git directory of its own, so there is nothing to compare "
             "with. Leave the baseline out to review everything."
@@ -106,7 +105,9 @@ def _packed_references(descriptor: int) -> dict[str, str]:
         data = read_file(descriptor, ".git/packed-refs", most=50_000_000)
     except NotReadError:
         return {}
-    pairs = (line.split(" ", 1) for line in data.decode(errors="replace").splitlines() if " " in line)
+    pairs = (
+        line.split(" ", 1) for line in data.decode(errors="replace").splitlines() if " " in line
+    )
     return {name: value for value, name in pairs if _HASH.match(value)}
 
 
@@ -140,7 +141,9 @@ class _Git:
                 "[extensions]\n\tobjectFormat = sha256\n"
             )
         try:
-            output = self.run("rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
+            output = self.run(
+                "rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}"
+            )
         except BaselineError as error:
             raise BaselineError(
                 f"The commit {name[:80]!r} is not in this repository. Fetch it first (a shallow "

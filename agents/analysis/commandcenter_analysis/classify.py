@@ -87,6 +87,7 @@ _TEST_DIRECTORIES = frozenset(
         "samples",
         "docs",
         "doc",
+        ".semgrep",
     }
 )
 _RUN_BY_TESTS = _TEST_DIRECTORIES - {"examples", "example", "samples", "docs", "doc"}
@@ -107,20 +108,27 @@ _GENERATED_MARK = re.compile(
 )
 _MINIFIED_SIZE = 1_000
 _MINIFIED_LINE = 250
-_MAGIC = (
-    b"\x7fELF",
-    b"MZ",
-    b"\x89PNG",
-    b"GIF8",
-    b"\xff\xd8\xff",
-    b"PK\x03\x04",
-    b"%PDF",
-    b"\x1f\x8b",
-    b"BZh",
-    b"\xfd7zXZ",
-    b"wOFF",
-    b"wOF2",
-    b"SQLite format 3",
+_TEXT_SUFFIXES = (
+    ".env",
+    ".txt",
+    ".md",
+    ".rst",
+    ".json",
+    ".yml",
+    ".yaml",
+    ".toml",
+    ".ini",
+    ".cfg",
+    ".conf",
+    ".properties",
+    ".xml",
+    ".html",
+    ".css",
+    ".sql",
+    ".tf",
+    ".tfvars",
+    ".pem",
+    ".key",
 )
 
 
@@ -162,8 +170,16 @@ def is_test_code(path: str) -> bool:
 
 
 def is_binary(head: bytes) -> bool:
-    """Whether the first bytes are of something other than text (UTF-16 counts as binary)."""
-    return b"\0" in head or head.startswith(_MAGIC)
+    """Whether the first bytes are of something other than text.
+
+    Only a NUL decides, as git has it: a text that merely begins like a picture is no hiding place.
+    """
+    return b"\0" in head
+
+
+def should_be_text(path: str) -> bool:
+    """Whether a file with a NUL in it is odd: code, or a format that is text by its name."""
+    return bool(language_of(path)) or path.lower().endswith(_TEXT_SUFFIXES)
 
 
 def is_generated(path: str, head: bytes) -> bool:

@@ -131,13 +131,7 @@ def _complexity_issues(path: str, measure: Measure, fingerprints: Fingerprints) 
 def _judge(function: Function) -> tuple[str, Grade, str, str] | None:
     paths = function.complexity
     if paths > complexity.MINOR:
-        grade = (
-            Grade.CRITICAL
-            if paths > complexity.CRITICAL
-            else Grade.MAJOR
-            if paths > complexity.MAJOR
-            else Grade.MINOR
-        )
+        grade = Grade.MAJOR if paths > complexity.MAJOR else Grade.MINOR
         return (
             "complex-function",
             grade,

@@ -27,7 +27,6 @@ MEASURED = frozenset(
 )
 MINOR = 10
 MAJOR = 20
-CRITICAL = 50
 
 
 @dataclass(frozen=True, slots=True)

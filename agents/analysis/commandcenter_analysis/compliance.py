@@ -25,6 +25,7 @@ from commandcenter_analysis.reading import open_root
 from commandcenter_analysis.report import counted, first, passed, scan_facts
 from commandcenter_analysis.scope import read_content
 from commandcenter_analysis.secrets.environment_files import (
+    holds_a_credential,
     is_environment_file,
     settings_with_values,
 )
@@ -124,10 +125,11 @@ def _environment_files(tree: Tree, limits: Limits) -> list[Finding]:
 
 def _environment_file(path: str, names: list[str]) -> Finding:
     shown = ", ".join(names[:_NAMES_SHOWN]) + (" and others" if len(names) > _NAMES_SHOWN else "")
+    sensitive = any(holds_a_credential(name) for name in names)
     return Finding(
         "environment-file",
         "commandcenter-secrets",
-        Severity.INFO if is_test_path(path) else Severity.WARNING,
+        Severity.WARNING if sensitive and not is_test_path(path) else Severity.INFO,
         Confidence.MEDIUM,
         Category.SECRET,
         path,

@@ -34,9 +34,11 @@ class CoverageReport:
 
     def percent(self, names: Iterable[str] | None = None) -> float | None:
         """The share of lines covered, in all files or in those named; None without any line."""
-        chosen = self.files.values() if names is None else [
-            coverage for name in names if (coverage := self.of(name)) is not None
-        ]
+        chosen = (
+            self.files.values()
+            if names is None
+            else [coverage for name in names if (coverage := self.of(name)) is not None]
+        )
         covered = sum(len(coverage.covered) for coverage in chosen)
         missed = sum(len(coverage.missed) for coverage in chosen)
         return round(100 * covered / (covered + missed), 1) if covered + missed else None

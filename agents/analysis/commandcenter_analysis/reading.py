@@ -27,11 +27,12 @@ def open_root(root: Path) -> int:
 
 def open_directory(root: int, path: str) -> int:
     """Open a directory below `root` component by component, no link followed on the way."""
+    parts = path.split("/") if path else []
+    if {"", ".", ".."} & set(parts):
+        raise NotReadError(SkipReason.OUTSIDE)
     current = os.dup(root)
     try:
-        for part in path.split("/") if path else []:
-            if part in {"", ".", ".."}:
-                raise NotReadError(SkipReason.OUTSIDE)
+        for part in parts:
             following = os.open(part, _DIRECTORY, dir_fd=current)
             os.close(current)
             current = following
@@ -63,7 +64,7 @@ def read_file(root: int, path: str, *, most: int) -> bytes:
 
 
 def read_head(parent: int, name: str, size: int) -> bytes:
-    """The first `size` bytes of a regular file in the open directory `parent`; may raise OSError."""
+    """The first `size` bytes of a regular file in the open directory `parent`. Raises OSError."""
     with os.fdopen(os.open(name, _FILE, dir_fd=parent), "rb") as file:
         return file.read(size) if stat.S_ISREG(os.fstat(file.fileno()).st_mode) else b""
 

@@ -63,9 +63,7 @@ def review(
     left = max(10.0, limits.seconds - (time.monotonic() - started))
     quality = check_quality(root, scope, limits, tree.skips, seconds=left / 2)
     progress(0.9, "complexity and style reviewed")
-    testing = check_testing(
-        root, files, scope, limits, tree.skips, whole=len(scope) == len(files)
-    )
+    testing = check_testing(root, files, scope, limits, tree.skips, whole=len(scope) == len(files))
     issues = [
         *(security_issue(finding) for finding in security.findings if _matters(finding)),
         *quality.issues,
@@ -84,7 +82,7 @@ def review(
 
 
 def _chosen(files: Sequence[str], wanted: Sequence[str], skips: SkipLog) -> list[str]:
-    """The wanted files that are there; the others are recorded, as a diff also names deleted ones."""
+    """The wanted files that are there. The others are recorded: a diff names deleted ones, too."""
     present = set(files)
     chosen: list[str] = []
     for name in wanted:
@@ -119,7 +117,8 @@ def _output(
     grades = count_by_grade(issues)
     in_security = sum(1 for one in issues if one.area is Area.SECURITY)
     paths = [function.complexity for function in quality.functions]
-    worst = ", ".join(f"{number} {grade}" for grade, number in grades.items() if number)
+    worst = ", ".join(f"{number} {grade}" for grade, number in grades.items() if number) or "no"
+    noun = "issue" if len(issues) == 1 else "issues"
     return {
         "score": result,
         "issues": [one.as_output() for one in issues[: limits.findings]],
@@ -137,7 +136,7 @@ def _output(
         "summary": {
             **grades,
             "total": len(issues),
-            "text": f"Score {result} of 100: {worst or 'no'} {'issues' if len(issues) != 1 else 'issue'} "
+            "text": f"Score {result} of 100: {worst} {noun} "
             f"in {counted(quality.code_files, 'source file')}.",
         },
     }
@@ -147,8 +146,6 @@ def _complexity_score(quality: Quality) -> float:
     """The percentage of code in functions that are not too complex; 100 without any function."""
     total = sum(function.lines for function in quality.functions)
     simple = sum(
-        function.lines
-        for function in quality.functions
-        if function.complexity <= complexity.MINOR
+        function.lines for function in quality.functions if function.complexity <= complexity.MINOR
     )
     return round(100 * simple / total, 1) if total else 100.0

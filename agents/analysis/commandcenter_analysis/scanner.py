@@ -67,7 +67,9 @@ def scan_repository(
     )
     findings = in_order(report.findings)
     locks = [file.path for file in tree.files if file.path.rpartition("/")[2] in LOCK_FILES]
-    return SecurityScan(findings, _output(findings, report.files_scanned, tree.skips, locks, limits))
+    return SecurityScan(
+        findings, _output(findings, report.files_scanned, tree.skips, locks, limits)
+    )
 
 
 def _output(

@@ -1,8 +1,15 @@
 """Reading one file for analysis, and deciding what can be done with it."""
 
+import codecs
 from dataclasses import dataclass
 
-from commandcenter_analysis.classify import is_binary, is_generated, is_minified, language_of
+from commandcenter_analysis.classify import (
+    is_binary,
+    is_generated,
+    is_minified,
+    language_of,
+    should_be_text,
+)
 from commandcenter_analysis.limits import Limits
 from commandcenter_analysis.reading import NotReadError, read_file
 from commandcenter_analysis.skips import Skip, SkipReason
@@ -31,11 +38,14 @@ def read_content(root: int, path: str, limits: Limits) -> Content | Skip:
         data = read_file(root, path, most=limits.file_bytes)
     except NotReadError as error:
         return Skip(path, error.reason, error.detail)
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        data = data.decode("utf-16", errors="replace").encode()
     language = language_of(path)
     if is_binary(data[:_HEAD]):
-        # Code with a NUL in it is something odd, and no reason to pass it over quietly.
-        reason = SkipReason.UNREADABLE if language else SkipReason.BINARY
-        return Skip(path, reason, "not UTF-8 text" if language else "")
+        if should_be_text(path):
+            # Something odd, and no reason to pass it over quietly.
+            return Skip(path, SkipReason.UNREADABLE, "not text")
+        return Skip(path, SkipReason.BINARY)
     skip = _not_parsed(path, data, language, limits)
     return Content(
         path, data, "" if skip else language, generated=is_generated(path, data[:_HEAD]), skip=skip

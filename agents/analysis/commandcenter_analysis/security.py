@@ -13,7 +13,7 @@ from commandcenter_analysis.parallel import Failed, each
 from commandcenter_analysis.reading import open_root
 from commandcenter_analysis.scope import read_content
 from commandcenter_analysis.secrets.engine import SecretScanner
-from commandcenter_analysis.skips import Skip, SkipLog
+from commandcenter_analysis.skips import Skip, SkipLog, SkipReason
 
 Progress = Callable[[float, str], None]
 
@@ -90,9 +90,7 @@ def scan_files(
     return report
 
 
-def _file_check(
-    root: int, checks: SecurityChecks, limits: Limits
-) -> Callable[[str], _FileReport]:
+def _file_check(root: int, checks: SecurityChecks, limits: Limits) -> Callable[[str], _FileReport]:
     scanner = SecretScanner(findings_per_file=limits.findings_per_file) if checks.secrets else None
     if checks.code:
         # Loaded before the workers are forked, so that they share it.
@@ -107,6 +105,8 @@ def _file_check(
         skip = content.skip if checks.code else None
         if scanner is not None:
             findings.extend(scanner.scan(path, content.data, fingerprints))
+            if len(findings) >= limits.findings_per_file:
+                skip = Skip(path, SkipReason.LIMIT, f"more than {len(findings)} secrets in it")
         if checks.code and content.language:
             result = scan_patterns(
                 path,

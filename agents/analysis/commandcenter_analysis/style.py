@@ -3,17 +3,33 @@
 import re
 from collections.abc import Iterator
 
+from commandcenter_analysis.classify import is_test_path
 from commandcenter_analysis.findings import Category, Confidence, Finding, Severity
 from commandcenter_analysis.issues import Area, Grade, Issue, issue
 from commandcenter_analysis.sast.ruff import RuffMessage
 
 TOOL = "commandcenter-style"
 # Mistakes rather than taste: unused and undefined names, comparisons, bare except, bugs.
-RUFF_RULES = ("F", "E7", "E9", "B", "PLE", "W605", "A001", "A002", "RET503", "SIM115", "T100")
+RUFF_RULES = ("F", "E7", "E9", "B", "PLE", "W605", "RET503", "SIM115", "T100")
 # A bare raise in a function called from a handler is right, and ruff cannot see that.
 _LEFT_OUT = frozenset({"PLE0704"})
-_MAJOR_RULES = ("F82", "F811", "F402", "F50", "F52", "F63", "F70", "B006", "B008", "B012", "B023", "PLE", "E9", "T100")
-_NOT_IN_TESTS = ("B011", "B017", "S101", "F811", "A00")
+_MAJOR_RULES = (
+    "F82",
+    "F811",
+    "F402",
+    "F50",
+    "F52",
+    "F63",
+    "F70",
+    "B006",
+    "B008",
+    "B012",
+    "B023",
+    "PLE",
+    "E9",
+    "T100",
+)
+_NOT_IN_TESTS = ("B011", "B017", "S101", "F811")
 _LONGEST_LINE = 200
 _LONGEST_FILE = 1_500
 _MOST_PER_FILE = 40
@@ -32,6 +48,7 @@ _PROSE = frozenset({"", "vue"})
 def style_issues(path: str, language: str, text: str) -> Iterator[Issue]:
     """Plain checks of one file's lines, bounded per file."""
     debug = _DEBUG.get(language)
+    judges_length = language not in _PROSE and not is_test_path(path)
     long_lines: list[int] = []
     lines = text.split("\n")
     found = 0
@@ -54,7 +71,7 @@ def style_issues(path: str, language: str, text: str) -> Iterator[Issue]:
                 f"{debug[1].capitalize()} was left in. It stops the program or shows its data.",
                 "Remove it.",
             )
-        elif len(line) > _LONGEST_LINE and language not in _PROSE:
+        elif len(line) > _LONGEST_LINE and judges_length:
             long_lines.append(number)
     if long_lines:
         yield _style(
@@ -65,7 +82,7 @@ def style_issues(path: str, language: str, text: str) -> Iterator[Issue]:
             "to the end, and differences in them are hard to see.",
             "Break them up.",
         )
-    if len(lines) > _LONGEST_FILE and language not in _PROSE:
+    if len(lines) > _LONGEST_FILE and judges_length:
         yield _style(
             "file-too-long",
             Grade.MINOR,
@@ -102,9 +119,7 @@ def ruff_style_issue(message: RuffMessage, *, in_tests: bool) -> Issue | None:
     )
 
 
-def _style(
-    rule: str, grade: Grade, place: tuple[str, int], message: str, suggestion: str
-) -> Issue:
+def _style(rule: str, grade: Grade, place: tuple[str, int], message: str, suggestion: str) -> Issue:
     file, line = place
     return issue(
         Area.STYLE,

@@ -136,9 +136,7 @@ def _file(path: str, coverage: FileCoverage) -> list[Issue]:
     ]
 
 
-def _issue(
-    rule: str, grade: Grade, place: tuple[str, int], message: str, suggestion: str
-) -> Issue:
+def _issue(rule: str, grade: Grade, place: tuple[str, int], message: str, suggestion: str) -> Issue:
     file, line = place
     finding = Finding(
         rule,

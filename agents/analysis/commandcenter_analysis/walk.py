@@ -11,7 +11,7 @@ from commandcenter_analysis.classify import (
     CACHE_DIRECTORIES,
     is_binary,
     is_vendored_directory,
-    language_of,
+    should_be_text,
 )
 from commandcenter_analysis.limits import DEFAULT_LIMITS, Limits
 from commandcenter_analysis.reading import NotReadError, open_directory, open_root, read_head
@@ -116,9 +116,7 @@ class _Walk:
         finally:
             os.close(descriptor)
 
-    def _take(
-        self, parent: int, entry: "os.DirEntry[str]", path: str, *, vendored: bool
-    ) -> None:
+    def _take(self, parent: int, entry: "os.DirEntry[str]", path: str, *, vendored: bool) -> None:
         try:
             path.encode()
         except UnicodeEncodeError:
@@ -148,7 +146,7 @@ class _Walk:
     def _too_large(self, parent: int, name: str, path: str, size: int) -> None:
         """A large picture or archive would not have been looked at anyway; a large text would."""
         try:
-            binary = not language_of(path) and is_binary(read_head(parent, name, 8_192))
+            binary = not should_be_text(path) and is_binary(read_head(parent, name, 8_192))
         except OSError:
             binary = False
         self._skip(path, SkipReason.BINARY if binary else SkipReason.TOO_LARGE, f"{size} bytes")

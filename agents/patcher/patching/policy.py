@@ -176,11 +176,12 @@ def _link_targets(git: Git, tree: str) -> dict[bytes, bytes]:
 def _blobs(git: Git, ids: Iterable[str]) -> Iterable[bytes]:
     asked = "".join(f"{object_id}\n" for object_id in ids).encode()
     answer = git.run("cat-file", "--batch", stdin=asked) if asked else b""
-    while answer:
-        head, _, answer = answer.partition(b"\n")
-        size = int(head.rsplit(b" ", 1)[1])
-        yield answer[:size]
-        answer = answer[size + 1 :]
+    position = 0
+    while position < len(answer):
+        start = answer.index(b"\n", position) + 1
+        size = int(answer[position:start].rsplit(b" ", 1)[1])
+        yield answer[start : start + size]
+        position = start + size + 1
 
 
 def _escape(link: bytes, targets: Mapping[bytes, bytes]) -> str | None:

@@ -9,6 +9,7 @@ from patching.journal import Journal
 from patching.outcome import Conflict, RefusedError
 from patching.policy import TreeChange, tree_changes
 from patching.repository import Repository, Scratch
+from patching.staging import Staging, index_tree, stage
 
 _GITLINK = "160000"
 
@@ -86,7 +87,7 @@ def recover(scratch: Scratch, log: Callable[[str], None]) -> Recovered | None:
     if journal.has_worktree and refs.current_branch(repository) == journal.ref:
         changes = tree_changes(scratch.git, journal.old, journal.new)
         staging = _stage(scratch, journal, changes)
-        tree = worktree.index_tree(staging)
+        tree = index_tree(staging)
         if tree == scratch.git.text("rev-parse", f"{journal.old}^{{tree}}"):
             left = worktree.bring_along(staging)
         elif tree != scratch.git.text("rev-parse", f"{journal.new}^{{tree}}"):
@@ -97,12 +98,12 @@ def recover(scratch: Scratch, log: Callable[[str], None]) -> Recovered | None:
     return Recovered(journal, left)
 
 
-def _stage(scratch: Scratch, journal: Journal, changes: Sequence[TreeChange]) -> worktree.Staging:
+def _stage(scratch: Scratch, journal: Journal, changes: Sequence[TreeChange]) -> Staging:
     folder = journals.work_folder(scratch.repository, journal)
     journals.make_work_folder(folder)
     journals.lock_index(scratch.repository, journal)
-    staging = worktree.Staging(scratch, folder, changes, journal.old, journal.new)
-    worktree.stage(staging)
+    staging = Staging(scratch, folder, changes, journal.old, journal.new)
+    stage(staging)
     return staging
 
 

@@ -10,20 +10,17 @@ import hashlib
 import os
 import shutil
 import stat
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from enum import Enum, auto
-from pathlib import Path
+from collections.abc import Sequence
+from contextlib import suppress
 
-from patching.git import Git, GitError, split_nul
+from patching.file_state import State, open_folder, open_parent, state_of
+from patching.git import split_nul
 from patching.outcome import Conflict, RefusedError
 from patching.patch_text import display
 from patching.policy import TreeChange
-from patching.repository import Repository, Scratch
+from patching.repository import Repository
+from patching.staging import Staging, index_tree, nul_list, skipped_paths
 
-_SYMLINK = "120000"
-_EXECUTABLE = "100755"
 _IN_PROGRESS = {
     "MERGE_HEAD": "a merge",
     "CHERRY_PICK_HEAD": "a cherry-pick",
@@ -34,60 +31,12 @@ _IN_PROGRESS = {
 _MAX_TOLD = 50
 
 
-class _State(Enum):
-    OLD = auto()
-    NEW = auto()
-    OTHER = auto()
-
-
-@dataclass(frozen=True, slots=True)
-class Staging:
-    """The two versions of the changed files, and a copy of the index, under .git."""
-
-    scratch: Scratch
-    folder: Path
-    changes: Sequence[TreeChange]
-    old: str
-    new: str
-
-    @property
-    def git(self) -> Git:
-        """Plumbing on the working tree, with the copy of the index."""
-        return self.scratch.worktree_git.with_index(self.folder / "index")
-
-    @property
-    def root(self) -> Path:
-        worktree = self.scratch.repository.worktree
-        if worktree is None:
-            raise ValueError("a bare repository has no working tree")
-        return worktree
-
-
 def refuse_operation_in_progress(repository: Repository) -> None:
     """Raise `RefusedError` while a merge, rebase or the like is going on."""
     for name, words in _IN_PROGRESS.items():
         if (repository.git_directory / name).exists():
             message = f"{words} is in progress in the working tree: finish or abort it first"
             raise RefusedError("dirty_working_tree", message)
-
-
-def stage(staging: Staging) -> None:
-    """Copy the index and write both versions out; a full disk shows here, before any change."""
-    for version, commit in (("old", staging.old), ("new", staging.new)):
-        git = staging.scratch.worktree_git.with_index(staging.folder / f"{version}.index")
-        git.run("read-tree", commit)
-        paths = [
-            change.path
-            for change in staging.changes
-            if not (change.is_added if version == "old" else change.is_deleted)
-        ]
-        if not paths:
-            continue
-        prefix = f"--prefix={staging.folder}/{version}/"
-        git.run("checkout-index", "-f", prefix, "-z", "--stdin", stdin=_nul_list(paths))
-    index = staging.scratch.repository.index
-    if index.exists():
-        (staging.folder / "index").write_bytes(index.read_bytes())
 
 
 def refuse_unclean(staging: Staging) -> None:
@@ -109,12 +58,12 @@ def refuse_unclean(staging: Staging) -> None:
     )
     dirty = set(changed) - _with_filter(staging, changed)
     reasons = dict.fromkeys(dirty, "has changes that are not committed")
-    with _open_folder(staging.root) as root:
-        skipped = _skipped(staging)
+    with open_folder(staging.root) as root:
+        skipped = skipped_paths(staging)
         for change in staging.changes:
             if (
                 change.path not in reasons
-                and _state(staging, root, change, skipped) is _State.OTHER
+                and state_of(staging, root, change, skipped) is State.OTHER
             ):
                 reasons[change.path] = (
                     "is in the way: a file or folder that git does not track"
@@ -131,14 +80,6 @@ def refuse_unclean(staging: Staging) -> None:
         raise RefusedError("dirty_working_tree", message, conflicts)
 
 
-def index_tree(staging: Staging) -> str | None:
-    """Return the tree that the copy of the index stands for; None if it has conflicts."""
-    try:
-        return staging.git.text("write-tree")
-    except GitError:
-        return None
-
-
 def bring_along(staging: Staging) -> list[Conflict]:
     """Replace the files, then the index. Returns those left alone because they were changed.
 
@@ -147,16 +88,17 @@ def bring_along(staging: Staging) -> list[Conflict]:
     left = []
     deletions = [change for change in staging.changes if change.is_deleted]
     writes = [change for change in staging.changes if not change.is_deleted]
-    with _open_folder(staging.root) as root:
-        skipped = _skipped(staging)
+    with open_folder(staging.root) as root:
+        skipped = skipped_paths(staging)
         for change in [*reversed(deletions), *writes]:
             try:
-                state = _state(staging, root, change, skipped)
-                if state is _State.OLD:
+                state = state_of(staging, root, change, skipped)
+                if state is State.OLD:
                     _replace(staging, root, change)
-                elif state is _State.OTHER:
+                elif state is State.OTHER:
                     reason = "was changed while the patch came in, and was left as it is"
                     left.append(Conflict(display(change.path), reason))
+                _drop_leftover(root, change.path)
             except OSError as error:
                 reason = f"could not be written: {error.strerror}"
                 left.append(Conflict(display(change.path), reason))
@@ -170,145 +112,24 @@ def bring_along(staging: Staging) -> list[Conflict]:
     return left
 
 
-def _nul_list(paths: Sequence[bytes]) -> bytes:
-    return b"".join(path + b"\0" for path in paths)
-
-
 def _with_filter(staging: Staging, paths: Sequence[bytes]) -> set[bytes]:
     if not paths:
         return set()
     answer = split_nul(
-        staging.git.run("check-attr", "-z", "--stdin", "filter", stdin=_nul_list(paths))
+        staging.git.run("check-attr", "-z", "--stdin", "filter", stdin=nul_list(paths))
     )
     values = zip(answer[::3], answer[2::3], strict=True)
     return {path for path, value in values if value not in (b"unspecified", b"unset")}
 
 
-def _skipped(staging: Staging) -> set[bytes]:
-    """Return the changed paths that a sparse checkout leaves out of the working tree."""
-    wanted = {change.path for change in staging.changes}
-    listing = split_nul(staging.git.run("ls-files", "-t", "-z"))
-    return {line[2:] for line in listing if line.startswith(b"S ")} & wanted
-
-
-@contextmanager
-def _open_folder(path: Path) -> Iterator[int]:
-    handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        yield handle
-    finally:
-        os.close(handle)
-
-
-@contextmanager
-def _open_parent(root: int, path: bytes, *, create: bool = False) -> Iterator[tuple[int, bytes]]:
-    """Open the folder a path lies in, going through no symbolic link. Raises `OSError`."""
-    *folders, name = path.split(b"/")
-    here = os.dup(root)
-    try:
-        for folder in folders:
-            if create:
-                with suppress(FileExistsError):
-                    os.mkdir(folder, dir_fd=here)
-            following = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=here)
-            os.close(here)
-            here = following
-        yield here, name
-    finally:
-        os.close(here)
-
-
-def _state(staging: Staging, root: int, change: TreeChange, skipped: set[bytes]) -> _State:
-    try:
-        with _open_parent(root, change.path) as (folder, name):
-            found = os.lstat(name, dir_fd=folder)
-            is_folder = stat.S_ISDIR(found.st_mode)
-            actual = None if is_folder else _read(folder, name, found)
-    except (FileNotFoundError, NotADirectoryError) as error:
-        return _state_of_absent(staging, change, skipped, error)
-    except OSError:  # a symbolic link among its folders, above all
-        return _State.OTHER
-    if is_folder:
-        emptied = change.is_added and _only_deletions_in(staging, change.path)
-        return _State.OLD if emptied else _State.OTHER
-    return _State.OTHER if actual is None else _state_of_file(staging, change, actual)
-
-
-def _state_of_absent(
-    staging: Staging, change: TreeChange, skipped: set[bytes], error: OSError
-) -> _State:
-    if change.is_deleted:
-        return _State.NEW
-    if isinstance(error, NotADirectoryError) and not _deletes_a_parent(staging, change):
-        return _State.OTHER
-    return _State.OLD if change.is_added or change.path in skipped else _State.OTHER
-
-
-def _state_of_file(staging: Staging, change: TreeChange, actual: tuple[str, bytes]) -> _State:
-    if not change.is_deleted and _same(staging, actual, change.path, "new"):
-        return _State.NEW
-    if change.is_added:
-        return _State.OTHER
-    if _same(staging, actual, change.path, "old"):
-        return _State.OLD
-    return _State.OLD if _normalised_is_old(staging, actual, change) else _State.OTHER
-
-
-def _read(folder: int, name: bytes, found: os.stat_result) -> tuple[str, bytes] | None:
-    if stat.S_ISLNK(found.st_mode):
-        return _SYMLINK, os.readlink(name, dir_fd=folder)
-    if not stat.S_ISREG(found.st_mode):
-        return None
-    handle = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
-    with os.fdopen(handle, "rb") as file:
-        content = file.read()
-    return (_EXECUTABLE if found.st_mode & stat.S_IXUSR else "100644"), content
-
-
-def _same(staging: Staging, actual: tuple[str, bytes], path: bytes, version: str) -> bool:
-    with _open_folder(staging.folder / version) as top, _open_parent(top, path) as (folder, name):
-        staged = _read(folder, name, os.lstat(name, dir_fd=folder))
-    return staged is not None and staged[1] == actual[1] and _same_kind(staging, actual, staged[0])
-
-
-def _same_kind(staging: Staging, actual: tuple[str, bytes], mode: str) -> bool:
-    if staging.scratch.trusts_modes or _SYMLINK in (actual[0], mode):
-        return actual[0] == mode
-    return True
-
-
-def _normalised_is_old(staging: Staging, actual: tuple[str, bytes], change: TreeChange) -> bool:
-    """Whether git takes the file for unchanged although its line ends differ."""
-    if actual[0] == _SYMLINK or not _same_kind(staging, actual, change.old_mode):
-        return False
-    path = b"--path=" + change.path
-    return staging.git.text("hash-object", path, "--stdin", stdin=actual[1]) == change.old_id
-
-
-def _only_deletions_in(staging: Staging, path: bytes) -> bool:
-    deleted = {change.path for change in staging.changes if change.is_deleted}
-    top = staging.root / os.fsdecode(path)
-    return all(
-        os.fsencode((Path(folder) / name).relative_to(staging.root)) in deleted
-        for folder, folders, files in os.walk(top)
-        for name in (*files, *(one for one in folders if (Path(folder) / one).is_symlink()))
-    )
-
-
-def _deletes_a_parent(staging: Staging, change: TreeChange) -> bool:
-    deleted = {other.path for other in staging.changes if other.is_deleted}
-    parts = change.path.split(b"/")
-    return any(b"/".join(parts[:length]) in deleted for length in range(1, len(parts)))
-
-
 def _replace(staging: Staging, root: int, change: TreeChange) -> None:
     if change.is_deleted:
-        with _open_parent(root, change.path) as (folder, name):
+        with open_parent(root, change.path) as (folder, name):
             os.unlink(name, dir_fd=folder)
         _remove_empty_parents(root, change.path)
         return
     staged = os.fsencode(staging.folder / "new") + b"/" + change.path
-    with _open_parent(root, change.path, create=True) as (folder, name):
+    with open_parent(root, change.path, create=True) as (folder, name):
         try:
             os.rename(staged, name, dst_dir_fd=folder)
         except OSError as error:
@@ -323,7 +144,7 @@ def _rename_across(staged: bytes, name: bytes, folder: int) -> None:
 
     The name is always the same one: what a kill leaves behind, the next try replaces.
     """
-    beside = b".commandcenter-" + hashlib.sha256(name).hexdigest()[:16].encode()
+    beside = _beside(name)
     with suppress(FileNotFoundError):
         os.unlink(beside, dir_fd=folder)
     found = os.lstat(staged)
@@ -345,11 +166,21 @@ def _rename_across(staged: bytes, name: bytes, folder: int) -> None:
         os.unlink(staged)  # noqa: PTH108  # a name of bytes
 
 
+def _beside(name: bytes) -> bytes:
+    return b".commandcenter-" + hashlib.sha256(name).hexdigest()[:16].encode()
+
+
+def _drop_leftover(root: int, path: bytes) -> None:
+    """Remove what a run that was killed amid a copy left beside a file."""
+    with suppress(OSError), open_parent(root, path) as (folder, name):
+        os.unlink(_beside(name), dir_fd=folder)
+
+
 def _remove_empty_parents(root: int, path: bytes) -> None:
     parent = path.rpartition(b"/")[0]
     while parent:
         try:
-            with _open_parent(root, parent) as (folder, name):
+            with open_parent(root, parent) as (folder, name):
                 os.rmdir(name, dir_fd=folder)
         except OSError:
             return  # not empty

@@ -112,3 +112,10 @@ class Repo:
         locks = {one.name for one in git_directory.rglob("*.lock")}
         assert locks <= {"patcher.lock"}
         self.git("fsck", "--strict", "--no-dangling")
+
+
+def first_commit(path: Path) -> Repo:
+    """One commit on `main`, checked out."""
+    made = Repo.create(path)
+    made.commit({"a.txt": "".join(f"line {n}\n" for n in range(1, 21)), "keep/b.txt": "b\n"})
+    return made

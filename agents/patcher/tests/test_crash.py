@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from commandcenter_agent.testing import agent_environment
 
-from agents.patcher.tests.repo import AGENT, Repo
+from agents.patcher.tests.repo import AGENT, Repo, first_commit
 
 # Loaded by the interpreter before the program: kills the process group before its n-th act.
 KILLER = """
@@ -28,10 +28,18 @@ def hook(event, arguments):
     if count == limit:
         os.killpg(0, signal.SIGKILL)
 sys.addaudithook(hook)
+if os.environ["ACROSS"]:  # as if .git were a mount of its own, which it is in the sandbox
+    import errno
+    rename = os.rename
+    def refuse(source, target, *, src_dir_fd=None, dst_dir_fd=None):
+        if dst_dir_fd is not None and src_dir_fd is None:
+            raise OSError(errno.EXDEV, "across")
+        rename(source, target, src_dir_fd=src_dir_fd, dst_dir_fd=dst_dir_fd)
+    os.rename = refuse
 import atexit
 atexit.register(lambda: open(os.environ["KILL_COUNT"], "w").write(str(count)))
 """
-POINTS = int(os.environ.get("PATCHER_KILL_POINTS", "16"))  # spread over a whole run
+POINTS = int(os.environ.get("PATCHER_KILL_POINTS", "12"))  # spread over a whole run
 
 
 def make_change(repo: Repo) -> tuple[bytes, str]:
@@ -48,7 +56,9 @@ def make_change(repo: Repo) -> tuple[bytes, str]:
 class Killed:
     """Runs the patcher with the killer set to the n-th act."""
 
-    def __init__(self, scratch: Path, repo: Repo, patch: bytes) -> None:
+    def __init__(
+        self, scratch: Path, repo: Repo, patch: bytes, *, across_mounts: bool = False
+    ) -> None:
         self.count = scratch / "count"
         (scratch / "hook").mkdir(parents=True)
         (scratch / "hook/sitecustomize.py").write_text(KILLER)
@@ -56,6 +66,7 @@ class Killed:
         self.environment["PYTHONPATH"] += f"{os.pathsep}{scratch / 'hook'}"
         self.environment["KILL_COUNT"] = str(self.count)
         self.environment["KILL_IN"] = str(repo.path)
+        self.environment["ACROSS"] = "yes" if across_mounts else ""
         inputs = {"repositoryPath": str(repo.path), "patchContent": patch.decode()}
         (scratch / "in/input.json").write_text(json.dumps(inputs))
 
@@ -90,12 +101,14 @@ def check_finished(repo: Repo, patch: bytes, expected: str, base: str) -> None:
 def test_killed_and_run_again(repo: Repo, tmp_path: Path, point: int) -> None:
     patch, expected = make_change(repo)
     base = repo.tip()
-    counted = Killed(tmp_path / "count", clone(repo, tmp_path / "counted"), patch)
+    across = point % 2 == 1
+    copy = clone(repo, tmp_path / "counted")
+    counted = Killed(tmp_path / "count", copy, patch, across_mounts=across)
     assert counted.run() == 0
     acts = int(counted.count.read_text())
     assert acts > 100
     copy = clone(repo, tmp_path / "killed")
-    killed = Killed(tmp_path / "kill", copy, patch)
+    killed = Killed(tmp_path / "kill", copy, patch, across_mounts=across)
     assert killed.run(1 + point * (acts - 1) // (POINTS - 1)) == -signal.SIGKILL
     assert copy.tip() == base or copy.tree() == expected
     check_finished(copy, patch, expected, base)
@@ -107,26 +120,37 @@ def clone(repo: Repo, path: Path) -> Repo:
     return Repo(path)
 
 
-@pytest.fixture
-def half_done(repo: Repo, tmp_path: Path) -> tuple[Repo, bytes, str, str]:
+def kill_copy(repo: Repo, scratch: Path, patch: bytes, at: int) -> Repo:
+    copy = clone(repo, scratch / "copy")
+    Killed(scratch / "kill", copy, patch).run(at)
+    return copy
+
+
+def is_half_done(repo: Repo, base: str) -> bool:
     """The branch has moved and one file of the working tree is there already."""
-    patch, expected = make_change(repo)
-    base = repo.tip()
+    return repo.tip() != base and (repo.path / "a.txt").read_text() == "changed\n"
 
-    def killed_at(at: int) -> Repo | None:
-        copy = clone(repo, tmp_path / f"half-{at}")
-        Killed(tmp_path / f"kill-{at}", copy, patch).run(at)
-        reached = copy.tip() != base and (copy.path / "a.txt").read_text() == "changed\n"
-        return copy if reached else None
 
-    low, high = 1, 1024  # never reached at `low`, reached (or ended) at `high`
-    found: Repo | None = None
+@pytest.fixture(scope="module")
+def half_way(tmp_path_factory: pytest.TempPathFactory) -> int:
+    """The first act before which a run is half done, found by halving."""
+    top = tmp_path_factory.mktemp("half")
+    repo = first_commit(top / "repo")
+    patch, _ = make_change(repo)
+    low, high = 1, 256
     while high - low > 1:
         middle = (low + high) // 2
-        copy = killed_at(middle)
-        low, high, found = (middle, high, found) if copy is None else (low, middle, copy)
-    assert found is not None
-    return found, patch, expected, base
+        copy = kill_copy(repo, top / str(middle), patch, middle)
+        low, high = (low, middle) if is_half_done(copy, repo.tip()) else (middle, high)
+    return high
+
+
+@pytest.fixture
+def half_done(repo: Repo, tmp_path: Path, half_way: int) -> tuple[Repo, bytes, str, str]:
+    patch, expected = make_change(repo)
+    copy = kill_copy(repo, tmp_path / "half", patch, half_way)
+    assert is_half_done(copy, repo.tip())
+    return copy, patch, expected, repo.tip()
 
 
 def test_an_edit_after_the_crash_is_left_alone(half_done: tuple[Repo, bytes, str, str]) -> None:

@@ -49,6 +49,7 @@ def next_files(chance: random.Random, repo: Repo, step: int) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)  # 64 runs of the program, on a machine that may be busy
 def test_replay(tmp_path: Path) -> None:
     chance = random.Random(20240101)  # noqa: S311 - the same history each time
     source = Repo.create(tmp_path / "source")

@@ -33,6 +33,14 @@ def test_restore_does_not_drop_other_commits_unasked(repo: Repo) -> None:
     assert tip in [repo.tip(name) for name in repo.backups()]
 
 
+def test_restore_can_be_tried(repo: Repo) -> None:
+    done = repo.patch(EDIT).value
+    result = repo.patch(restore=done["backupPath"], dryRun=True)
+    assert (result.exit_code, result.value["reason"]) == (0, "dry_run")
+    assert result.value["filesModified"] == ["a.txt"]
+    assert repo.tip() == done["commit"]
+
+
 def test_restore_keeps_uncommitted_work(repo: Repo) -> None:
     done = repo.patch(EDIT).value
     repo.write({"a.txt": "precious\n"})

@@ -26,6 +26,7 @@ async def register_folders(service: AgentService, roots: Sequence[Path]) -> list
     A broken agent is reported and keeps none of the others from being registered. An agent that
     was retired stays retired until somebody registers it by name.
     """
+    await service.sweep()
     outcomes = []
     for folder in await asyncio.to_thread(_agent_folders, roots):
         try:

@@ -110,6 +110,10 @@ class AgentService:
             return Registered(current, created=False)
         return await self.register_folder(caller, folder)
 
+    async def sweep(self) -> None:
+        """Remove what interrupted registrations left behind."""
+        await asyncio.to_thread(self._store.sweep)
+
     async def get(self, reference: str) -> Agent:
         """Return an agent by id, by `name` (its current revision) or by `name@version`."""
         async with self._database.read() as session:

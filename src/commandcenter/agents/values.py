@@ -3,6 +3,7 @@
 A message names the place and the rule, never the value: it may be a secret, or megabytes long.
 """
 
+import threading
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from itertools import islice
@@ -81,10 +82,14 @@ def _patterns(node: object) -> Iterator[str]:
 
 
 class ValueChecker:
-    """Compiles each schema once per agent revision; pure otherwise."""
+    """Compiles each schema once per agent revision.
+
+    Any thread may use it: megabytes of output take half a second, which no event loop should wait.
+    """
 
     def __init__(self) -> None:
         self._compiled: OrderedDict[tuple[str, str], Any] = OrderedDict()
+        self._lock = threading.Lock()
 
     def check_inputs(
         self, name: str, digest: str, schema: Mapping[str, Any], inputs: Mapping[str, Any]
@@ -105,17 +110,21 @@ class ValueChecker:
     def _mismatches(
         self, key: tuple[str, str], schema: Mapping[str, Any], value: object
     ) -> list[Mismatch]:
-        validator = self._compiled.get(key)
-        if validator is None:
-            validator = self._compiled[key] = _Validator(schema, format_checker=_formats)
-            if len(self._compiled) > _COMPILED:
-                self._compiled.popitem(last=False)
-        else:
-            self._compiled.move_to_end(key)
+        validator = self._validator(key, schema)
         return [
             Mismatch(_path(error), _words(error))
             for error in islice(validator.iter_errors(value), _MAX_MISMATCHES)
         ]
+
+    def _validator(self, key: tuple[str, str], schema: Mapping[str, Any]) -> Any:
+        with self._lock:
+            validator = self._compiled.pop(key, None)
+            if validator is None:
+                validator = _Validator(schema, format_checker=_formats)
+            self._compiled[key] = validator  # at the end: it was used last
+            if len(self._compiled) > _COMPILED:
+                self._compiled.popitem(last=False)
+            return validator
 
 
 def _path(error: ValidationError) -> str:

@@ -109,7 +109,7 @@ class CredentialService:
             if principal is None or principal.disabled_at is not None:
                 raise LoginLinkError(
                     "The link was used already, is older than 15 minutes, or is not complete.",
-                    hint="On the hub's machine 'commandcenter login' makes a new one; "
+                    hint="On the hub's machine 'commandcenter login-link' makes a new one; "
                     "an admin can make one for you.",
                 )
             row, token = add_token(

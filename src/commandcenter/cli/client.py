@@ -1,5 +1,6 @@
 """The hub's API as the commands use it: problem documents become errors, pages become one list."""
 
+import ssl
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,7 @@ class HubClient:
             },
             timeout=httpx.Timeout(_ANSWER_SECONDS, connect=_CONNECT_SECONDS),
             trust_env=not self.is_local,  # no proxy between here and here
+            verify=_certificates(self.url),
         )
 
     def close(self) -> None:
@@ -114,7 +116,7 @@ class HubClient:
 
     def _call(self, method: str, path: str, **arguments: Any) -> Any:
         response = self._send(method, path, **arguments)
-        return None if response.status_code == httpx.codes.NO_CONTENT else _json(self.url, response)
+        return _json(self.url, response) if response.content else None
 
     def _send(self, method: str, path: str, **arguments: Any) -> httpx.Response:
         params = {
@@ -147,6 +149,11 @@ class HubClient:
             ) from error
         response.close()
         raise _problem(self.url, response)
+
+
+def _certificates(url: str) -> ssl.SSLContext | bool:
+    # Loading the authorities takes longer than a request; without TLS nobody asks for them.
+    return True if url.startswith("https://") else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
 def segment(value: str) -> str:

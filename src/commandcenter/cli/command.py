@@ -199,7 +199,8 @@ class Root(Noun):
         return None if entry is None else Command(entry.name, help=entry.summary)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        self.commands = dict.fromkeys(self.list_commands(ctx))  # type: ignore[arg-type]  # names
+        # Typer suggests names from here.
+        self.commands = {name: self.get_command(ctx, name) for name in self.list_commands(ctx)}
         name, found, rest = super().resolve_command(ctx, args)
         return name, self.load(name) if found is not None and name is not None else None, rest
 

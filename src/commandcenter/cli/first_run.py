@@ -10,6 +10,7 @@ from commandcenter.cli.run_lines import LineView
 from commandcenter.cli.run_live import LiveView
 from commandcenter.cli.run_summary import finding_line, show_summary, top_findings
 from commandcenter.cli.session import Cli
+from commandcenter.demo import create_demo_repository
 
 _WORKFLOW = "review-and-patch"
 _TOP = 5
@@ -17,8 +18,6 @@ _TOP = 5
 
 def show_first_run(cli: Cli, stop: threading.Event) -> None:
     """Make the demo repository, run the workflow on it, stop at the approval, tell the end."""
-    from commandcenter.demo import create_demo_repository  # noqa: PLC0415  # used nowhere else
-
     demo = create_demo_repository(cli.data_directory / "demo" / "shop")
     client = cli.client
     project = client.post("/projects", {"path": str(demo.path)})

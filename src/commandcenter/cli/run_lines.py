@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from rich.console import Console
@@ -80,7 +81,7 @@ class LineView:
         if self._states.get(step["node"]) == state or state in _QUIET_STATES:
             return
         self._states[step["node"]] = state
-        at = step["finished_at"] or step["started_at"]
+        at = step["finished_at"] or step["started_at"] or datetime.now(UTC).isoformat()
         self._print(at, state, step_words(step))
 
     def _print(self, at: Any, state: str, words: str) -> None:
@@ -121,10 +122,12 @@ def step_words(step: dict[str, Any]) -> str:
         words.append(f"in {between(step['started_at'], step['finished_at'])}")
     if len(step["attempts"]) > 1:
         words.append(f"(attempt {len(step['attempts'])})")
+    if step["state"] == "waiting" and step["approval_id"]:
+        words.append("for an approval")
     if step["state"] == "running":
         words.append(f"({step['agent']} {step['agent_version']})")
     why = _why(step)
-    if why and step["state"] not in {"succeeded", "running"}:
+    if why and step["state"] not in {"succeeded", "running", "waiting"}:
         words.append(f"- {why}")
     return " ".join(words)
 

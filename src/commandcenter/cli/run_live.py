@@ -12,6 +12,7 @@ from commandcenter.cli.client import HubClient, segment
 from commandcenter.cli.durations import between, clock
 from commandcenter.cli.follow import Run, is_over, pending_approvals
 from commandcenter.cli.problems import HubProblemError, HubUnreachableError
+from commandcenter.cli.progress import readable
 from commandcenter.cli.run_lines import ApprovalWords
 from commandcenter.cli.run_tree import Row, tree_rows
 from commandcenter.cli.terminal import STATE_STYLES, glyph, one_line, speaks_unicode
@@ -93,8 +94,9 @@ class LiveView:
         lines += [self._row(row) for row in _fitting(rows, room)]
         if len(rows) > room:
             lines.append(Text(f"  {_counts(run)}", "dim"))
-        for approval in pending_approvals(run) if self._approval_words else ():
-            lines += self._approval_words.lines(approval)
+        if self._approval_words is not None:
+            for approval in pending_approvals(run):
+                lines += self._approval_words.lines(approval)
         if self._is_away:
             lines.append(Text("  the hub is away; reconnecting ...", "yellow"))
         for line in lines:
@@ -152,7 +154,7 @@ class LiveView:
                 text = self._client.text(path, accept="text/plain", tail=1)
             except (HubProblemError, HubUnreachableError):
                 continue  # no log yet, or the hub is away: the tree does not depend on it
-            self._tails[node] = text.strip()
+            self._tails[node] = readable(text.strip())
 
 
 def _fitting(rows: list[Row], room: int) -> list[Row]:

@@ -19,6 +19,7 @@ from commandcenter.cli.exit_codes import ExitCode
 from commandcenter.cli.follow import get_run, is_over
 from commandcenter.cli.options import RunId
 from commandcenter.cli.problems import HubProblemError, HubUnreachableError, UsageProblemError
+from commandcenter.cli.progress import readable
 from commandcenter.cli.references import run_id
 from commandcenter.cli.session import Cli
 from commandcenter.cli.terminal import clean, print_json
@@ -48,7 +49,7 @@ def logs(
     cli: Cli,
     run: RunId,
     node: Annotated[
-        str | None, typer.Argument(metavar="[NODE]", help="A step; all steps if left out.")
+        str | None, typer.Argument(metavar="NODE", help="A step; all steps if left out.")
     ] = None,
     *,
     follow: Annotated[
@@ -183,6 +184,6 @@ def _print(cli: Cli, line: dict[str, Any]) -> None:
     cli.out.print(
         Text.assemble(
             (f"{clock(line['at'])} ", "dim"),
-            (clean(line["text"], keep="\t"), _STYLES.get(line["stream"], "")),
+            (clean(readable(line["text"]), keep="\t"), _STYLES.get(line["stream"], "")),
         )
     )

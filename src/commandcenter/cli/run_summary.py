@@ -16,7 +16,9 @@ _TOP = 5
 _SHORT_COMMIT = 12
 
 
-def show_summary(cli: Cli, target: Console, run: Run, *, top: int = 0) -> None:
+def show_summary(
+    cli: Cli, target: Console, run: Run, *, top: int = 0, with_next: bool = True
+) -> None:
     """Print the result of an ended run; `top`: how many findings to name."""
     state = run["state"]
     mark = glyph(state, unicode=speaks_unicode(target))
@@ -33,7 +35,8 @@ def show_summary(cli: Cli, target: Console, run: Run, *, top: int = 0) -> None:
         for line in _step_lines(step, top):
             target.print(line)
     show_restore(target, run)
-    target.print(Text.assemble(("  Next: ", "bold"), _next(cli, run)))
+    if with_next:
+        target.print(Text.assemble(("  Next: ", "bold"), _next(cli, run)))
 
 
 def show_restore(target: Console, run: Run) -> None:

@@ -1,16 +1,18 @@
 """Writing to the terminal: tables, colours, and text from elsewhere made harmless."""
 
 import json
+import re
 import sys
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
-from typing import IO, Any
+from typing import IO, Any, cast
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 _PIPE_WIDTH = 4096
+_TRAILING_SPACES = re.compile(r" +\n")
 # Cc: control, Cf: format (bidirectional overrides, zero-width), Cs: surrogates, Co: private use.
 _UNSAFE = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
 
@@ -50,13 +52,33 @@ def console(stream: IO[str] | None = None) -> Console:
     target = stream if stream is not None else sys.stdout
     is_terminal = target.isatty()
     return Console(
-        file=target,
+        file=target if is_terminal else cast("IO[str]", _Trimmed(target)),
         width=None if is_terminal else _PIPE_WIDTH,
         highlight=False,
         markup=False,
         emoji=False,
         soft_wrap=not is_terminal,
     )
+
+
+class _Trimmed:
+    """A stream whose lines end without the spaces that tables pad their cells with."""
+
+    def __init__(self, stream: IO[str]) -> None:
+        self._stream = stream
+        self.encoding = getattr(stream, "encoding", None) or "utf-8"
+
+    def write(self, text: str) -> int:
+        return self._stream.write(_TRAILING_SPACES.sub("\n", text))
+
+    def flush(self) -> None:
+        self._stream.flush()
+
+    def isatty(self) -> bool:
+        return False
+
+    def fileno(self) -> int:
+        return self._stream.fileno()
 
 
 def clean(text: object, *, keep: str = "\n\t") -> str:
@@ -107,8 +129,14 @@ def table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
     for heading in headings:
         made.add_column(heading, overflow="fold")
     for row in rows:
-        made.add_row(*(cell if isinstance(cell, Text) else Text(one_line(cell)) for cell in row))
+        made.add_row(*(cell if isinstance(cell, Text) else _cell(cell) for cell in row))
     return made
+
+
+def _cell(value: object) -> Text:
+    text = str(value)
+    indent = text[: len(text) - len(text.lstrip(" "))]
+    return Text(f"{indent}{one_line(text)}")
 
 
 def facts(pairs: Iterable[tuple[str, object]]) -> Table:

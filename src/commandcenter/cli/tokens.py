@@ -8,7 +8,7 @@ import typer
 from rich.text import Text
 
 from commandcenter.cli.client import segment
-from commandcenter.cli.command import command, noun
+from commandcenter.cli.command import command, default, noun
 from commandcenter.cli.durations import ago, local
 from commandcenter.cli.options import Limit
 from commandcenter.cli.principals import find_principal
@@ -22,6 +22,12 @@ app = noun("What programs sign in with.")
 Principal = Annotated[str, typer.Argument(metavar="PRINCIPAL", help="Whose: a name or an id.")]
 
 _ALL = 10_000
+
+
+@default(app, examples=["tokens", "tokens create ci --to ci-token", "tokens revoke ci tok_2k"])
+def tokens(cli: Cli) -> None:
+    """What programs sign in with. Alone it lists your own."""
+    list_tokens(cli, cli.client.get("/me")["id"])
 
 
 @command(app, "list", examples=["tokens list admin"])

@@ -62,9 +62,7 @@ class Git:
             self._run("read-tree", commit, environment=index)
             for path, text in files.items():
                 blob = self._run("hash-object", "-w", "--stdin", text=text).strip()
-                self._run(
-                    "update-index", "--cacheinfo", f"100644,{blob},{path}", environment=index
-                )
+                self._run("update-index", "--cacheinfo", f"100644,{blob},{path}", environment=index)
             return self._run(
                 "diff-index",
                 "--cached",
@@ -115,9 +113,9 @@ class Git:
                 hint="Check that the disk answers, and try again.",
             ) from error
         if done.returncode != 0:
-            words = done.stderr.strip().splitlines()
+            words = done.stderr.strip().splitlines() or ["no reason given"]
             raise GitUnavailableError(
-                f"git {arguments[0]} failed in {self._path}: {words[0] if words else 'no reason given'}",
+                f"git {arguments[0]} failed in {self._path}: {words[0]}",
                 hint="Check that the folder can be written and that git is version 2.28 or later.",
             )
         return done.stdout

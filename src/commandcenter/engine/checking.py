@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import TypeVar
 
 from commandcenter.engine.durations import parse_duration
-from commandcenter.engine.issues import Issue, did_you_mean, quoted
+from commandcenter.engine.issues import MAX_ISSUES, Issue, did_you_mean, quoted
 from commandcenter.engine.source import Node
 
 MAX_LIST = 1_000
@@ -22,6 +22,10 @@ class Check:
 
     def add(self, path: str, node: Node, message: str, hint: str | None = None) -> None:
         self.issues.append(Issue(path, node.line, node.column, message, hint))
+
+    def guess(self, word: str, known: Iterable[str]) -> str | None:
+        """Return a hint for a word that is not known; none once there are issues enough."""
+        return did_you_mean(word, known) if len(self.issues) < MAX_ISSUES else None
 
     def wrong_kind(self, path: str, node: Node, expected: str, hint: str | None = None) -> None:
         self.add(path, node, f"expected {expected}, found {node.kind}", hint)
@@ -43,7 +47,7 @@ class Check:
             for key, child in members.items():
                 if key not in known:
                     place = (node.keys or {}).get(key, child)
-                    hint = did_you_mean(key, known) or "known here: " + ", ".join(known)
+                    hint = self.guess(key, known) or "known here: " + ", ".join(known)
                     self.add(f"{prefix}{key[:100]}", place, f"unknown key {quoted(key)}", hint)
             members = {key: child for key, child in members.items() if key in known}
         for key in required:
@@ -133,7 +137,7 @@ class Check:
             return choices(text)
         except ValueError:
             known = [choice.value for choice in choices]
-            hint = did_you_mean(text, known) or "one of " + ", ".join(known)
+            hint = self.guess(text, known) or "one of " + ", ".join(known)
             self.add(path, node, f"{quoted(text)} is not known here", hint)
             return None
 
@@ -144,13 +148,13 @@ class Check:
         if isinstance(node.value, str):
             self.add(path, node, f"expected a list of {what}", f"write [{node.value[:40]}]")
             return ()
-        found: list[str] = []
+        found: dict[str, None] = {}
         for index, item in enumerate(self.items(node, path)):
             text = self.text(item, f"{path}[{index}]")
             if text is not None and text in found:
                 self.add(f"{path}[{index}]", item, f"{quoted(text)} is listed twice")
             elif text is not None:
-                found.append(text)
+                found[text] = None
         return tuple(found)
 
 

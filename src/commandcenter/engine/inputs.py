@@ -1,5 +1,6 @@
 """The values given to a run, against what the workflow declares."""
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -8,6 +9,7 @@ from commandcenter.engine.definition import InputSpec, InputType, WorkflowDefini
 from commandcenter.engine.issues import InputsInvalidError, Issue, did_you_mean, quoted
 from commandcenter.engine.json_types import fits, from_text, same, type_form, type_of
 
+MAX_BYTES = 8 * 1024 * 1024  # of all inputs together, as JSON
 _SHOWN_CHOICES = 10
 
 
@@ -36,9 +38,34 @@ def parse_inputs(definition: WorkflowDefinition, given: Mapping[str, Any]) -> di
         except ValueError as error:
             hint = spec.description if given.get(name) is None else type_form(spec.type)
             issues.append(Issue(f"inputs.{name}", 0, 0, str(error), hint))
+    issues += _size_issues(values)
     if issues:
         raise InputsInvalidError(f"The input of the workflow {definition.name}", issues)
     return values
+
+
+def _size_issues(values: Mapping[str, Any]) -> list[Issue]:
+    """Refuse what could not be stored: too much in all, too deep, or not JSON."""
+    total = 0
+    for name, value in values.items():
+        problem: str | None = None
+        try:
+            total += _json_size(value)
+        except (ValueError, TypeError):
+            problem = "not a JSON value: every text must be Unicode and every number finite"
+        except RecursionError:
+            problem = "nested too deep"
+        if total > MAX_BYTES:
+            problem = f"with it the inputs have more than {MAX_BYTES:,} bytes"
+        if problem is not None:
+            return [Issue(f"inputs.{name}", 0, 0, problem, "hand large data over as an artifact")]
+    return []
+
+
+def _json_size(value: Any) -> int:
+    if isinstance(value, str) and len(value) > MAX_BYTES:
+        return len(value)
+    return len(json.dumps(value, ensure_ascii=False, allow_nan=False).encode())
 
 
 def _value(spec: InputSpec, given: Any) -> Any:

@@ -44,7 +44,9 @@ class IssuesError(ProblemError):
     status: ClassVar[int] = 422
 
     def __init__(self, subject: str, issues: Iterable[Issue], *, hint: str | None = None) -> None:
-        found = sorted(set(issues), key=lambda issue: (issue.line, issue.column, issue.path))
+        found = sorted(
+            dict.fromkeys(issues), key=lambda issue: (issue.line, issue.column, issue.path)
+        )
         self.issues: tuple[Issue, ...] = tuple(found[:MAX_ISSUES])
         lines = [str(issue) for issue in found[:_SHOWN_IN_DETAIL]]
         if len(found) > _SHOWN_IN_DETAIL:

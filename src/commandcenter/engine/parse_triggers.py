@@ -136,6 +136,8 @@ def _cron(text: str, node: Node, path: str, check: Check) -> None:
             f"{quoted(text)} is not a cron expression",
             "minute hour day-of-month month day-of-week",
         )
+    elif not croniter.is_valid(text, strict=True):
+        check.add(path, node, f"{quoted(text)} names a day that never comes")
 
 
 def _webhook(members: dict[str, Node], _node: Node, path: str, check: Check) -> None:

@@ -6,7 +6,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from commandcenter.engine.definition import MAX_NODES, NodeDefinition, WorkflowDefinition
-from commandcenter.engine.issues import Issue, WorkflowInvalidError, did_you_mean, quoted
+from commandcenter.engine.issues import (
+    MAX_ISSUES,
+    Issue,
+    WorkflowInvalidError,
+    did_you_mean,
+    quoted,
+)
 
 _MOST_CYCLES = 10
 _SHOWN_IN_CYCLE = 20
@@ -110,7 +116,7 @@ def graph_problems(nodes: Sequence[tuple[str, Sequence[str]]]) -> list[GraphProb
         if count > 1
     ]
     for name, needs in nodes:
-        problems += _need_problems(name, needs, counts)
+        problems += _need_problems(name, needs, counts, guess=len(problems) < MAX_ISSUES)
     sound = {
         name: tuple(dict.fromkeys(need for need in needs if need in counts and need != name))
         for name, needs in nodes
@@ -120,14 +126,15 @@ def graph_problems(nodes: Sequence[tuple[str, Sequence[str]]]) -> list[GraphProb
 
 
 def _need_problems(
-    name: str, needs: Sequence[str], known: Mapping[str, int]
+    name: str, needs: Sequence[str], known: Mapping[str, int], *, guess: bool
 ) -> Iterator[GraphProblem]:
     seen: set[str] = set()
     for index, need in enumerate(needs):
         if need == name:
             yield GraphProblem(name, index, "a node cannot need itself")
         elif need not in known:
-            hint = did_you_mean(need, [other for other in known if other != name])
+            others = [other for other in known if other != name] if guess else []
+            hint = did_you_mean(need, others)
             yield GraphProblem(
                 name, index, f"there is no node {quoted(need)}", hint or "declare it under nodes"
             )

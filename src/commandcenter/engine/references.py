@@ -7,7 +7,7 @@ from commandcenter.engine.checking import Check, joined
 from commandcenter.engine.conditions import ConditionSyntaxError, compile_condition
 from commandcenter.engine.context import NODE_FIELDS, ROOTS, RUN_FIELDS, TRIGGER_FIELDS
 from commandcenter.engine.definition import InputSpec, NodeDefinition
-from commandcenter.engine.issues import did_you_mean, quoted
+from commandcenter.engine.issues import quoted
 from commandcenter.engine.mustache import TemplateSyntaxError
 from commandcenter.engine.source import Node, strings
 from commandcenter.engine.templates import template_names
@@ -57,7 +57,7 @@ def check_trigger_inputs(
 ) -> None:
     """Check what a trigger hands over: declared inputs, from templates over `trigger` alone."""
     for name in tree.value:
-        for problem in _name_problems(("inputs", name), _Scope(inputs, (), (), "")):
+        for problem in _name_problems(("inputs", name), _Scope(inputs, (), (), ""), check):
             check.add(f"{path}.{name[:100]}", (tree.keys or {}).get(name, tree), *problem)
     for place, node in strings(tree, path):
         try:
@@ -93,7 +93,7 @@ def _check_tree(tree: Node, path: str, scope: _Scope, check: Check) -> None:
                     place,
                     node,
                     f"there is no name {quoted('.'.join(parts))}",
-                    did_you_mean(parts[0], ROOTS)
+                    check.guess(parts[0], ROOTS)
                     or _rooted(parts[0], scope)
                     or "names start with " + ", ".join(ROOTS),
                 )
@@ -116,11 +116,13 @@ def _check_condition(text: str, node: Node, path: str, scope: _Scope, check: Che
 
 
 def _check_name(parts: tuple[str, ...], path: str, node: Node, scope: _Scope, check: Check) -> None:
-    for message, hint in _name_problems(parts, scope):
+    for message, hint in _name_problems(parts, scope, check):
         check.add(path, node, message, hint)
 
 
-def _name_problems(parts: tuple[str, ...], scope: _Scope) -> Iterator[tuple[str, str | None]]:
+def _name_problems(
+    parts: tuple[str, ...], scope: _Scope, check: Check
+) -> Iterator[tuple[str, str | None]]:
     if len(parts) == 1:
         return
     root, name = parts[:2]
@@ -129,23 +131,25 @@ def _name_problems(parts: tuple[str, ...], scope: _Scope) -> Iterator[tuple[str,
             declared = f"declared: {joined(scope.inputs)}" if scope.inputs else "none is declared"
             yield (
                 f"there is no input {quoted(name)}",
-                did_you_mean(name, scope.inputs) or declared,
+                check.guess(name, scope.inputs) or declared,
             )
     elif root == "nodes":
-        yield from _node_problems(parts, scope)
+        yield from _node_problems(parts, scope, check)
     else:
         known = RUN_FIELDS if root == "run" else TRIGGER_FIELDS
         if name not in known:
             yield (
                 f"{root} has no {quoted(name)}",
-                did_you_mean(name, known) or "it has " + ", ".join(known),
+                check.guess(name, known) or "it has " + ", ".join(known),
             )
 
 
-def _node_problems(parts: tuple[str, ...], scope: _Scope) -> Iterator[tuple[str, str | None]]:
+def _node_problems(
+    parts: tuple[str, ...], scope: _Scope, check: Check
+) -> Iterator[tuple[str, str | None]]:
     name = parts[1]
     if name not in scope.nodes:
-        near = did_you_mean(name, scope.visible) or did_you_mean(name, scope.nodes)
+        near = check.guess(name, scope.visible) or check.guess(name, scope.nodes)
         yield f"there is no node {quoted(name)}", near
         return
     if name == scope.place:
@@ -158,7 +162,7 @@ def _node_problems(parts: tuple[str, ...], scope: _Scope) -> Iterator[tuple[str,
     if len(parts) > 2 and parts[2] not in NODE_FIELDS:  # noqa: PLR2004 - nodes.NAME.field
         yield (
             f"a node has no {quoted(parts[2])}",
-            did_you_mean(parts[2], NODE_FIELDS) or f"write nodes.{name}.outputs.{parts[2][:100]}",
+            check.guess(parts[2], NODE_FIELDS) or f"write nodes.{name}.outputs.{parts[2][:100]}",
         )
 
 

@@ -13,7 +13,7 @@ from commandcenter.engine.issues import Issue, WorkflowInvalidError
 
 MAX_TEXT_BYTES = 1024 * 1024
 MAX_DEPTH = 64
-MAX_VALUES = 200_000
+MAX_VALUES = 50_000
 
 _KINDS = {dict: "a mapping", list: "a list", str: "a string", bool: "a boolean"}
 
@@ -167,7 +167,10 @@ class TreeBuilder:
         parent.size += node.size
         if parent.size > MAX_VALUES:
             raise SourceError(
-                f"more than {MAX_VALUES:,} values, aliases expanded", node.line, node.column
+                f"more than {MAX_VALUES:,} values, aliases expanded",
+                node.line,
+                node.column,
+                "let one node's agent go through a list instead of writing a node per item",
             )
         parent.depth = max(parent.depth, node.depth + 1)
         if len(self._open) + node.depth > MAX_DEPTH:

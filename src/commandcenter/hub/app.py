@@ -12,7 +12,7 @@ from commandcenter.artifacts import endpoints as artifact_endpoints
 from commandcenter.auth import audit_endpoints
 from commandcenter.auth import endpoints as auth_endpoints
 from commandcenter.events import endpoints as event_endpoints
-from commandcenter.hub import api_docs, health_endpoints, metrics_endpoints, pages
+from commandcenter.hub import api_docs, approval_pages, health_endpoints, metrics_endpoints, pages
 from commandcenter.hub.assembly import assemble
 from commandcenter.hub.middleware.aliases import UnversionedApi
 from commandcenter.hub.middleware.boundary import Boundary
@@ -51,6 +51,7 @@ API_ROUTERS: Sequence[APIRouter] = (
 # Everything outside: pages for people, answers for machines that expect fixed addresses.
 ROOT_ROUTERS: Sequence[APIRouter] = (
     pages.router,
+    approval_pages.router,
     api_docs.router,
     health_endpoints.router,
 )

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
@@ -18,7 +18,14 @@ from commandcenter.auth.principals import PrincipalService
 from commandcenter.events.bus import EventBus
 from commandcenter.events.retention import prune_events
 from commandcenter.events.store import EventStore
-from commandcenter.hub.health import HealthService, LoopLag, add_database_checks
+from commandcenter.hub.health import (
+    Check,
+    CheckResult,
+    Health,
+    HealthService,
+    LoopLag,
+    add_database_checks,
+)
 from commandcenter.hub.migrate import migrate
 from commandcenter.hub.settings import Settings
 from commandcenter.kit.database import Database
@@ -29,6 +36,9 @@ from commandcenter.observability.metrics import Metrics
 from commandcenter.observability.redaction import Redactor
 from commandcenter.secrets.cipher import load_cipher
 from commandcenter.secrets.service import SecretService
+
+if TYPE_CHECKING:
+    from commandcenter.events.tailer import EventTailer
 
 _log = structlog.get_logger(__name__)
 _CLOSE_SECONDS = 5.0
@@ -50,6 +60,8 @@ async def assemble(
         await _platform(assembly)
         for part in parts:
             await part(assembly)
+        # Only now: a start keeps the loop busy, and that says nothing of how it will serve.
+        assembly.run_in_background("loop_lag", services.get(LoopLag).measure())
         yield
 
 
@@ -119,11 +131,12 @@ async def _platform(assembly: Assembly) -> None:
     metrics = Metrics()
     services.add(metrics)
     bus.on_event(metrics.observe)
+    tailer: EventTailer | None = None
     if not database.is_sqlite:
         # Imports psycopg, which a hub on SQLite has no need of.
-        from commandcenter.events.tailer import EventTailer  # noqa: PLC0415
+        from commandcenter.events import tailer as tailing  # noqa: PLC0415
 
-        tailer = EventTailer(database, events)
+        tailer = tailing.EventTailer(database, events)
         services.add(tailer)
         assembly.run_in_background("event_tailer", tailer.run())
         await tailer.wait_until_connected(timeout_seconds=_CONNECT_SECONDS)
@@ -147,9 +160,20 @@ async def _platform(assembly: Assembly) -> None:
     lag = LoopLag()
     add_database_checks(health, database)
     health.add("event_loop", lag.check)
+    if tailer is not None:
+        health.add("event_listener", _listener_check(tailer))
     services.add(health)
     assembly.on_close("health", health.close)
-    assembly.run_in_background("loop_lag", lag.measure())
+    services.add(lag)
+
+
+def _listener_check(tailer: "EventTailer") -> Check:
+    async def check() -> CheckResult:
+        if tailer.is_connected:
+            return CheckResult()
+        return CheckResult(Health.DEGRADED, "not connected: events of other processes come late")
+
+    return check
 
 
 async def _prune_daily(assembly: Assembly) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import structlog
 
+from commandcenter.agents.environments import EnvironmentBuilder
 from commandcenter.agents.libraries import install_libraries
 from commandcenter.agents.service import AgentService
 from commandcenter.artifacts.service import ArtifactService
@@ -131,6 +132,9 @@ async def _executor(assembly: Assembly, executor_id: str) -> RunExecutor:
             runtimes={settings.runtime: runtime},
             agents=services.get(AgentService),
             artifacts=services.get(ArtifactService),
+            workflows=services.get(WorkflowService),
+            projects=services.get(ProjectService),
+            environments=EnvironmentBuilder(data / "environments", settings.package_index_hosts),
             notifications=services.get(NotificationService),
             secrets=services.get(SecretService),
             executor_id=executor_id,

@@ -14,7 +14,7 @@ from commandcenter.models import Attempt, Run
 _CHECK_SECONDS = 1.5
 _LAG_EVERY_SECONDS = 1.0
 _LAG_WINDOW = 10
-_LAG_DEGRADED_SECONDS = 0.5
+_LAG_DEGRADED_SECONDS = 1.0
 
 
 class Health(StrEnum):

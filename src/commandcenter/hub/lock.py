@@ -35,4 +35,7 @@ class DataDirectoryLock:
         os.pwrite(self._descriptor, words.encode(), 0)
 
     def release(self) -> None:
-        os.close(self._descriptor)
+        """Let others have it; idempotent."""
+        if self._descriptor != -1:
+            os.close(self._descriptor)
+            self._descriptor = -1

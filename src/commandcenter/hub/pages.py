@@ -22,7 +22,7 @@ Credentials = Annotated[CredentialService, Depends(provide(CredentialService))]
 _STATIC = Path(__file__).parent / "static"
 _FILES = {"hub.css": "text/css", "icon.svg": "image/svg+xml"}
 _HOW_TO_SIGN_IN = (
-    "<p>On the machine that runs the hub:</p><pre>commandcenter login</pre>"
+    "<p>On the machine that runs the hub:</p><pre>commandcenter login-link</pre>"
     "<p class='muted'>It prints a link that signs this browser in, once, within 15 minutes. "
     "Elsewhere, ask an admin for a link.</p>"
 )
@@ -42,6 +42,7 @@ async def home(request: Request, auth: Auth) -> HTMLResponse:
         "<pre>commandcenter project add PATH\n"
         "commandcenter run review-and-patch --project NAME --input patch=@fix.diff\n"
         "commandcenter approvals</pre></div>"
+        "<p><a href='/approvals'>What waits for a decision</a></p>"
         "<p>The <a href='/docs'>API reference</a> lists everything the hub answers.</p>"
         "<form method='post' action='/logout'><button class='quiet'>Sign out</button></form>",
     )

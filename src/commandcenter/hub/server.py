@@ -71,8 +71,12 @@ class HubServer:
                 async with self.app.router.lifespan_context(self.app):
                     await self._server.serve(sockets=[self._socket])
         finally:
-            self._socket.close()
-            self._lock.release()
+            self.close()
+
+    def close(self) -> None:
+        """Let go of port and lock; idempotent, and done by `serve` at its end."""
+        self._socket.close()
+        self._lock.release()
 
     def stop(self) -> None:
         """Refuse new work, drain, then end; called a second time, end without draining."""

@@ -34,26 +34,31 @@ class Settings(BaseSettings):
     allowed_roots: Annotated[tuple[Path, ...], NoDecode] = Field(
         default_factory=lambda: (Path.home(),)
     )
+    agent_folders: Annotated[tuple[Path, ...], NoDecode] = ()  # registered at every start
+    package_index_hosts: Annotated[tuple[str, ...], NoDecode] = ()  # where pip may fetch from
     max_concurrent_attempts: Annotated[int, Field(ge=1, le=1000)] = 8
     max_body_bytes: Annotated[int, Field(ge=1024)] = 16 * 1024**2
     requests_per_minute: Annotated[int, Field(ge=1)] = 6000
     run_timeout_seconds: Annotated[float, Field(gt=0)] = 24 * 3600.0
     approval_timeout_seconds: Annotated[float, Field(gt=0)] = 24 * 3600.0
     drain_seconds: Annotated[float, Field(ge=0)] = 30.0
+    max_log_bytes: Annotated[int, Field(ge=1024**2)] = 2 * 1024**3  # of all runs together
     log_retention_days: Annotated[int, Field(ge=1)] = 30
     event_retention_days: Annotated[int, Field(ge=1)] = 30
     metrics_public: bool = False  # /metrics without a token
     log_level: Annotated[str, Field(pattern="^(debug|info|warning|error)$")] = "info"
     log_json: bool = False
 
-    @field_validator("allowed_hosts", "allowed_origins", "trusted_proxies", mode="before")
+    @field_validator(
+        "allowed_hosts", "allowed_origins", "trusted_proxies", "package_index_hosts", mode="before"
+    )
     @classmethod
     def _split_on_commas(cls, value: Any) -> Any:
         if isinstance(value, str):
             return tuple(part.strip() for part in value.split(",") if part.strip())
         return value
 
-    @field_validator("allowed_roots", mode="before")
+    @field_validator("allowed_roots", "agent_folders", mode="before")
     @classmethod
     def _split_like_path(cls, value: Any) -> Any:
         if isinstance(value, str):

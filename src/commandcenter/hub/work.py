@@ -1,5 +1,7 @@
 """The services that do the work: domains, runtimes, and the durable execution of runs."""
 
+from datetime import timedelta
+
 import structlog
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -14,6 +16,7 @@ from commandcenter.events.store import EventStore
 from commandcenter.hub.assembly import Assembly
 from commandcenter.hub.builtin import builtin_agents
 from commandcenter.hub.execution import hub_executor_id, start_execution
+from commandcenter.hub.file_retention import keep_files_bounded
 from commandcenter.kit.database import Database
 from commandcenter.logs.service import LogService
 from commandcenter.models import Run
@@ -48,7 +51,9 @@ async def add_domains(assembly: Assembly) -> None:
         database, events, AgentStore(data / "agents"), roots, trusted_folders=(builtin,)
     )
     services.add(agents)
-    for folder in await register_folders(agents, [builtin, data / "agents.d"]):
+    for folder in await register_folders(
+        agents, [builtin, data / "agents.d", *settings.agent_folders]
+    ):
         if folder.problem is not None:
             _log.error("agent_not_registered", folder=str(folder.folder), why=folder.problem.detail)
     workflows = WorkflowService(database, events, agents)
@@ -56,10 +61,21 @@ async def add_domains(assembly: Assembly) -> None:
     for outcome in await register_builtin_workflows(workflows):
         if outcome.problem is not None:
             _log.error("workflow_not_stored", file=outcome.file_name, why=outcome.problem.detail)
-    services.add(ArtifactService(database, ArtifactStore(data / "artifacts")))
+    artifacts = ArtifactService(database, ArtifactStore(data / "artifacts"))
+    services.add(artifacts)
     services.add(LogService(database, data / "logs"))
     services.add(NotificationService(database, events))
     services.add(ApprovalService(database, events))
+    assembly.run_in_background(
+        "file_retention",
+        keep_files_bounded(
+            database,
+            artifacts,
+            data / "logs",
+            keep=timedelta(days=settings.log_retention_days),
+            max_log_bytes=settings.max_log_bytes,
+        ),
+    )
 
 
 async def add_execution(assembly: Assembly) -> None:

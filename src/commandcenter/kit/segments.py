@@ -105,6 +105,7 @@ class SegmentWriter:
     """The one writer of a log. Opening an existing log repairs a torn last line and goes on.
 
     Lines reach the operating system with each `append`; a killed process loses nothing appended.
+    `append` raises OSError when the disk is full; lines of that call may then be missing.
     """
 
     def __init__(self, directory: Path, *, limit_bytes: int) -> None:
@@ -157,20 +158,23 @@ class SegmentWriter:
         if not batch:
             return
         if self._file is None:
-            self._open(Segment.named(self._directory, self._next))
+            self._file = self._open(Segment.named(self._directory, self._next))
         data = b"".join(batch)
         view = memoryview(data)
-        while view:
-            view = view[os.write(self._file or 0, view) :]
+        try:
+            while view:
+                view = view[os.write(self._file, view) :]
+        except OSError:
+            os.ftruncate(self._file, self._current_size)  # no half line
+            raise
         self._current_size += len(data)
         self._next += len(batch)
 
-    def _open(self, segment: Segment) -> None:
-        self._file = os.open(
-            segment.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600
-        )
+    def _open(self, segment: Segment) -> int:
+        fd = os.open(segment.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
         self._current = segment
-        self._current_size = os.fstat(self._file).st_size
+        self._current_size = os.fstat(fd).st_size
+        return fd
 
     def _rotate(self) -> None:
         if self._file is None or self._current is None:
@@ -226,7 +230,7 @@ class SegmentWriter:
                 else:
                     self._retire(_Closed(segment, last, size))
             else:
-                self._open(segment)
+                self._file = self._open(segment)
 
 
 def _repair(path: Path) -> tuple[int, int]:

@@ -55,6 +55,30 @@ def git_environment() -> dict[str, str]:
     }
 
 
+class GitUnclearError(Exception):
+    """Git could not say where a folder's repository is kept; the message says why."""
+
+
+def history_directory(path: Path) -> Path | None:
+    """Return where the repository of this folder is kept, resolved; None: it is none, or bare.
+
+    Cheap for an ordinary repository; asks git only for a worktree, a submodule or a link. Raises
+    `GitUnclearError`.
+    """
+    own = path / ".git"
+    if not os.path.lexists(own):
+        return None
+    if not own.is_symlink() and own.is_dir() and not os.path.lexists(own / "commondir"):
+        return own
+    environment = {**git_environment(), "GIT_CEILING_DIRECTORIES": str(path.parent)}
+    deadline = time.monotonic() + _TIMEOUT_SECONDS
+    try:
+        answer = _git(("rev-parse", "--git-common-dir"), path, environment, deadline)
+    except _GitFailedError as error:
+        raise GitUnclearError(str(error)) from None
+    return Path(os.path.realpath(path / os.fsdecode(answer.removesuffix(b"\n"))))
+
+
 async def git_facts(path: Path) -> GitFacts:
     """Read the facts of the folder itself, not of a repository around it. Never raises.
 

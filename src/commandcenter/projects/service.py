@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from commandcenter.auth.audit import record
@@ -25,7 +26,12 @@ from commandcenter.projects.errors import (
     ProjectNotFoundError,
 )
 from commandcenter.projects.folders import FolderListing, list_folder, list_roots
-from commandcenter.projects.git_facts import GitFacts, git_facts, read_git_facts
+from commandcenter.projects.git_facts import (
+    GitFacts,
+    GitUnclearError,
+    git_facts,
+    history_directory,
+)
 from commandcenter.projects.naming import name_from_folder, unique_name
 from commandcenter.projects.roots import AllowedRoots
 
@@ -155,6 +161,7 @@ class ProjectService:
         async with self._database.write() as session:
             await repository.lock(session)
             project = await self.find(session, reference)
+            name = project.name  # after a failed flush the row can no longer be asked
             active = await self._active_runs(session, project.id)
             if active:
                 raise ProjectBusyError(
@@ -164,6 +171,12 @@ class ProjectService:
                 )
             await repository.detach_runs(session, project.id)
             await session.delete(project)
+            try:
+                # Here and not at the end: it may wait for a run being created, which waits for
+                # the locks that are taken below.
+                await session.flush()
+            except IntegrityError:
+                raise ProjectBusyError(f"a run of project {name!r} has just been started") from None
             await record(
                 session,
                 caller,
@@ -193,13 +206,18 @@ class ProjectService:
     def _usable_folder(self, path: str) -> Path:
         folder = self._roots.check(path)
         self._roots.refuse_workspace(folder)
-        git_directory = read_git_facts(folder).git_directory
-        if git_directory is not None and not self._roots.covers(git_directory):
+        try:
+            history = history_directory(folder)
+        except GitUnclearError as error:
             raise PathNotAllowedError(
-                f"the repository of {folder} keeps its history in {git_directory}, "
+                f"the repository of {folder} keeps its history elsewhere, and git cannot say "
+                f"where: {error}"
+            ) from error
+        if history is not None and not self._roots.covers(history):
+            raise PathNotAllowedError(
+                f"the repository of {folder} keeps its history in {history}, "
                 "which lies in none of the allowed roots",
-                hint="To allow it, on the hub's machine: "
-                f"commandcenter project allow {git_directory}",
+                hint=f"To allow it, on the hub's machine: commandcenter project allow {history}",
             )
         return folder
 

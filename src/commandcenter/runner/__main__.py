@@ -6,6 +6,7 @@ import fcntl
 import gc
 import json
 import os
+import resource
 import secrets
 import signal
 import sys
@@ -51,7 +52,9 @@ def main() -> int:
     os.write(lock, f"{os.getpid()}\n".encode())
     kernel.set_process_name("cc-runner")
     kernel.become_subreaper()
-    asyncio.run(_serve(paths, instance, host, arguments.idle_minutes * 60))
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # a dozen for each attempt
+    asyncio.run(_serve(paths, instance, host, lock, arguments.idle_minutes * 60))
     if host.staging_directory is not None:
         kernel.unmount(str(host.staging_directory))
         remove_directory(str(host.staging_directory))
@@ -80,7 +83,17 @@ def _prepare(paths: RunnerPaths, instance: str) -> Host:
     return Host(paths.data, open_cgroups(hierarchies), staging, problem)
 
 
-async def _serve(paths: RunnerPaths, instance: str, host: Host, idle_seconds: float) -> None:
+def _still_ours(paths: RunnerPaths, lock: int) -> bool:
+    """Whether the data directory is still there, and its lock the one that is held."""
+    try:
+        return os.path.samestat(paths.lock.stat(), os.fstat(lock))
+    except OSError:
+        return False
+
+
+async def _serve(
+    paths: RunnerPaths, instance: str, host: Host, lock: int, idle_seconds: float
+) -> None:
     ended = asyncio.Event()
     supervisor = Supervisor(paths, host)
     lost = supervisor.account_for_lost()
@@ -112,8 +125,9 @@ async def _serve(paths: RunnerPaths, instance: str, host: Host, idle_seconds: fl
         while not ended.is_set():
             with suppress(TimeoutError):
                 await asyncio.wait_for(ended.wait(), _IDLE_CHECK_SECONDS)
-            if server.idle_seconds > idle_seconds:
+            if server.idle_seconds > idle_seconds or not _still_ours(paths, lock):
                 break
+        supervisor.closing = True
         listener.close()
         with suppress(FileNotFoundError):
             paths.socket.unlink()

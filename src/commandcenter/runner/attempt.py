@@ -62,7 +62,7 @@ class Attempt:
             limit_bytes=request.limits.log_bytes,
         )
         self._ending: Ending | None = None
-        self._ended = asyncio.Event()
+        self.ended = asyncio.Event()
         self._killer: asyncio.Task[None] | None = None
         self._peak = 0
         self._commondir = bool(plan.git_directory) and os.path.lexists(
@@ -77,6 +77,11 @@ class Attempt:
             with suppress(OSError, ValueError):
                 self._last_use = self._read_use()
         return self._last_use
+
+    def say(self, text: str) -> None:
+        """Add a line of the runtime's own to the log while the attempt runs."""
+        if not self.ended.is_set():
+            self._capture.say(text)
 
     async def run(self) -> Outcome:
         """Let the program start, follow it to its end and store the outcome."""
@@ -98,14 +103,14 @@ class Attempt:
             helper.cancel()
         if self._killer is not None:
             self._killer.cancel()
-        self._ended.set()
+        self.ended.set()
         await asyncio.gather(*helpers, return_exceptions=True)
         return await self._finish(code, elapsed)
 
-    async def stop(self, grace_seconds: float) -> None:
+    async def stop(self, grace_seconds: float, ending: Ending = Ending.CANCELLED) -> None:
         """SIGTERM, after the grace SIGKILL; returns when the processes are dead."""
-        if self._ending is None and not self._ended.is_set():
-            self._ending = Ending.CANCELLED
+        if self._ending is None and not self.ended.is_set():
+            self._ending = ending
         await self._end(grace_seconds)
 
     async def _end(self, grace_seconds: float) -> None:
@@ -113,11 +118,11 @@ class Attempt:
         if grace_seconds > 0:
             with suppress(TimeoutError):
                 async with asyncio.timeout(grace_seconds):
-                    await self._ended.wait()
-        if not self._ended.is_set():
+                    await self.ended.wait()
+        if not self.ended.is_set():
             self._sandbox.kill()
             async with asyncio.timeout(_KILL_DEADLINE_SECONDS):
-                await self._ended.wait()
+                await self.ended.wait()
 
     async def _expire(self) -> None:
         await asyncio.sleep(self.request.timeout_seconds)
@@ -137,7 +142,7 @@ class Attempt:
             return
         try:
             await readable(event)
-            if leaf.out_of_memory() or not self._ended.is_set():
+            if leaf.out_of_memory() or not self.ended.is_set():
                 self._run_out_of_memory()
         finally:
             os.close(event)
@@ -150,7 +155,8 @@ class Attempt:
             if use.memory_bytes > limit:
                 self._run_out_of_memory()
                 return
-            await asyncio.sleep(_WATCH_SECONDS)
+            near = use.memory_bytes > limit / 4
+            await asyncio.sleep(_WATCH_SECONDS if near else 3 * _WATCH_SECONDS)
 
     def _run_out_of_memory(self) -> None:
         if self._ending is None:
@@ -170,12 +176,18 @@ class Attempt:
         cores, memory, pids = leaf.actual_limits()
         return Use(cores, memory, pids, cpu, now, peak, processes)
 
+    def _use_at_the_end(self) -> Use:
+        """Without a cgroup: what the kernel added up for the dead processes."""
+        cpu, peak = self._sandbox.spent
+        pids = self.request.limits.pids
+        return Use(None, None, pids, cpu, 0, max(self._peak, peak), 0)
+
     async def _finish(self, code: int, elapsed: float) -> Outcome:
         request = self.request
         sandbox = self._sandbox
         leaf = sandbox.leaf
         with suppress(OSError, ValueError):
-            self._last_use = self._read_use() if leaf else self._last_use
+            self._last_use = self._read_use() if leaf else self._use_at_the_end()
         if leaf is not None and self._ending is None and leaf.out_of_memory():
             self._ending = Ending.OUT_OF_MEMORY
         full = _is_full(sandbox.out_directory) or _is_full(sandbox.tmp_directory)
@@ -215,15 +227,14 @@ class Attempt:
         self, code: int, elapsed: float, collected: Collected, *, full: bool
     ) -> tuple[Ending | None, str]:
         limits = self.request.limits
-        if self._ending is Ending.OUT_OF_MEMORY:
-            return (
-                self._ending,
-                f"It needed more than its memory limit of {_mib(limits.memory_bytes)}.",
-            )
-        if self._ending is Ending.TIMEOUT:
-            return self._ending, f"It was stopped at its time limit of {_seconds(self.request)}."
         if self._ending is not None:
-            return self._ending, f"It was stopped after {elapsed:.1f} s, as asked."
+            return self._ending, {
+                Ending.OUT_OF_MEMORY: (
+                    f"It needed more than its memory limit of {_mib(limits.memory_bytes)}."
+                ),
+                Ending.TIMEOUT: f"It was stopped at its time limit of {_seconds(self.request)}.",
+                Ending.LOST: "The runner was stopped while this attempt ran.",
+            }.get(self._ending, f"It was stopped after {elapsed:.1f} s, as asked.")
         if code and full:
             return Ending.DISK_FULL, (
                 f"It filled its disk limit of {_mib(limits.disk_bytes)} and exited with {code}."

@@ -167,7 +167,8 @@ def _contents(contents: Contents, files: Files) -> list[str]:
     if contents.input_json is None:
         return [
             "--size", str(32 * 1024**2), "--tmpfs", "/in",
-            "--size", str(4 * 1024**2), "--tmpfs", "/run", "--perms", "0700", "--dir", "/run/secrets",
+            "--size", str(4 * 1024**2), "--tmpfs", "/run",
+            "--perms", "0700", "--dir", "/run/secrets",
         ]  # fmt: skip
     args = ["--perms", "0755", "--dir", "/in"]
     args += ["--perms", "0444", "--file", files.add("input", contents.input_json), "/in/input.json"]

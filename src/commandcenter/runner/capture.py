@@ -4,6 +4,7 @@ import asyncio
 import os
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 from commandcenter.kit.redaction import Redactor
 from commandcenter.kit.segments import LineAssembler, SegmentWriter
@@ -26,6 +27,7 @@ class LogCapture:
         self._taken = 0
         self._stopped = False
         self._open = 0
+        self._lost = 0
         self._done = asyncio.Event()
         self._finishers: list[Callable[[], None]] = []
 
@@ -45,7 +47,7 @@ class LogCapture:
             loop.remove_reader(fd)
             os.close(fd)
             rest = lines.feed(redactor.finish())
-            self._log.append(stream, rest + lines.finish())
+            self._append(stream, rest + lines.finish())
             self._open -= 1
             if not self._open:
                 self._done.set()
@@ -62,7 +64,7 @@ class LogCapture:
                 finish()
                 return
             self._taken += len(chunk)
-            self._log.append(stream, lines.feed(redactor.feed(chunk)))
+            self._append(stream, lines.feed(redactor.feed(chunk)))
             if self._taken > self._limit and not self._stopped:
                 loop.remove_reader(fd)
                 pause = 4 * (time.perf_counter() - started)
@@ -77,7 +79,7 @@ class LogCapture:
 
     def say(self, text: str) -> None:
         """A line of the runtime's own."""
-        self._log.append(_SYSTEM, [self._redactor.for_stream().redact_text(text)])
+        self._append(_SYSTEM, [self._redactor.for_stream().redact_text(text)])
 
     async def drain(self, seconds: float) -> None:
         """Wait for the end of both streams; their writers are dead, so that it is near."""
@@ -91,4 +93,16 @@ class LogCapture:
                     finish()
 
     def close(self) -> None:
-        self._log.close()
+        if self._lost:
+            self.say(
+                f"{self._lost:,} lines could not be stored: the host's disk was full or broken"
+            )
+        with suppress(OSError):
+            self._log.close()
+
+    def _append(self, stream: str, lines: list[str]) -> None:
+        """A full disk costs lines, never the attempt."""
+        try:
+            self._log.append(stream, lines)
+        except OSError:
+            self._lost += len(lines)

@@ -9,13 +9,13 @@ from typing import Any
 from commandcenter.kit.errors import ProblemError
 from commandcenter.runner import frames
 from commandcenter.runner.attempt import Use
+from commandcenter.runner.ensure import ensure_runner, open_connection
 from commandcenter.runner.errors import (
     BadRequestError,
     IsolationError,
     RunnerUnavailableError,
     RunnerVersionError,
 )
-from commandcenter.runner.ensure import ensure_runner, open_connection
 from commandcenter.runner.paths import RunnerPaths
 from commandcenter.runner.request import JobRequest, Outcome
 

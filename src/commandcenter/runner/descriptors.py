@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+from contextlib import suppress
 
 
 async def readable(fd: int) -> None:
@@ -60,6 +61,18 @@ def read_available(fd: int, limit: int) -> bytes:
             break
         data += chunk
     return data
+
+
+def reap(pid: int) -> tuple[int, float, int]:
+    """Take the end of a child that is known to be dead: status, CPU seconds, peak bytes."""
+    _, status, used = os.wait4(pid, 0)
+    return status, used.ru_utime + used.ru_stime, used.ru_maxrss * 1024
+
+
+def reap_if_ours(pid: int) -> None:
+    """Take the end of an orphan, if it became this process's child."""
+    with suppress(ChildProcessError):
+        os.waitpid(pid, os.WNOHANG)
 
 
 def close_all(*fds: int | None) -> None:

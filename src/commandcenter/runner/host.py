@@ -1,23 +1,27 @@
-"""What this machine gives a sandbox: bubblewrap, cgroups, the filter, an identity, staged mounts."""
+"""What this machine gives a sandbox: bubblewrap, cgroups, a filter, an identity, mounts."""
 
 import asyncio
 import os
+import socket
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from commandcenter.runner import seccomp
 from commandcenter.runner.bwrap import Contents, find_bubblewrap
 from commandcenter.runner.cgroups import Cgroups, Leaf
+from commandcenter.runner.egress import Egress
 from commandcenter.runner.errors import IsolationError
-from commandcenter.runner.identities import IdentityPool
+from commandcenter.runner.identities import PROXY_ID, IdentityPool
 from commandcenter.runner.interpreter import own_interpreter
 from commandcenter.runner.launch import LaunchOrder, Sandbox, launch
-from commandcenter.runner.plan import Bind, SandboxPlan
+from commandcenter.runner.plan import PROXY_PORT, Bind, SandboxPlan
 from commandcenter.runner.request import JobLimits
 from commandcenter.runner.spawn import Identity
 from commandcenter.runner.staging import StagedMounts, Stager
 
+_EGRESS_PATH = "/opt/commandcenter/egress.py"
+_EGRESS_PROGRAM = (Path(__file__).parent / "egress_program.py").read_bytes()
 _REMOVE_TRIES = 200
 _REMOVE_PAUSE_SECONDS = 0.01
 
@@ -30,6 +34,7 @@ class Lease:
     identity: Identity | None
     mounts: StagedMounts
     identities: IdentityPool
+    egress: socket.socket | None = None  # where the sandbox's listening socket comes from
 
     def prefer(self, *, high: bool) -> None:
         """Give the sandbox the usual share of CPU, or (while it is prepared) the lowest."""
@@ -38,6 +43,8 @@ class Lease:
 
     async def give_back(self) -> None:
         """Take everything away that the dead sandbox had. Idempotent."""
+        if self.egress is not None:
+            self.egress.close()
         self.mounts.release()
         leaf, self.sandbox.leaf = self.sandbox.leaf, None
         if leaf is not None:
@@ -53,6 +60,7 @@ class Host:
     cgroups: Cgroups
     staging_directory: Path | None  # set for root
     problem: str = ""  # why no sandbox can be started here at all
+    egress: Egress = field(init=False)
     _identities: IdentityPool = field(init=False)
     _stager: Stager | None = field(init=False)
     _seccomp: bytes = field(init=False)
@@ -60,18 +68,14 @@ class Host:
 
     def __post_init__(self) -> None:
         self._identities = IdentityPool(self.data_directory)
+        proxy = Identity(PROXY_ID, PROXY_ID) if os.geteuid() == 0 else None
+        self.egress = Egress(proxy)
         self._stager = Stager(self.staging_directory) if self.staging_directory else None
         try:
             self._seccomp = seccomp.program()
         except seccomp.UnknownArchitectureError as error:
             self._seccomp = b""
             self.problem = f"there is no system call filter for the architecture {error}"
-
-    def refuse_network(self) -> None:
-        raise IsolationError(
-            "An allow-list of hosts cannot be enforced by this version of the sandbox.",
-            hint="Run the agent without network, or choose a runtime that can.",
-        )
 
     async def obtain(
         self,
@@ -80,6 +84,7 @@ class Host:
         limits: JobLimits,
         *,
         with_job_pipe: bool = False,
+        with_egress: bool = False,
     ) -> Lease:
         """Set up a sandbox that waits for its release. Raises `IsolationError`."""
         if self.problem:
@@ -91,7 +96,10 @@ class Host:
         identity = self._identities.take() if self._stager else None
         mounts = StagedMounts()
         leaf: Leaf | None = None
+        ours, theirs = socket.socketpair() if with_egress else (None, None)
         try:
+            if theirs is not None:
+                plan = _through_egress(plan, theirs.fileno())
             if identity is not None and self._stager is not None:
                 sources = _stage(self._stager, plan.binds, identity, mounts)
                 executable = _staged_program(self._stager, executable, identity)
@@ -108,15 +116,21 @@ class Host:
                 identity=identity,
                 leaf=leaf,
                 with_job_pipe=with_job_pipe,
+                inherited=(theirs.fileno(),) if theirs is not None else (),
             )
-            return Lease(await launch(order), identity, mounts, self._identities)
+            return Lease(await launch(order), identity, mounts, self._identities, ours)
         except BaseException:
+            if ours is not None:
+                ours.close()
             mounts.release()
             if leaf is not None:
                 await _remove(leaf)
             if identity is not None:
                 self._identities.give_back(identity)
             raise
+        finally:
+            if theirs is not None:
+                theirs.close()
 
     def _new_leaf(self, limits: JobLimits) -> Leaf | None:
         if not self.cgroups.available:
@@ -132,7 +146,18 @@ class Host:
             ) from error
 
     async def close(self) -> None:
+        self.egress.close()
         self.cgroups.close()
+
+
+def _through_egress(plan: SandboxPlan, fd: int) -> SandboxPlan:
+    """Let the program that opens the proxy's port come before the command."""
+    python = own_interpreter().executable
+    return replace(
+        plan,
+        command=(python, "-I", "-S", _EGRESS_PATH, str(fd), str(PROXY_PORT), *plan.command),
+        files=(*plan.files, (_EGRESS_PATH, _EGRESS_PROGRAM)),
+    )
 
 
 def _stage(

@@ -13,6 +13,7 @@ from commandcenter.runner.spawn import Identity
 FIRST_ID = 1_900_000_000
 BLOCK = 256
 BLOCKS = 1024
+PROXY_ID = FIRST_ID + BLOCK * BLOCKS  # of the process that speaks to the network for sandboxes
 
 
 class IdentityPool:

@@ -16,6 +16,7 @@ TMPFS_MAGIC = 0x01021994
 _PR_SET_PDEATHSIG = 1
 _PR_SET_NAME = 15
 _PR_SET_CHILD_SUBREAPER = 36
+_PR_SET_NO_NEW_PRIVS = 38
 _AT_FDCWD = -100
 _AT_EMPTY_PATH = 0x1000
 _OPEN_TREE_CLONE = 1
@@ -39,6 +40,11 @@ def _checked(result: int, what: str) -> int:
 def die_with_parent() -> None:
     """SIGKILL for this process when the thread that forked it ends."""
     _checked(_libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0), "prctl")
+
+
+def forbid_new_privileges() -> None:
+    """No program started from here can have more rights (set-user-id, file capabilities)."""
+    _checked(_libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "prctl")
 
 
 def become_subreaper() -> None:
@@ -108,7 +114,7 @@ def attach_mount(fd: int, target: str) -> None:
 
 class _StatFs(ctypes.Structure):
     # Large enough on every 64-bit Linux; only the first word, the type, is read.
-    _fields_ = [("type", ctypes.c_long), ("rest", ctypes.c_long * 31)]  # noqa: RUF012 - ctypes
+    _fields_ = [("type", ctypes.c_long), ("rest", ctypes.c_long * 31)]
 
 
 def filesystem_type(fd: int) -> int:

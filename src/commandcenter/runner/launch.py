@@ -23,6 +23,8 @@ from commandcenter.runner.descriptors import (
     read_available,
     read_until,
     readable,
+    reap,
+    reap_if_ours,
     writable,
 )
 from commandcenter.runner.errors import IsolationError
@@ -31,7 +33,6 @@ from commandcenter.runner.request import JobLimits
 from commandcenter.runner.spawn import Identity, spawn
 
 _SETUP_DEADLINE_SECONDS = 20.0
-_OPEN_FILES = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,7 @@ class LaunchOrder:
     identity: Identity | None
     leaf: Leaf | None
     with_job_pipe: bool = False
+    inherited: tuple[int, ...] = ()  # more descriptors for the sandbox's first program
 
 
 @dataclass(slots=True)
@@ -65,6 +67,7 @@ class Sandbox:
     job_pipe: int | None = None
     leaf: Leaf | None = None
     exit_status: int | None = None
+    spent: tuple[float, int] = (0.0, 0)  # CPU seconds and the largest resident set, once reaped
     _reaped: asyncio.Event = field(default_factory=asyncio.Event)
 
     def release(self) -> None:
@@ -116,9 +119,9 @@ class Sandbox:
             await readable(self.monitor_pidfd)
             await readable(self.init_pidfd)
             if self.exit_status is None:
-                _, status = os.waitpid(self.monitor_pid, 0)
-                with suppress(ChildProcessError):  # ours only if bubblewrap ended before it
-                    os.waitpid(self.init_pid, os.WNOHANG)
+                status, *spent = reap(self.monitor_pid)
+                self.spent = (spent[0], int(spent[1]))
+                reap_if_ours(self.init_pid)  # only if bubblewrap ended before it
                 code = os.waitstatus_to_exitcode(status)
                 self.exit_status = 128 - code if code < 0 else code
         return self.exit_status
@@ -142,22 +145,110 @@ class Sandbox:
         return True
 
 
+@dataclass(slots=True)
+class _Ends:
+    """The pipes of one launch; `inside` are bubblewrap's ends, the rest the runner's."""
+
+    stdout: int
+    stderr: int
+    info: int
+    block: int
+    job: int | None
+    ready: socket.socket
+    stdio: tuple[int, int, int]
+    signals: bwrap.Signals
+    _theirs: socket.socket
+
+    @classmethod
+    def open(cls, *, with_job_pipe: bool) -> "_Ends":
+        out_read, out_write = os.pipe2(os.O_CLOEXEC)
+        err_read, err_write = os.pipe2(os.O_CLOEXEC)
+        info_read, info_write = os.pipe2(os.O_CLOEXEC)
+        block_read, block_write = os.pipe2(os.O_CLOEXEC)
+        job_read, job_write = (
+            os.pipe2(os.O_CLOEXEC)
+            if with_job_pipe
+            else (os.open("/dev/null", os.O_RDONLY | os.O_CLOEXEC), None)
+        )
+        for fd in (out_read, err_read):
+            os.set_blocking(fd, False)
+        ours, theirs = socket.socketpair()
+        ours.shutdown(socket.SHUT_WR)
+        return cls(
+            stdout=out_read,
+            stderr=err_read,
+            info=info_read,
+            block=block_write,
+            job=job_write,
+            ready=ours,
+            stdio=(job_read, out_write, err_write),
+            signals=bwrap.Signals(info_write, block_read, theirs.fileno()),
+            _theirs=theirs,
+        )
+
+    def close_inner(self) -> None:
+        close_all(*self.stdio, self.signals.info, self.signals.block)
+        self._theirs.close()
+
+    def close_followed(self) -> None:
+        """Close what is only needed until the sandbox stands."""
+        os.close(self.info)
+        self.ready.close()
+
+    def close_kept(self) -> None:
+        close_all(self.stdout, self.stderr, self.block, self.job)
+
+
 async def launch(order: LaunchOrder) -> Sandbox:
     """A sandbox that stands and waits for `release`. Raises `IsolationError`."""
-    files = bwrap.Files()
-    out_read, out_write = os.pipe2(os.O_CLOEXEC)
-    err_read, err_write = os.pipe2(os.O_CLOEXEC)
-    info_read, info_write = os.pipe2(os.O_CLOEXEC)
-    block_read, block_write = os.pipe2(os.O_CLOEXEC)
-    job_read, job_write = (
-        os.pipe2(os.O_CLOEXEC)
-        if order.with_job_pipe
-        else (os.open("/dev/null", os.O_RDONLY | os.O_CLOEXEC), None)
+    ends = _Ends.open(with_job_pipe=order.with_job_pipe)
+    try:
+        pid = _spawn_bubblewrap(order, ends)
+    except BaseException:
+        ends.close_followed()
+        ends.close_kept()
+        raise
+    finally:
+        ends.close_inner()
+    monitor = os.pidfd_open(pid)
+    held = [monitor]
+    try:
+        async with asyncio.timeout(_SETUP_DEADLINE_SECONDS):
+            init_pid = await _init_pid(ends.info)
+            init = os.pidfd_open(init_pid)
+            held.append(init)
+            await readable(ends.ready.fileno())
+            out_directory, tmp_directory = await _open_inside(init_pid, monitor)
+    except (OSError, TimeoutError, _SetupFailedError) as error:
+        message = await _failure(pid, monitor, ends.stderr, error)
+        close_all(*held)
+        ends.close_kept()
+        raise IsolationError(message, hint="`commandcenter doctor` says what is missing.") from None
+    finally:
+        ends.close_followed()
+    sandbox = Sandbox(
+        monitor_pid=pid,
+        monitor_pidfd=monitor,
+        init_pid=init_pid,
+        init_pidfd=init,
+        stdout=ends.stdout,
+        stderr=ends.stderr,
+        out_directory=out_directory,
+        tmp_directory=tmp_directory,
+        block=ends.block,
+        job_pipe=ends.job,
+        leaf=order.leaf,
     )
-    ours, theirs = socket.socketpair()
-    ours.shutdown(socket.SHUT_WR)
-    inner = [info_write, block_read, theirs.fileno()]
-    signals = bwrap.Signals(*inner)
+    if order.leaf is not None:
+        order.leaf.close_join_files()
+    else:
+        await _limit_without_cgroup(sandbox, order.limits)
+    return sandbox
+
+
+def _spawn_bubblewrap(order: LaunchOrder, ends: _Ends) -> int:
+    files = bwrap.Files()
+    signals = ends.signals
     try:
         args = bwrap.options(
             order.plan,
@@ -169,61 +260,24 @@ async def launch(order: LaunchOrder) -> Sandbox:
         )
         args_fd = files.add("bwrap-options", args)
         if order.identity is not None:  # so that the program can open /dev/stdout by name
-            for fd in (out_write, err_write):
+            for fd in ends.stdio[1:]:
                 os.fchown(fd, order.identity.uid, order.identity.gid)
-        pid = spawn(
+        return spawn(
             ["bwrap", "--args", args_fd, "--", *order.plan.command],
             executable=order.executable,
             environment={},
-            stdio=(job_read, out_write, err_write),
-            keep=[*inner, *files.fds],
+            stdio=ends.stdio,
+            keep=[signals.info, signals.block, signals.ready, *files.fds, *order.inherited],
             identity=order.identity,
             cgroup_files=order.leaf.join_files if order.leaf else [],
         )
-    except BaseException:
-        close_all(out_read, err_read, info_read, block_write, job_write)
-        ours.close()
-        raise
     finally:
         files.close()
-        close_all(out_write, err_write, info_write, block_read, job_read)
-        theirs.close()
-    for fd in (out_read, err_read):
-        os.set_blocking(fd, False)
-    monitor = os.pidfd_open(pid)
-    held = [block_write, job_write, out_read, err_read, monitor]
+
+
+async def _limit_without_cgroup(sandbox: Sandbox, limits: JobLimits) -> None:
     try:
-        async with asyncio.timeout(_SETUP_DEADLINE_SECONDS):
-            init_pid = await _init_pid(info_read)
-            init = os.pidfd_open(init_pid)
-            held.append(init)
-            await readable(ours.fileno())
-            out_directory, tmp_directory = await _open_inside(init_pid, monitor)
-    except (OSError, TimeoutError, _SetupFailedError) as error:
-        message = await _failure(pid, monitor, err_read, error)
-        close_all(*held)
-        raise IsolationError(message, hint="`commandcenter doctor` says what is missing.") from None
-    finally:
-        os.close(info_read)
-        ours.close()
-    sandbox = Sandbox(
-        monitor_pid=pid,
-        monitor_pidfd=monitor,
-        init_pid=init_pid,
-        init_pidfd=init,
-        stdout=out_read,
-        stderr=err_read,
-        out_directory=out_directory,
-        tmp_directory=tmp_directory,
-        block=block_write,
-        job_pipe=job_write,
-        leaf=order.leaf,
-    )
-    if order.leaf is not None:
-        order.leaf.close_join_files()
-        return sandbox
-    try:
-        _set_resource_limits(init_pid, order.limits)
+        _set_resource_limits(sandbox.init_pid, limits)
     except OSError as error:
         sandbox.kill()
         await sandbox.reap()
@@ -233,7 +287,6 @@ async def launch(order: LaunchOrder) -> Sandbox:
             f"There is no cgroup to use, and resource limits cannot be set either: {error}.",
             hint="Run the hub as an ordinary user, or give it a writable cgroup.",
         ) from error
-    return sandbox
 
 
 class _SetupFailedError(Exception):
@@ -287,7 +340,7 @@ async def _failure(pid: int, monitor: int, err_read: int, error: Exception) -> s
     with suppress(ProcessLookupError):
         os.kill(pid, signal.SIGKILL)
     await readable(monitor)
-    os.waitpid(pid, 0)
+    reap(pid)
     said = read_available(err_read, 4096).decode("utf-8", "replace").strip()
     if not said and isinstance(error, TimeoutError):
         said = f"it did not stand within {_SETUP_DEADLINE_SECONDS:.0f} seconds"
@@ -304,6 +357,3 @@ def _set_resource_limits(init_pid: int, limits: JobLimits) -> None:
     resource.prlimit(init_pid, resource.RLIMIT_NPROC, (limits.pids, limits.pids))
     data = 2 * limits.memory_bytes
     resource.prlimit(init_pid, resource.RLIMIT_DATA, (data, data))
-    soft, hard = resource.prlimit(init_pid, resource.RLIMIT_NOFILE)
-    top = _OPEN_FILES if hard == resource.RLIM_INFINITY else min(_OPEN_FILES, hard)
-    resource.prlimit(init_pid, resource.RLIMIT_NOFILE, (min(soft, top), top))

@@ -1,4 +1,4 @@
-"""From a request to the shape of its sandbox: mounts, environment, command. No process, no mount."""
+"""From a request to the shape of its sandbox: mounts, environment, command. Starts nothing."""
 
 import os
 from dataclasses import dataclass, field
@@ -8,6 +8,7 @@ from commandcenter.runner.errors import BadRequestError
 from commandcenter.runner.interpreter import own_interpreter
 from commandcenter.runner.request import JobRequest
 
+PROXY_PORT = 3128  # on the sandbox's own loopback
 HOME_BYTES = 16 * 1024**2
 _SYSTEM_TREES = ("/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
 _SYSTEM_FILES = (
@@ -61,10 +62,11 @@ def plan_sandbox(request: JobRequest) -> SandboxPlan:
     binds.append(Bind("/usr", "/usr", owned=False))
     binds += [Bind(path, path, owned=False) for path in _SYSTEM_FILES if Path(path).exists()]
     command = request.command
-    if command[0] == "python":
-        interpreter = own_interpreter()
+    interpreter = own_interpreter()
+    if command[0] == "python" or request.network_allow:
         binds += [Bind(tree, tree) for tree in interpreter.trees]
         links += interpreter.links
+    if command[0] == "python":
         command = (interpreter.executable, *command[1:])
     for index, path in enumerate(request.python_path):
         binds.append(Bind(_directory(path, "python_path"), f"/opt/python-path/{index}"))
@@ -153,6 +155,12 @@ def _base_environment(request: JobRequest, program: str) -> dict[str, str]:
         "PYTHONUNBUFFERED": "1",
         "PYTHONDONTWRITEBYTECODE": "1",
     }
+    if request.network_allow:
+        proxy = f"http://127.0.0.1:{PROXY_PORT}"
+        environment |= dict.fromkeys(
+            ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"), proxy
+        )
+        environment |= dict.fromkeys(("NO_PROXY", "no_proxy"), "localhost,127.0.0.1,::1")
     if request.python_path:
         places = [f"/opt/python-path/{index}" for index in range(len(request.python_path))]
         environment["PYTHONPATH"] = ":".join(places)

@@ -92,6 +92,9 @@ class Server:
         self, header: dict[str, Any], payload: bytes, writer: asyncio.StreamWriter
     ) -> None:
         number = header.get("id")
+        if self._supervisor.closing and header.get("op") == "start":
+            writer.close()  # the caller asks again, and finds the next runner
+            return
         try:
             operation = self._operations.get(str(header.get("op")))
             if operation is None:

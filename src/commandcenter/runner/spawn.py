@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from commandcenter.runner import kernel
 
 _EXEC_FAILED = 127
+_OPEN_FILES = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,9 @@ def _become(
     for fd in cgroup_files:
         os.write(fd, b"0")
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    top = _OPEN_FILES if hard == resource.RLIM_INFINITY else min(_OPEN_FILES, hard)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (top, top))
     _prefer_for_oom()
     if identity is not None:
         os.setgroups([])

@@ -87,14 +87,14 @@ class Stager:
 
     def stage_shared(self, source: str, identity: Identity) -> str:
         """Show a read-only tree to many sandboxes, for as long as the runner lives."""
-        world = os.stat(source).st_mode & 0o005 == 0o005  # noqa: PTH116, PLR2004 - mode bits
+        world = os.stat(source).st_mode & 0o005 == 0o005  # noqa: PLR2004 - mode bits
         key = (source, None if world else identity)
         if key not in self._shared:
             self._shared[key] = self._mount(source, None if world else identity, writable=False)
         return self._shared[key]
 
     def _mount(self, source: str, identity: Identity | None, *, writable: bool) -> str:
-        owner = os.stat(source)  # noqa: PTH116
+        owner = os.stat(source)
         namespace = None
         if identity is not None and owner.st_uid != identity.uid:
             namespace = self._namespace(owner.st_uid, owner.st_gid, identity)
@@ -116,7 +116,7 @@ class Stager:
         except OSError as error:
             if namespace is None or error.errno not in _NOT_SUPPORTED:
                 raise IsolationError(f"{source} cannot be shown to the sandbox: {error}") from error
-            if writable or not mode & 0o004:
+            if writable or mode & 0o005 != 0o005:
                 raise IsolationError(
                     f"The file system of {source} does not support id-mapped mounts, which a hub "
                     "run as root needs to give an unprivileged sandbox access to it.",

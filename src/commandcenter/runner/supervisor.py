@@ -3,6 +3,7 @@
 import asyncio
 import json
 import shutil
+import sys
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,8 +11,9 @@ from pathlib import Path
 from commandcenter.kit.segments import SegmentWriter
 from commandcenter.runner.attempt import Attempt, Use
 from commandcenter.runner.bwrap import Contents
+from commandcenter.runner.egress_policy import EgressPolicy
 from commandcenter.runner.errors import BadRequestError
-from commandcenter.runner.host import Host
+from commandcenter.runner.host import Host, Lease
 from commandcenter.runner.paths import RunnerPaths
 from commandcenter.runner.plan import plan_sandbox
 from commandcenter.runner.request import ATTEMPT_ID, Ending, JobRequest, Outcome
@@ -24,6 +26,7 @@ class Supervisor:
     def __init__(self, paths: RunnerPaths, host: Host) -> None:
         self._paths = paths
         self._host = host
+        self.closing = False
         self._pool = WarmPool(host)
         self._running: dict[str, asyncio.Task[Outcome]] = {}
         self._attempts: dict[str, Attempt] = {}
@@ -132,20 +135,25 @@ class Supervisor:
         shutil.rmtree(self._paths.attempt(identifier), ignore_errors=True)
 
     async def close(self) -> None:
-        """End everything that runs."""
+        """End everything that runs; nothing more is to be started."""
+        self.closing = True
         await asyncio.gather(
-            *(self.stop(identifier, _STOP_ALL_GRACE_SECONDS) for identifier in list(self._running)),
+            *(self._abandon(identifier) for identifier in list(self._running)),
             return_exceptions=True,
         )
         await asyncio.gather(*self._tidying.values(), return_exceptions=True)
         await self._pool.close()
         await self._host.close()
 
+    async def _abandon(self, identifier: str) -> None:
+        """End an attempt because the runner ends: it is lost, nobody cancelled it."""
+        await self._attempts[identifier].stop(_STOP_ALL_GRACE_SECONDS, Ending.LOST)
+        await asyncio.shield(self._running[identifier])
+
     async def _launch(self, request: JobRequest) -> None:
         identifier = request.attempt_id
         try:
-            if request.network_allow:
-                self._host.refuse_network()
+            EgressPolicy.parse(request.network_allow)
             plan = plan_sandbox(request)
             shape = warm_shape(request, plan)
             lease = self._pool.take(shape) if shape else None
@@ -154,7 +162,9 @@ class Supervisor:
                 job = job_message(request, plan.environment)
             else:
                 contents = Contents(request.input_json, request.secret_files)
-                lease = await self._host.obtain(plan, contents, request.limits)
+                lease = await self._host.obtain(
+                    plan, contents, request.limits, with_egress=bool(request.network_allow)
+                )
         except BaseException:
             self._paths.attempt(identifier).rmdir()
             raise
@@ -162,6 +172,7 @@ class Supervisor:
         self._attempts[identifier] = attempt
 
         async def carry() -> Outcome:
+            serving = asyncio.create_task(self._serve_network(attempt, lease))
             try:
                 outcome = await attempt.run()
             except Exception as error:  # noqa: BLE001 - becomes the attempt's outcome
@@ -170,16 +181,35 @@ class Supervisor:
                 outcome = Outcome(
                     None, Ending.SYSTEM_ERROR, f"The runner failed: {error!r}", now, now
                 )
-            self._keep_use(identifier, attempt.use)
-            self._store(identifier, outcome)
+            serving.cancel()
+            try:
+                self._keep_use(identifier, attempt.use)
+                self._store(identifier, outcome)
+            except OSError as error:
+                sys.stderr.write(f"the result of {identifier} cannot be stored: {error}\n")
+                kept = True
+            else:
+                kept = False
             # The outcome is told first: taking the sandbox away is not what a caller waits for.
             tidying = asyncio.create_task(lease.give_back())
             self._tidying[identifier] = tidying
             tidying.add_done_callback(lambda _: self._tidying.pop(identifier, None))
-            del self._running[identifier], self._attempts[identifier]
+            if not kept:  # else this task is where the outcome is asked for
+                del self._running[identifier], self._attempts[identifier]
             return outcome
 
         self._running[identifier] = asyncio.create_task(carry())
+
+    async def _serve_network(self, attempt: Attempt, lease: Lease) -> None:
+        """Let the sandbox's allowed connections through until it ends."""
+        if lease.egress is None:
+            return
+        allow = attempt.request.network_allow
+        number = await self._host.egress.attach(lease.egress, allow, attempt.say)
+        try:
+            await attempt.ended.wait()
+        finally:
+            self._host.egress.detach(number)
 
     def _keep_use(self, identifier: str, use: Use) -> None:
         fields = {name: getattr(use, name) for name in Use.__slots__}

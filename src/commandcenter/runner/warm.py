@@ -34,8 +34,8 @@ _DEMAND_SECONDS = 10.0
 
 @dataclass(frozen=True, slots=True)
 class PoolLimits:
-    total: int = 8
-    per_key: int = 4
+    total: int = 12
+    per_key: int = 8
     idle_seconds: float = 60.0
 
 
@@ -69,7 +69,11 @@ def warm_shape(request: JobRequest, plan: SandboxPlan) -> WarmShape | None:
     if not request.warm or len(request.command) != _JOB_PARTS or request.command[0] != "python":
         return None
     names = (*request.environment, *request.secret_environment)
-    if request.service or any(name.startswith(_STARTUP_PREFIXES) for name in names):
+    if (
+        request.service
+        or request.network_allow
+        or any(name.startswith(_STARTUP_PREFIXES) for name in names)
+    ):
         return None
     shaped = replace(
         plan,
@@ -220,7 +224,7 @@ async def _end(lease: Lease) -> None:
 
 
 def _identity(path: str) -> tuple[int, int, int]:
-    status = os.stat(path)  # noqa: PTH116 - many times per second
+    status = os.stat(path)
     return status.st_dev, status.st_ino, status.st_mtime_ns
 
 

@@ -15,10 +15,11 @@ import threading
 import time
 import types
 
+# What the agent SDK and most agents load; each costs the preparation of every warm sandbox.
 _PRELOAD = (
-    "argparse", "collections", "contextlib", "dataclasses", "datetime", "enum", "functools",
-    "hashlib", "io", "itertools", "logging", "pathlib", "re", "shutil", "string", "subprocess",
-    "tempfile", "textwrap", "traceback", "typing", "uuid", "commandcenter_agent",
+    "collections", "contextlib", "dataclasses", "datetime", "enum", "functools", "hashlib",
+    "itertools", "pathlib", "re", "shutil", "subprocess", "tempfile", "typing",
+    "commandcenter_agent",
 )  # fmt: skip
 
 

@@ -34,7 +34,7 @@ def _descendants(root: int) -> list[int]:
     found = [root]
     for pid in found:  # grows while it is walked
         with suppress(OSError):
-            for thread in os.listdir(f"/proc/{pid}/task"):  # noqa: PTH208 - plain names
+            for thread in os.listdir(f"/proc/{pid}/task"):
                 children = Path(f"/proc/{pid}/task/{thread}/children").read_text()
                 found.extend(int(child) for child in children.split())
     return found

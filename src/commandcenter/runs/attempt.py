@@ -197,17 +197,26 @@ class AttemptRunner:
         timeout = self._timeout()
         try:
             await self._load_secrets()
+            directory = await self._dependencies.agents.verified_directory(self._agent.row)
+            environment = await self._dependencies.environments.ensure_environment(
+                self._agent.manifest, directory, self._runtime
+            )
+            project = self._run.project
             spec = build_spec(
                 attempt_id=attempt_id,
                 manifest=self._agent.manifest,
                 inputs=inputs,
                 timeout_seconds=timeout,
                 sources=SpecSources(
-                    agent_directory=await self._dependencies.agents.verified_directory(
-                        self._agent.row
+                    agent_directory=directory,
+                    python_path=(
+                        *self._dependencies.python_path,
+                        *([environment] if environment is not None else []),
                     ),
-                    python_path=self._dependencies.python_path,
-                    project_path=self.project_path if self._run.project else None,
+                    # Checked again at each attempt: the folder may have become a link meanwhile.
+                    project_path=(
+                        await self._dependencies.projects.folder(project) if project else None
+                    ),
                     secrets=self._secrets,
                 ),
             )

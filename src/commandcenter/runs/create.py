@@ -14,8 +14,7 @@ from commandcenter.auth.audit import record
 from commandcenter.auth.identity import Caller
 from commandcenter.engine.definition import WorkflowDefinition
 from commandcenter.engine.inputs import parse_inputs
-from commandcenter.engine.parse import parse_workflow
-from commandcenter.engine.plan import plan
+from commandcenter.engine.plan import Plan
 from commandcenter.engine.states import StepState
 from commandcenter.events.store import EventStore
 from commandcenter.events.types import EventType
@@ -65,7 +64,8 @@ class RunCreation:
         `RunRequestError` and the not-found errors of workflows, agents and projects.
         """
         workflow = await self.workflows.usable(session, request.workflow)
-        definition = parse_workflow(workflow.source)
+        graph = await self.workflows.plan_of(workflow.source)
+        definition = graph.definition
         inputs, project = await self._inputs(session, definition, request)
         earlier = await _earlier(session, caller, request)
         if earlier is not None:
@@ -106,7 +106,7 @@ class RunCreation:
         )
         session.add(run)
         await session.flush([run])
-        await session.execute(insert(Step), _steps(run, definition, request))
+        await session.execute(insert(Step), _steps(run, graph, request))
         await self._tell(session, caller, run, workflow)
         return run, True
 
@@ -177,16 +177,15 @@ async def _earlier(session: AsyncSession, caller: Caller, request: RunRequest) -
     return found
 
 
-def _steps(run: Run, definition: WorkflowDefinition, request: RunRequest) -> list[dict[str, Any]]:
+def _steps(run: Run, graph: Plan, request: RunRequest) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
-    order = plan(definition).position
-    for node in definition.nodes:
+    for node in graph.definition.nodes:
         step = request.reused.get(node.name)
         rows.append(
             {
                 "run_id": run.id,
                 "node": node.name,
-                "position": order[node.name],
+                "position": graph.position[node.name],
                 "state": step.state if step else StepState.PENDING.value,
                 "reason": step.reason if step else None,
                 "message": step.message if step else "",

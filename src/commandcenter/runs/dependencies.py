@@ -4,13 +4,16 @@ import asyncio
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from commandcenter.agents.environments import EnvironmentBuilder
 from commandcenter.agents.service import AgentService
 from commandcenter.artifacts.service import ArtifactService
 from commandcenter.events.store import EventStore
 from commandcenter.kit.database import Database
 from commandcenter.notifications.service import NotificationService
+from commandcenter.projects.service import ProjectService
 from commandcenter.runtimes.base import Runtime
 from commandcenter.secrets.service import SecretService
+from commandcenter.workflows.service import WorkflowService
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +23,9 @@ class ExecutionDependencies:
     runtimes: dict[str, Runtime]  # by name
     agents: AgentService
     artifacts: ArtifactService
+    workflows: WorkflowService
+    projects: ProjectService
+    environments: EnvironmentBuilder
     notifications: NotificationService
     secrets: SecretService
     executor_id: str

@@ -137,7 +137,7 @@ class RunExecutor:
                 logger.error("run %s %s", run_id, message)
                 await self._abandon(recorder, RunFailure.RESTART_LIMIT, message)
                 return True
-        run = await load_run(own.database, run_id)
+        run = await load_run(own.database, own.workflows, run_id)
         if begun.is_restart:
             stock = await take_stock(own.database, own.runtimes, run)
             await record_resumed(recorder, begun.epoch, own.executor_id, stock)

@@ -10,10 +10,10 @@ from sqlalchemy import select
 from commandcenter.agents.manifest import AgentManifest
 from commandcenter.engine.context import RunFacts
 from commandcenter.engine.definition import WorkflowDefinition
-from commandcenter.engine.parse import parse_workflow
-from commandcenter.engine.plan import Plan, plan
+from commandcenter.engine.plan import Plan
 from commandcenter.kit.database import Database
 from commandcenter.models import Agent, Project, Run, Step, Workflow
+from commandcenter.workflows.service import WorkflowService
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class LoadedRun:
     steps: Mapping[str, Step]  # as found, by node
 
 
-async def load_run(database: Database, run_id: str) -> LoadedRun:
+async def load_run(database: Database, workflows: WorkflowService, run_id: str) -> LoadedRun:
     """Read the run with its pinned workflow and agents; LookupError when it is not there."""
     async with database.read() as session:
         run = await session.get(Run, run_id)
@@ -60,15 +60,15 @@ async def load_run(database: Database, run_id: str) -> LoadedRun:
             agent.id: PinnedAgent(agent, AgentManifest.from_json(agent.manifest))
             for agent in await session.scalars(select(Agent).where(Agent.id.in_(ids)))
         }
-    definition = parse_workflow(workflow.source)
+    graph = await workflows.plan_of(workflow.source)
     return LoadedRun(
         id=run.id,
         workflow_name=run.workflow_name,
         project=project,
         inputs=run.inputs,
         overrides=run.overrides,
-        definition=definition,
-        plan=plan(definition),
+        definition=graph.definition,
+        plan=graph,
         agents={node: agents[agent_id] for node, agent_id in run.agents.items()},
         runtime=run.runtime,
         requested_by=run.requested_by,

@@ -9,8 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from commandcenter.engine.context import RunFacts, StepView, build_context
 from commandcenter.engine.inputs import parse_inputs
-from commandcenter.engine.parse import parse_workflow
-from commandcenter.engine.plan import Plan, plan
+from commandcenter.engine.plan import Plan
 from commandcenter.engine.scheduling import SkipReason
 from commandcenter.engine.states import StepState
 from commandcenter.engine.templates import render_tree
@@ -19,6 +18,7 @@ from commandcenter.models import Run, Step, Workflow
 from commandcenter.runs.create import RunRequest
 from commandcenter.runs.errors import RunRequestError, RunUnfinishedError
 from commandcenter.runs.states import RunState
+from commandcenter.workflows.service import WorkflowService
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,9 @@ class RerunRequest:
     step_inputs: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
-async def plan_rerun(session: AsyncSession, run: Run, request: RerunRequest) -> RunRequest:
+async def plan_rerun(
+    session: AsyncSession, workflows: WorkflowService, run: Run, request: RerunRequest
+) -> RunRequest:
     """Return the request for the new run. The old one is left as it is.
 
     A step's result is taken over when the step succeeded (or was skipped by its own condition),
@@ -42,10 +44,9 @@ async def plan_rerun(session: AsyncSession, run: Run, request: RerunRequest) -> 
             hint=f"Wait for its end, or: commandcenter runs cancel {run.id}",
         )
     workflow = await session.get_one(Workflow, run.workflow_id)
-    definition = parse_workflow(workflow.source)
-    graph = plan(definition)
+    graph = await workflows.plan_of(workflow.source)
     _check_names(graph, request)
-    inputs = parse_inputs(definition, {**run.inputs, **request.inputs})
+    inputs = parse_inputs(graph.definition, {**run.inputs, **request.inputs})
     overrides = {
         node: {**run.overrides.get(node, {}), **request.step_inputs.get(node, {})}
         for node in run.overrides.keys() | request.step_inputs.keys()

@@ -8,7 +8,6 @@ from sqlalchemy.exc import IntegrityError
 
 from commandcenter.auth.audit import record
 from commandcenter.auth.identity import Caller
-from commandcenter.engine.parse import parse_workflow
 from commandcenter.events.store import EventStore
 from commandcenter.events.types import EventType
 from commandcenter.kit.clock import utc_now
@@ -60,7 +59,7 @@ class RunService:
         async with self._database.write() as session:
             old = await find_run(session, run_id)
             run, _ = await self._creation.create(
-                session, caller, await plan_rerun(session, old, request)
+                session, caller, await plan_rerun(session, self._creation.workflows, old, request)
             )
         await self._hand_over(run.id)
         return run
@@ -108,7 +107,7 @@ class RunService:
         async with self._database.read() as session:
             detail = await run_detail(session, run_id)
             workflow = await session.get_one(Workflow, detail.run.workflow_id)
-        definition = parse_workflow(workflow.source)
+        definition = (await self._creation.workflows.plan_of(workflow.source)).definition
         return detail, {node.name: list(node.needs) for node in definition.nodes}
 
     async def page(self, wanted: RunFilter, *, cursor: str | None, limit: int) -> Sequence[Run]:

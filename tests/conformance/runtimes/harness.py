@@ -1,4 +1,4 @@
-"""What the conformance suite needs of a runtime under test: how to make one and how to look behind it."""
+"""What the conformance suite needs: how to describe jobs, and how to look behind a runtime."""
 
 import asyncio
 import itertools

@@ -110,13 +110,18 @@ async def test_more_memory_than_allowed_is_out_of_memory(under: UnderTest) -> No
     assert result.message
 
 
-async def test_a_child_out_of_memory_is_not_hidden_by_its_parent(under: UnderTest) -> None:
+async def test_the_tree_ends_when_a_child_is_out_of_memory(under: UnderTest) -> None:
+    """The kernel may end just the child; its parent must not go on as if nothing had happened."""
     under.need(isolation=True, limit="memory")
     code = (
-        "import subprocess, sys\n"
+        "import subprocess, sys, time\n"
         "subprocess.run([sys.executable, '-c', 'b = bytearray(600 * 1024 * 1024)'])\n"
+        "time.sleep(3)\n"
+        "print('went on')\n"
     )
-    assert (await under.run(python(code))).reason is FailureReason.OUT_OF_MEMORY
+    handle = await under.runtime.start(python(code))
+    assert (await under.runtime.wait(handle)).reason is FailureReason.OUT_OF_MEMORY
+    assert "went on" not in await under.text(handle)
 
 
 async def test_a_full_disk_is_said_to_be_full(under: UnderTest) -> None:

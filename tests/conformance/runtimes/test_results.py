@@ -52,7 +52,7 @@ async def test_start_is_idempotent_by_attempt_id(under: UnderTest) -> None:
 
 async def test_output_is_the_document_and_artifacts_are_files(under: UnderTest) -> None:
     spec = job(
-        "mkdir -p /out/artifacts; printf hello > /out/artifacts/a.txt; printf '{\"n\": 1}' > /out/output.json",
+        "printf hello > /out/artifacts/a.txt; printf '{\"n\": 1}' > /out/output.json",
         fake={"output": '{"n": 1}', "artifacts": json.dumps({"a.txt": "hello"})},
     )
     result = await under.run(spec)

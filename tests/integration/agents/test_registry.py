@@ -1,3 +1,5 @@
+import asyncio
+import itertools
 from pathlib import Path
 
 import pytest
@@ -48,6 +50,25 @@ async def test_other_content_is_a_new_revision_with_a_warning(
         "/api/v1/agents/looker/revisions", params={"cursor": revisions.json()["next_cursor"]}
     )
     assert [item["revision"] for item in rest.json()["items"]] == [1]
+
+
+async def test_registering_many_at_once_gives_each_content_one_revision(
+    domains: RunningHub, root: Path
+) -> None:
+    folders = [make_agent(root / str(n), version=f"1.0.{n}") for n in range(3)]
+    answers = await asyncio.gather(
+        *(
+            domains.client.post("/api/v1/agents", json={"folder": str(folder)}, timeout=30)
+            for folder in folders * 4
+        )
+    )
+    assert {answer.status_code for answer in answers} <= {200, 201}
+    revisions = (await domains.client.get("/api/v1/agents/looker/revisions")).json()["items"]
+    numbers = [item["revision"] for item in revisions]
+    assert numbers == list(range(len(numbers), 0, -1))
+    # A content comes again only after another one was registered in between.
+    digests = [item["digest"] for item in revisions]
+    assert all(one != other for one, other in itertools.pairwise(digests))
 
 
 async def test_a_broken_manifest_is_told_with_its_line(domains: RunningHub, root: Path) -> None:

@@ -43,6 +43,11 @@ async def _store(hub: RunningHub, count: int, *, run_id: str | None = None) -> N
             )
 
 
+async def _now(hub: RunningHub) -> int:
+    """The id up to which the hub's own start has told of agents and the like."""
+    return await hub.services.get(EventStore).last_id()
+
+
 async def _receive(client: ClientConnection, count: int) -> list[dict[str, Any]]:
     received: list[dict[str, Any]] = []
     try:
@@ -66,7 +71,7 @@ async def test_live_events_arrive_in_order(hub: RunningHub) -> None:
 
 
 async def test_resumes_from_an_id_without_gap_or_repeat(hub: RunningHub) -> None:
-    async with _follow(hub, "?after=0") as client:
+    async with _follow(hub, f"?after={await _now(hub)}") as client:
         await _store(hub, 5)
         first = await _receive(client, 5)
     await _store(hub, 7)
@@ -80,22 +85,23 @@ async def test_resumes_from_an_id_without_gap_or_repeat(hub: RunningHub) -> None
 
 
 async def test_reads_from_the_database_what_the_buffer_no_longer_has(hub: RunningHub) -> None:
+    start = await _now(hub)
     await _store(hub, 30)
     bus = hub.services.get(EventBus)
     async with asyncio.timeout(_SECONDS):
         with bus.waiter() as news:
-            while bus.last_id < 30:
+            while bus.last_id < start + 30:
                 await news.wait()
                 news.clear()
     bus._buffer.clear()
 
-    async with _follow(hub, "?after=10") as client:
+    async with _follow(hub, f"?after={start + 10}") as client:
         old = await _receive(client, 20)
         await _store(hub, 1)
         new = await _receive(client, 1)
 
-    assert [event["id"] for event in old] == list(range(11, 31))
-    assert new[0]["id"] == 31
+    assert [event["id"] for event in old] == list(range(start + 11, start + 31))
+    assert new[0]["id"] == start + 31
 
 
 async def test_one_run_alone(hub: RunningHub) -> None:
@@ -110,9 +116,10 @@ async def test_one_run_alone(hub: RunningHub) -> None:
 
 
 async def test_list_is_paged(hub: RunningHub) -> None:
+    start = await _now(hub)
     await _store(hub, 5)
 
-    first = (await hub.client.get("/api/v1/events", params={"limit": 3})).json()
+    first = (await hub.client.get("/api/v1/events", params={"limit": 3, "after": start})).json()
     rest = (
         await hub.client.get("/api/v1/events", params={"limit": 3, "after": first["last_id"]})
     ).json()
@@ -141,7 +148,7 @@ async def test_nothing_is_told_of_what_was_rolled_back(hub: RunningHub) -> None:
 
 
 async def test_concurrent_writers_lose_no_event(hub: RunningHub) -> None:
-    async with _follow(hub, "?after=0") as client:
+    async with _follow(hub, f"?after={await _now(hub)}") as client:
         await asyncio.gather(*(_store(hub, 10) for _ in range(8)))
         received = await _receive(client, 80)
 
@@ -187,7 +194,7 @@ async def test_events_of_a_broken_connection_are_caught_up(
 ) -> None:
     name = make_url(hub.services.get(Database).url).database
     assert name is not None
-    async with _follow(hub, "?after=0") as client:
+    async with _follow(hub, f"?after={await _now(hub)}") as client:
         await _store(hub, 1)
         await _receive(client, 1)
         postgres_server.terminate_listeners(name)
@@ -198,11 +205,12 @@ async def test_events_of_a_broken_connection_are_caught_up(
 
 
 async def test_ids_are_not_given_again_after_pruning(hub: RunningHub) -> None:
+    start = await _now(hub)
     await _store(hub, 3)
     async with hub.services.get(Database).write() as session:
         await session.execute(delete(Event))
-    async with _follow(hub, "?after=3") as client:
+    async with _follow(hub, f"?after={start + 3}") as client:
         await _store(hub, 1)
         received = await _receive(client, 1)
 
-    assert received[0]["id"] == 4
+    assert received[0]["id"] == start + 4

@@ -17,7 +17,9 @@ async def test_health_tells_everybody_little_and_viewers_all(hub: RunningHub) ->
 
     assert everybody == {"status": "ok", "version": None, "checks": None}
     assert viewer["status"] == "ok"
-    assert {"database", "event_loop", "active_attempts", "queue_length"} <= set(viewer["checks"])
+    checks = viewer["checks"]
+    assert {"database", "event_loop", "active_attempts", "queue_length"} <= set(checks)
+    assert ("event_listener" in checks) == (checks["database"]["detail"] == "postgresql")
 
 
 async def test_health_answers_while_a_check_hangs(sqlite_hub: RunningHub) -> None:

@@ -80,7 +80,7 @@ async def test_paging_goes_back_in_time_without_gaps(domains: RunningHub) -> Non
     seen: list[str] = []
     cursor: str | None = None
     while True:
-        params = {"limit": 2, "run_id": "run_1"} | ({"cursor": cursor} if cursor else {})
+        params = {"limit": "2", "run_id": "run_1"} | ({"cursor": cursor} if cursor else {})
         page = (await domains.client.get("/api/v1/notifications", params=params)).json()
         seen += [item["id"] for item in page["items"]]
         cursor = page["next_cursor"]

@@ -1,9 +1,11 @@
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
+from commandcenter.hub.settings import Settings
 from tests.conftest import RunningHub
-from tests.integration.projects.domain_hub import ActiveRuns, add_domains
+from tests.integration.projects.domain_hub import ActiveRuns, hub_with_domains
 
 
 @pytest.fixture
@@ -12,10 +14,12 @@ def active_runs() -> ActiveRuns:
 
 
 @pytest.fixture
-def domains(hub: RunningHub, active_runs: ActiveRuns) -> RunningHub:
-    """A hub, on either database, that serves the domains."""
-    add_domains(hub, active_runs)
-    return hub
+async def domains(
+    settings: Settings, active_runs: ActiveRuns, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[RunningHub]:
+    """A hub, on either database, with the domains empty."""
+    async with hub_with_domains(settings, active_runs, monkeypatch) as hub:
+        yield hub
 
 
 @pytest.fixture

@@ -1,46 +1,31 @@
-"""A hub with the domains' routers and services, whether or not the application has them yet."""
+"""A hub with empty domains: nothing built in is registered, and nothing executes runs."""
 
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
 
+import pytest
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from commandcenter.agents import endpoints as agent_endpoints
 from commandcenter.agents.service import AgentService
 from commandcenter.agents.store import AgentStore
-from commandcenter.artifacts import endpoints as artifact_endpoints
 from commandcenter.artifacts.service import ArtifactService
 from commandcenter.artifacts.store import ArtifactStore
 from commandcenter.events.store import EventStore
+from commandcenter.hub import app
+from commandcenter.hub.assembly import Assembly
+from commandcenter.hub.settings import Settings
 from commandcenter.kit.clock import utc_now
 from commandcenter.kit.database import Database
-from commandcenter.logs import endpoints as log_endpoints
-from commandcenter.logs import follow_endpoint
 from commandcenter.logs.service import LogService
 from commandcenter.models import Run, Workflow
-from commandcenter.notifications import endpoints as notification_endpoints
 from commandcenter.notifications.service import NotificationService
-from commandcenter.projects import endpoints as project_endpoints
 from commandcenter.projects.roots import AllowedRoots
 from commandcenter.projects.service import ProjectService
-from commandcenter.workflows import endpoints as workflow_endpoints
 from commandcenter.workflows.service import WorkflowService
-from tests.conftest import RunningHub
-
-T = TypeVar("T")
-
-_ROUTERS = (
-    project_endpoints.router,
-    agent_endpoints.router,
-    workflow_endpoints.router,
-    artifact_endpoints.router,
-    log_endpoints.router,
-    follow_endpoint.router,
-    notification_endpoints.router,
-)
+from tests.conftest import RunningHub, running_hub
 
 
 @dataclass
@@ -53,28 +38,27 @@ class ActiveRuns:
         return self.by_project.get(project_id, 0)
 
 
-def add_domains(hub: RunningHub, active_runs: ActiveRuns) -> None:
-    data = hub.settings.data_directory
-    services = hub.services
-    database, events = services.get(Database), services.get(EventStore)
+@asynccontextmanager
+async def hub_with_domains(
+    settings: Settings, active_runs: ActiveRuns, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[RunningHub]:
+    """Serve the real application on services of the tests' own making."""
 
-    def ensure(kind: type[T], make: Callable[[], T]) -> T:
-        try:
-            return services.get(kind)
-        except KeyError:
-            services.add(make())
-            return services.get(kind)
+    async def add_domains(assembly: Assembly) -> None:
+        services, data = assembly.services, assembly.settings.data_directory
+        database, events = services.get(Database), services.get(EventStore)
+        roots = AllowedRoots(data, assembly.settings.allowed_roots)
+        agents = AgentService(database, events, AgentStore(data / "agents"), roots)
+        services.add(ProjectService(database, events, roots, active_runs))
+        services.add(agents)
+        services.add(WorkflowService(database, events, agents))
+        services.add(ArtifactService(database, ArtifactStore(data / "artifacts")))
+        services.add(LogService(database, data / "logs"))
+        services.add(NotificationService(database, events))
 
-    roots = ensure(AllowedRoots, lambda: AllowedRoots(data, hub.settings.allowed_roots))
-    store = ensure(AgentStore, lambda: AgentStore(data / "agents"))
-    services.add(ProjectService(database, events, roots, active_runs))
-    agents = ensure(AgentService, lambda: AgentService(database, events, store, roots))
-    ensure(WorkflowService, lambda: WorkflowService(database, events, agents))
-    ensure(ArtifactService, lambda: ArtifactService(database, ArtifactStore(data / "artifacts")))
-    ensure(LogService, lambda: LogService(database, data / "logs"))
-    ensure(NotificationService, lambda: NotificationService(database, events))
-    for router in _ROUTERS:
-        hub.server.app.include_router(router, prefix="/api/v1")
+    monkeypatch.setattr(app, "PARTS", (add_domains,))
+    async with running_hub(settings) as hub:
+        yield hub
 
 
 async def make_run(

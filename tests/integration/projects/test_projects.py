@@ -1,5 +1,10 @@
+import asyncio
 from pathlib import Path
 
+from sqlalchemy import text
+
+from commandcenter.auth.audit import record
+from commandcenter.auth.identity import SYSTEM
 from commandcenter.events.store import EventStore
 from commandcenter.kit.database import Database
 from commandcenter.models import Run
@@ -98,6 +103,38 @@ async def test_a_worktree_whose_history_lies_outside_is_refused(
     assert str(hidden) in answer.json()["detail"]
 
 
+async def test_a_broken_link_to_a_history_is_refused(domains: RunningHub, root: Path) -> None:
+    folder = root / "broken"
+    folder.mkdir()
+    (folder / ".git").write_text("gitdir: /nowhere\n")
+    answer = await domains.client.post("/api/v1/projects", json={"path": str(folder)})
+    assert (answer.status_code, answer.json()["code"]) == (403, "path_not_allowed")
+    assert "git cannot say" in answer.json()["detail"]
+
+
+async def test_a_worktree_within_the_roots_is_fine(domains: RunningHub, root: Path) -> None:
+    repository = make_repository(root / "app")
+    git(repository, "worktree", "add", "-q", str(root / "tree"), "-b", "other")
+    added = await domains.client.post("/api/v1/projects", json={"path": str(root / "tree")})
+    assert added.status_code == 201, added.text
+    found = (await domains.client.get("/api/v1/projects/tree")).json()
+    assert (found["git"]["branch"], found["git"]["clean"]) == ("other", True)
+
+
+async def test_adding_one_folder_many_times_at_once_makes_one_project(
+    domains: RunningHub, root: Path
+) -> None:
+    (root / "app").mkdir()
+    answers = await asyncio.gather(
+        *(
+            domains.client.post("/api/v1/projects", json={"path": str(root / "app")})
+            for _ in range(12)
+        )
+    )
+    assert sorted(answer.status_code for answer in answers) == [200] * 11 + [201]
+    assert len({answer.json()["id"] for answer in answers}) == 1
+
+
 async def test_list_is_paged_by_name(domains: RunningHub, root: Path) -> None:
     for name in ("c", "a", "b"):
         (root / name).mkdir()
@@ -133,6 +170,33 @@ async def test_remove_waits_for_active_runs_and_keeps_history(
         "project.added",
         "project.removed",
     ]
+
+
+async def test_removing_while_a_run_is_being_created_ends(domains: RunningHub, root: Path) -> None:
+    (root / "app").mkdir()
+    added = await domains.client.post("/api/v1/projects", json={"path": str(root / "app")})
+    database = domains.services.get(Database)
+    await make_run(database)
+    async with database.write() as session:
+        run = await session.get_one(Run, "run_1")
+        run.project_id = added.json()["id"]
+        await session.flush()
+        removing = asyncio.create_task(domains.client.delete("/api/v1/projects/app"))
+        if not database.is_sqlite:
+            await _until_somebody_waits(database)
+        await record(session, SYSTEM, "run.start", "run_1")
+    answer = await removing
+    # SQLite lets one writer in at a time, so there the run is known by then, and not active.
+    assert answer.status_code == (204 if database.is_sqlite else 409), answer.text
+
+
+async def _until_somebody_waits(database: Database) -> None:
+    async with asyncio.timeout(20):
+        waiting = 0
+        while not waiting:
+            async with database.read() as session:
+                query = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+                waiting = (await session.execute(query)).scalar_one()
 
 
 async def test_the_folder_picker_shows_folders_within_the_roots(

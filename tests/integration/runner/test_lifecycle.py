@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -54,6 +55,15 @@ async def test_it_goes_when_there_is_nothing_to_do(place: Place) -> None:
     assert not any(Path(path).exists() for path in noted["cgroups"] + noted["staging"])
 
 
+async def test_it_goes_with_its_data_directory(place: Place) -> None:
+    client = place.client()
+    await client.start(place.request("sleep", "60"))
+    pid = place.pid()
+    place.data.rename(place.data.with_name("gone"))
+    shutil.rmtree(place.data.with_name("gone"))
+    await eventually("the runner is gone", lambda: not Path(f"/proc/{pid}").exists())
+
+
 async def test_it_stays_while_an_attempt_runs(place: Place) -> None:
     await ensure_runner(place.data, idle_minutes=0.001)
     client = place.client()
@@ -86,7 +96,8 @@ async def test_it_outlives_a_killed_hub(place: Place) -> None:
         "    os.kill(os.getpid(), signal.SIGKILL)\n"
         "asyncio.run(main())\n"
     )
-    done = subprocess.run(
+    done = await asyncio.to_thread(
+        subprocess.run,
         [sys.executable, "-c", code, str(place.data)],
         env={**os.environ, "PYTHONPATH": ":".join(sys.path)},
         timeout=30,
@@ -172,3 +183,18 @@ async def test_two_clients_share_a_runner(place: Place) -> None:
     assert await two.start(request) is False
     await two.stop(request.attempt_id, 0.0)
     assert (await one.wait(request.attempt_id))[0].reason == "cancelled"
+
+
+async def test_a_stopped_runner_loses_its_attempts_in_order(place: Place) -> None:
+    client = place.client()
+    await client.start(request := place.request("sleep", "60"))
+    waiting = asyncio.create_task(client.wait(request.attempt_id))
+    await asyncio.sleep(0)
+    pid = place.pid()
+    os.kill(pid, signal.SIGTERM)
+    outcome, _ = await waiting
+    assert outcome.reason == "lost"
+    assert not await client.known(request.attempt_id)
+    await client.start(again := place.request("true"))  # by the next runner
+    assert (await client.wait(again.attempt_id))[0].exit_code == 0
+    assert place.pid() != pid

@@ -10,6 +10,8 @@ from commandcenter.runner.client import RunnerClient
 from commandcenter.runner.request import JobRequest, Outcome
 from tests.integration.runner.conftest import Place
 
+Ran = tuple[Outcome, bytes | None, list[str]]
+
 
 @pytest.fixture
 def agent(tmp_path: Path) -> Path:
@@ -20,7 +22,7 @@ def agent(tmp_path: Path) -> Path:
 
 async def warmed(client: RunnerClient) -> None:
     async with asyncio.timeout(20):
-        while not (await client.status())["warm"]:
+        while not (await client.status())["warm"]:  # noqa: ASYNC110 - another process's state
             await asyncio.sleep(0.02)
 
 
@@ -34,9 +36,7 @@ async def run(
     return outcome, output, lines
 
 
-async def both(
-    place: Place, agent: Path, source: str, **fields: object
-) -> list[tuple[Outcome, bytes | None, list[str]]]:
+async def both(place: Place, agent: Path, source: str, **fields: object) -> list[Ran]:
     """The same program cold and warm."""
     (agent / "main.py").write_text(source)
     client = place.client()
@@ -68,7 +68,9 @@ PROGRAMS = {
         "import os; print(sorted((k, v) for k, v in os.environ.items() if k != 'PWD'))"
     ),
     "its input is not changed": "import os; print(oct(os.stat('/in/input.json').st_mode))",
-    "standard input": "import sys, os; print(repr(sys.stdin.read()), os.readlink('/proc/self/fd/0'))",
+    "standard input": (
+        "import sys, os; print(repr(sys.stdin.read()), os.readlink('/proc/self/fd/0'))"
+    ),
     "descriptors": "import os; print(sorted(os.listdir('/proc/self/fd'))[:3])",
     "module beside it": "import beside; print(beside.VALUE)",
     "exit functions": "import atexit; atexit.register(print, 'last words')",
@@ -76,12 +78,16 @@ PROGRAMS = {
         "import threading, time\n"
         "threading.Thread(target=lambda: (time.sleep(.2), print('done'))).start()"
     ),
-    "pickle": "import pickle\nclass A: pass\nprint(type(pickle.loads(pickle.dumps(A()))).__module__)",
+    "pickle": (
+        "import pickle\nclass A: pass\nprint(type(pickle.loads(pickle.dumps(A()))).__module__)"
+    ),
     "secrets": (
         "import os; print(oct(os.stat('/run/secrets/token').st_mode), "
         "open('/run/secrets/token').read() == os.environ['MASTER'])"
     ),
-    "child process": "import subprocess, sys; print(subprocess.check_output([sys.executable, '-c', 'print(1)']))",
+    "child process": (
+        "import subprocess, sys; print(subprocess.check_output([sys.executable, '-c', 'print(1)']))"
+    ),
     "killed": "import os, signal; os.kill(os.getpid(), signal.SIGTERM)",
     "output without an end of line": "import sys; sys.stdout.write('half')",
 }

@@ -1,3 +1,4 @@
+import asyncio
 import json
 from pathlib import Path
 from typing import Any
@@ -83,6 +84,17 @@ async def test_a_changed_text_is_a_new_version(domains: RunningHub, agents: Agen
     assert [(item["name"], item["version"]) for item in listed] == [("look-twice", 3)]
     versions = await domains.client.get("/api/v1/workflows/look-twice/versions?limit=2")
     assert [item["version"] for item in versions.json()["items"]] == [3, 2]
+
+
+async def test_creating_many_at_once_makes_one_version(
+    domains: RunningHub, agents: AgentService
+) -> None:
+    answers = await asyncio.gather(
+        *(domains.client.post("/api/v1/workflows", content=YAML, timeout=30) for _ in range(12))
+    )
+    assert sorted(answer.status_code for answer in answers) == [200] * 11 + [201]
+    versions = (await domains.client.get("/api/v1/workflows/look-twice/versions")).json()
+    assert [item["version"] for item in versions["items"]] == [1]
 
 
 async def test_json_and_wrapped_text_are_taken(domains: RunningHub, agents: AgentService) -> None:

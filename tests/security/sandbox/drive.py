@@ -20,6 +20,7 @@ async def probe(data: Path, agent: Path, group: str, canaries: bytes, *, warm: b
     """The probes' results as JSON, or what the sandbox said instead."""
     runtime = SandboxRuntime(data)
     try:
+        output = b""
         for turn in range(2 if warm else 1):
             spec = AttemptSpec(
                 attempt_id=f"probe-{group}-{os.getpid()}-{turn}-{warm}",
@@ -39,16 +40,17 @@ async def probe(data: Path, agent: Path, group: str, canaries: bytes, *, warm: b
                 return json.dumps(
                     {"the probes ran": "BROKEN: " + "\n".join([result.message, *lines])}
                 )
+            output = result.output
             if warm and turn == 0:
                 await _until_warm(runtime)
-        return result.output.decode()
+        return output.decode()
     finally:
         await runtime.close()
 
 
 async def _until_warm(runtime: SandboxRuntime) -> None:
     async with asyncio.timeout(20):
-        while not (await runtime.client.status())["warm"]:
+        while not (await runtime.client.status())["warm"]:  # noqa: ASYNC110 - another process
             await asyncio.sleep(0.02)
 
 
@@ -109,9 +111,10 @@ if __name__ == "__main__":
     place = Path(sys.argv[1])
     try:
         if sys.argv[2] == "limits":
-            print(asyncio.run(floods(place)))
+            sys.stdout.write(asyncio.run(floods(place)))
         else:
             given = sys.stdin.buffer.read()
-            print(asyncio.run(probe(place, Path(sys.argv[2]), sys.argv[3], given, warm=False)))
+            agent = Path(sys.argv[2])
+            sys.stdout.write(asyncio.run(probe(place, agent, sys.argv[3], given, warm=False)))
     finally:
         end_runner(place)

@@ -83,13 +83,15 @@ def assert_all_refused(text: str) -> None:
     assert not reached
 
 
-@pytest.mark.parametrize("warm", [False, True], ids=["cold", "warm"])
+@pytest.mark.parametrize("start", ["cold", "warm"])
 @pytest.mark.parametrize("group", GROUPS)
 def test_escapes_are_refused(
-    group: str, warm: bool, data: Path, agent: Path, canaries: bytes
+    group: str, start: str, data: Path, agent: Path, canaries: bytes
 ) -> None:
-    results = json.loads(asyncio.run(drive.probe(data, agent, group, canaries, warm=warm)))
-    if warm:  # there the input is the agent's own copy
+    results = json.loads(
+        asyncio.run(drive.probe(data, agent, group, canaries, warm=start == "warm"))
+    )
+    if start == "warm":  # there the input is the agent's own copy
         results.pop("change the given input", None)
     assert_all_refused(json.dumps(results))
 

@@ -124,6 +124,13 @@ def repository(tmp_path: Path) -> Path:
     return path
 
 
+def git(repository: Path, *arguments: str) -> str:
+    done = subprocess.run(
+        ["git", "-C", str(repository), *arguments], check=True, capture_output=True, text=True
+    )
+    return done.stdout
+
+
 async def test_an_agent_can_commit(box: Box, repository: Path) -> None:
     result, log = await box.run(
         "cd /workspace && echo hi > f && git add f && git -c user.name=a -c user.email=a@b"
@@ -131,12 +138,8 @@ async def test_an_agent_can_commit(box: Box, repository: Path) -> None:
         repository,
     )
     assert result.exit_code == 0, log
-    subjects = subprocess.run(
-        ["git", "-C", str(repository), "log", "--format=%s"],
-        check=True, capture_output=True, text=True,
-    )  # fmt: skip
-    assert subjects.stdout.split() == ["second", "first"]
-    subprocess.run(["git", "-C", str(repository), "fsck", "--strict"], check=True)
+    assert git(repository, "log", "--format=%s").split() == ["second", "first"]
+    git(repository, "fsck", "--strict")
 
 
 @pytest.mark.parametrize(

@@ -178,6 +178,7 @@ def test_names() -> None:
         " + ".join(["inputs.megabyte"] * 200) + " == ''",
         "inputs.thousand.all(i, inputs.megabyte == inputs.megabyte)",
         "inputs.thousand.all(i, inputs.megabyte.matches('(x+x+)+$'))",
+        "inputs.megabyte.matches('(x|y)*x(x|y){300}z')",
     ],
 )
 def test_hostile_expressions_run_out_of_steps(text: str) -> None:

@@ -108,3 +108,30 @@ def test_all_problems_at_once(definition: WorkflowDefinition) -> None:
         "inputs.project",
     ]
     assert caught.value.code == "inputs_invalid"
+
+
+def deep(levels: int) -> Any:
+    value: Any = 1
+    for _ in range(levels):
+        value = [value]
+    return value
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "message"),
+    [
+        ("project", "x" * 100_000_000, "more than 8,388,608 bytes"),
+        ("rules", ["x" * 5_000_000, "y" * 5_000_000], "more than 8,388,608 bytes"),
+        ("project", "a\ud800", "not a JSON value"),
+        ("rules", [float("nan")], "not a JSON value"),
+        ("options", {"a": object()}, "not a JSON value"),
+        ("rules", deep(100_000), "nested too deep"),
+    ],
+)
+def test_what_could_not_be_stored_is_refused(
+    definition: WorkflowDefinition, name: str, given: Any, message: str
+) -> None:
+    with pytest.raises(InputsInvalidError) as caught:
+        parse_inputs(definition, {"project": "demo", name: given})
+    assert message in caught.value.issues[0].message
+    assert len(caught.value.detail) < 500

@@ -86,6 +86,12 @@ def test_all_problems_are_reported_with_their_places() -> None:
 
 def test_the_problem_document_lists_them() -> None:
     with pytest.raises(WorkflowInvalidError) as caught:
+        parse_workflow("nods: {}")
+    assert [issue.message for issue in caught.value.issues[:2]] == [
+        '"name" is missing',
+        '"nodes" is missing',
+    ]
+    with pytest.raises(WorkflowInvalidError) as caught:
         parse_workflow("nodes: {}")
     assert "2 problems" in caught.value.detail
     assert caught.value.fields["issues"][0] == {
@@ -206,6 +212,7 @@ def test_a_cycle_is_told_with_its_path() -> None:
         ("schedule: {cron: '* * * * * *'}", "has 5 fields"),
         ("schedule: {cron: 'H 3 * * *'}", "not a cron expression"),
         ("schedule: {cron: '@often'}", "not known"),
+        ("schedule: {cron: 0 0 30 2 *}", "never comes"),
         ("schedule: {cron: '@daily', timezone: Mars/Base}", "no time zone"),
         ("schedule: {cron: '@daily', timezone: ../../etc/passwd}", "no time zone"),
         ("alertmanager: {match: {a: 1}}", "expected a string"),

@@ -33,7 +33,7 @@ def judge(machine: str, architecture: int, number: int, *arguments: int) -> int:
         elif code == 0x45:
             place += yes if accumulator & value else no
         elif code == 0x06:
-            return value
+            return int(value)
         else:
             raise AssertionError(code)
 

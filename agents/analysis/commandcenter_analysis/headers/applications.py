@@ -60,9 +60,7 @@ def read_javascript(path: str, text: str) -> Facts:
                 if not re.search(rf"{_HELMET_OFF[header]}\s*:\s*false", plain)
             }
         mentions |= {
-            header
-            for header, calls in _HELMET_PART.items()
-            if any(call in plain for call in calls)
+            header for header, calls in _HELMET_PART.items() if any(call in plain for call in calls)
         }
     sites: list[Site] = []
     name = path.rpartition("/")[2]

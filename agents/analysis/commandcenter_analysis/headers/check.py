@@ -57,9 +57,7 @@ def check_headers(
     facts.sort(key=lambda fact: fact.file)
     scopes = _Scopes({file.path.rpartition("/")[0] for file in files if _names_scope(file)})
     fingerprints = Fingerprints()
-    return [
-        fingerprints.stamp(finding, finding.rule_id) for finding in _judge(facts, scopes)
-    ]
+    return [fingerprints.stamp(finding, finding.rule_id) for finding in _judge(facts, scopes)]
 
 
 def _names_scope(file: SourceFile) -> bool:
@@ -118,7 +116,9 @@ def _judge(facts: Sequence[Facts], scopes: _Scopes) -> Iterator[Finding]:
     for fact in facts:
         mentions[scopes.of(fact.file)] |= fact.mentions
     proxies = [site for fact in facts for site in fact.sites if site.is_proxy]
-    set_in_front = frozenset.intersection(*(site.present for site in proxies)) if proxies else frozenset()
+    set_in_front = (
+        frozenset.intersection(*(site.present for site in proxies)) if proxies else frozenset()
+    )
     for fact in facts:
         for site in fact.sites:
             own = site.present | (frozenset() if site.is_proxy else mentions[scopes.of(site.file)])

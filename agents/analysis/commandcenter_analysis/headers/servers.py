@@ -35,7 +35,8 @@ def read_nginx(path: str, text: str) -> Facts:
         if not _answers_itself(children):
             continue
         secure = any(
-            directive.name == "listen" and ("ssl" in directive.words or any("443" in word for word in directive.words[1:2]))
+            directive.name == "listen"
+            and ("ssl" in directive.words or any("443" in word for word in directive.words[1:2]))
             for directive in children
         )
         sites.append(
@@ -45,7 +46,7 @@ def read_nginx(path: str, text: str) -> Facts:
                 server.line,
                 frozenset(present),
                 ALL_HEADERS if secure else _PLAIN_HTTP,
-                "add_header {name} \"{value}\" always;",
+                'add_header {name} "{value}" always;',
                 unsure,
                 is_proxy=True,
             )
@@ -87,7 +88,10 @@ def _nginx_headers(directives: list[Directive]) -> tuple[set[Header], bool]:
     present: set[Header] = set()
     unsure = False
     for directive in directives:
-        if directive.name in {"add_header", "more_set_headers"} and len(directive.words) >= _LEAST_WORDS:
+        if (
+            directive.name in {"add_header", "more_set_headers"}
+            and len(directive.words) >= _LEAST_WORDS
+        ):
             name, _, value = directive.words[1].partition(":")
             header = header_of(name)
             if header is not None:
@@ -102,9 +106,9 @@ def _nginx_headers(directives: list[Directive]) -> tuple[set[Header], bool]:
 def _answers_itself(directives: list[Directive]) -> bool:
     """Whether the server serves pages; one that only redirects needs no headers."""
     names = {directive.name for directive in directives}
-    return bool(names & {"root", "proxy_pass", "location", "fastcgi_pass", "uwsgi_pass", "include"}) or (
-        "return" not in names
-    )
+    return bool(
+        names & {"root", "proxy_pass", "location", "fastcgi_pass", "uwsgi_pass", "include"}
+    ) or ("return" not in names)
 
 
 _APACHE_HEADER = re.compile(
@@ -167,7 +171,10 @@ def read_caddy(path: str, text: str) -> Facts:
             continue
         present, unsure = _caddy_headers(directive.children, snippets)
         plain = all(word.startswith(("http://", ":80")) for word in directive.words)
-        if any(child.name == "redir" for child in directive.children) and len(directive.children) == 1:
+        if (
+            any(child.name == "redir" for child in directive.children)
+            and len(directive.children) == 1
+        ):
             continue
         sites.append(
             Site(

@@ -20,7 +20,11 @@ from commandcenter_analysis.walk import SourceFile
 
 TOOL = "commandcenter-licences"
 _FILES_PER_LICENCE = 20
-_SEVERITIES = {Fit.CONFLICT: Severity.CRITICAL, Fit.UNKNOWN: Severity.WARNING, Fit.CONDITIONS: Severity.INFO}
+_SEVERITIES = {
+    Fit.CONFLICT: Severity.CRITICAL,
+    Fit.UNKNOWN: Severity.WARNING,
+    Fit.CONDITIONS: Severity.INFO,
+}
 _RULES = {
     Fit.CONFLICT: "licence-conflict",
     Fit.UNKNOWN: "licence-unknown",
@@ -116,9 +120,17 @@ def _parts(
 ) -> Iterator[Finding]:
     """Files and vendored packages whose own licence does not fit the project's."""
     by_licence: dict[tuple[str, Source], list[Detected]] = defaultdict(list)
-    told = {_directory(found.file) for found in detected if found.source is Source.MANIFEST and found.expression}
+    told = {
+        _directory(found.file)
+        for found in detected
+        if found.source is Source.MANIFEST and found.expression
+    }
     for found in detected:
-        if "/" not in found.file and found.source is not Source.NOTICE and found.source is not Source.TAG:
+        if (
+            "/" not in found.file
+            and found.source is not Source.NOTICE
+            and found.source is not Source.TAG
+        ):
             continue
         if found.source is Source.TEXT and _directory(found.file) in told:
             # The package's manifest speaks for the directory.
@@ -143,7 +155,9 @@ def _parts(
                 f"This part is under {expression}, as {found.source} says. {judgement.why}"
                 + _more(len(places)),
                 _WHAT_TO_DO[judgement.fit],
-                Confidence.HIGH if found.source in {Source.TAG, Source.MANIFEST} else Confidence.MEDIUM,
+                Confidence.HIGH
+                if found.source in {Source.TAG, Source.MANIFEST}
+                else Confidence.MEDIUM,
             )
 
 

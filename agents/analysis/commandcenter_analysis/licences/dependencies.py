@@ -42,9 +42,7 @@ def _licences_at_hand(detected: Sequence[Detected]) -> dict[tuple[str, str], str
     return licences
 
 
-def _of_file(
-    project: str, found: Detected, known: dict[tuple[str, str], str]
-) -> Iterator[Finding]:
+def _of_file(project: str, found: Detected, known: dict[tuple[str, str], str]) -> Iterator[Finding]:
     if found.manifest is None:
         return
     unknown: list[str] = []
@@ -70,6 +68,7 @@ def _of_file(
             "Keep the notices; offer the source of that part with what you distribute.",
             Confidence.MEDIUM,
         )
+    unknown = sorted(set(unknown))
     if unknown:
         yield _finding(
             "dependency-licence-not-checked",
@@ -83,9 +82,7 @@ def _of_file(
         )
 
 
-def _conflict(
-    found: Detected, dependency: Dependency, licence: str, fit: Fit, why: str
-) -> Finding:
+def _conflict(found: Detected, dependency: Dependency, licence: str, fit: Fit, why: str) -> Finding:
     severity = Severity.CRITICAL if fit is Fit.CONFLICT else Severity.WARNING
     note = ""
     if dependency.development or is_test_path(found.file):

@@ -49,7 +49,8 @@ def is_licence_text(name: str) -> bool:
         return False
     suffix = lowered[lowered.rfind(".") :] if "." in lowered else ""
     return not language_of(name) and (
-        suffix in _TEXT_SUFFIXES or suffix in {".lesser", ".mit", ".apache", ".bsd", ".gpl", ".lgpl"}
+        suffix in _TEXT_SUFFIXES
+        or suffix in {".lesser", ".mit", ".apache", ".bsd", ".gpl", ".lgpl"}
     )
 
 

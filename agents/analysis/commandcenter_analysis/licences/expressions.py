@@ -125,7 +125,10 @@ def normalise(name: str) -> str:
 def choices(expression: str) -> tuple[Choice, ...]:
     """The ways to satisfy the expression; what cannot be read is one unknown licence."""
     # Imported here, as most scans meet single identifiers only.
-    from license_expression import ExpressionError, ExpressionParseError  # noqa: PLC0415
+    from license_expression import (  # type: ignore[import-untyped]  # noqa: PLC0415
+        ExpressionError,
+        ExpressionParseError,
+    )
 
     text = normalise(expression)
     if re.fullmatch(r"[A-Za-z0-9.+-]+", text):

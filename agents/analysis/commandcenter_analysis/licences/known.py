@@ -25,9 +25,7 @@ _NPM = {
 
 def _table(groups: dict[str, str], ecosystem: str) -> dict[tuple[str, str], str]:
     return {
-        (ecosystem, name): licence
-        for licence, names in groups.items()
-        for name in names.split()
+        (ecosystem, name): licence for licence, names in groups.items() for name in names.split()
     }
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 _MOST_DEPENDENCIES = 5_000
+_COUNTABLE = 400_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +70,15 @@ def _package_json(text: str) -> Manifest:
         licence = " OR ".join(_npm_licence(entry) for entry in licence)
     lines = _lines_of(text)
     found = [
-        Dependency(name, "npm", lines.get(name.lower(), 1), development=section == "devDependencies")
-        for section in ("dependencies", "optionalDependencies", "peerDependencies", "devDependencies")
+        Dependency(
+            name, "npm", lines.get(name.lower(), 1), development=section == "devDependencies"
+        )
+        for section in (
+            "dependencies",
+            "optionalDependencies",
+            "peerDependencies",
+            "devDependencies",
+        )
         for name in (data.get(section) or {})
     ]
     return Manifest(
@@ -90,10 +98,14 @@ def _npm_licence(value: Any) -> str:
 
 def _package_lock(text: str) -> Manifest:
     data = json.loads(text)
-    lines = {
-        match.group(1): text.count("\n", 0, match.start()) + 1
-        for match in re.finditer(r'"(node_modules/[^"\n]{1,300})"\s*:', text[:3_000_000])
-    } if len(text) < 400_000 else {}  # noqa: PLR2004  # counting lines is quadratic in huge files
+    lines = (
+        {
+            match.group(1): text.count("\n", 0, match.start()) + 1
+            for match in re.finditer(r'"(node_modules/[^"\n]{1,300})"\s*:', text[:3_000_000])
+        }
+        if len(text) < _COUNTABLE
+        else {}
+    )  # counting lines is quadratic in huge files
     found = []
     for path, entry in (data.get("packages") or {}).items():
         if not path or not isinstance(entry, dict) or entry.get("link"):
@@ -115,7 +127,9 @@ def _composer(text: str) -> Manifest:
     data = json.loads(text)
     lines = _lines_of(text)
     found = [
-        Dependency(name, "composer", lines.get(name.lower(), 1), development=section == "require-dev")
+        Dependency(
+            name, "composer", lines.get(name.lower(), 1), development=section == "require-dev"
+        )
         for section in ("require", "require-dev")
         for name in (data.get(section) or {})
         if "/" in name
@@ -238,7 +252,10 @@ def _setup_cfg(text: str) -> Manifest:
     requires = parser.get("options", "install_requires", fallback="").strip().splitlines()
     found = _python_requirements(requires, _lines_of(text), development=False)
     return Manifest(
-        licence, _line_of(text, "license"), parser.get("metadata", "name", fallback=""), tuple(found)
+        licence,
+        _line_of(text, "license"),
+        parser.get("metadata", "name", fallback=""),
+        tuple(found),
     )
 
 
@@ -274,7 +291,9 @@ def _cargo(text: str) -> Manifest:
     )
 
 
-_GO_REQUIRE = re.compile(r"^\s*(?:require\s+)?([a-z0-9.-]+\.[a-z]{2,}/[^\s]{1,200})\s+v\d", re.IGNORECASE)
+_GO_REQUIRE = re.compile(
+    r"^\s*(?:require\s+)?([a-z0-9.-]+\.[a-z]{2,}/[^\s]{1,200})\s+v\d", re.IGNORECASE
+)
 
 
 def _go_mod(text: str) -> Manifest:
@@ -295,7 +314,11 @@ def _pom(text: str) -> Manifest:
         raise ValueError("a document type is not allowed")
     plain = re.sub(r"<!--.*?-->", "", text, flags=re.DOTALL)
     licences = re.findall(r"<license>(.*?)</license>", plain, re.DOTALL)
-    names = [match.group(1).strip() for entry in licences if (match := re.search(r"<name>([^<]{1,200})</name>", entry))]
+    names = [
+        match.group(1).strip()
+        for entry in licences
+        if (match := re.search(r"<name>([^<]{1,200})</name>", entry))
+    ]
     found = []
     for match in re.finditer(r"<dependency>(.*?)</dependency>", plain, re.DOTALL):
         block = match.group(1)
@@ -310,7 +333,9 @@ def _pom(text: str) -> Manifest:
                     development="<scope>test</scope>" in block,
                 )
             )
-    return Manifest(" OR ".join(names), _line_of(text, "<license>"), "", tuple(found[:_MOST_DEPENDENCIES]))
+    return Manifest(
+        " OR ".join(names), _line_of(text, "<license>"), "", tuple(found[:_MOST_DEPENDENCIES])
+    )
 
 
 _READERS = {

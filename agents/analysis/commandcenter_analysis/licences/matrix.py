@@ -30,8 +30,25 @@ _FINE = Judgement(Fit.FINE)
 _COPYLEFT = frozenset({Kind.STRONG_COPYLEFT, Kind.NETWORK_COPYLEFT})
 # Weak copyleft licences that the GPL family cannot be combined with.
 _NOT_WITH_GPL = frozenset(
-    "CDDL-1.0 CDDL-1.1 EPL-1.0 EPL-2.0 CPL-1.0 IPL-1.0 MPL-1.0 MPL-1.1 MS-RL MS-PL "
-    "MPL-2.0-no-copyleft-exception BSD-4-Clause OpenSSL PHP-3.0 PHP-3.01 Apache-1.0 Apache-1.1".split()
+    [
+        "CDDL-1.0",
+        "CDDL-1.1",
+        "EPL-1.0",
+        "EPL-2.0",
+        "CPL-1.0",
+        "IPL-1.0",
+        "MPL-1.0",
+        "MPL-1.1",
+        "MS-RL",
+        "MS-PL",
+        "MPL-2.0-no-copyleft-exception",
+        "BSD-4-Clause",
+        "OpenSSL",
+        "PHP-3.0",
+        "PHP-3.01",
+        "Apache-1.0",
+        "Apache-1.1",
+    ]
 )
 
 
@@ -50,9 +67,9 @@ def judge(project: str, part: str) -> Judgement:
     return best or _FINE
 
 
-def _pair(own: str, other: str) -> Judgement:
+def _pair(own: str, other: str) -> Judgement:  # noqa: PLR0911  # one return per case reads best
     own_kind, other_kind = kind_of(own), kind_of(other)
-    if other_kind in {Kind.PUBLIC_DOMAIN} or own == other:
+    if other_kind is Kind.PUBLIC_DOMAIN or own == other:
         return _FINE
     if other_kind is Kind.UNKNOWN:
         return Judgement(Fit.UNKNOWN, f"What {other} allows is not known here.")
@@ -70,9 +87,11 @@ def _pair(own: str, other: str) -> Judgement:
     if own_kind in _COPYLEFT:
         return _into_copyleft(own, own_kind, other, other_kind)
     if other_kind in _COPYLEFT:
-        served = " and whoever serves it over a network must offer its source" if (
-            other_kind is Kind.NETWORK_COPYLEFT
-        ) else ""
+        served = (
+            " and whoever serves it over a network must offer its source"
+            if (other_kind is Kind.NETWORK_COPYLEFT)
+            else ""
+        )
         return Judgement(
             Fit.CONFLICT,
             f"{other} asks that the whole work it becomes part of be under the same licence"
@@ -97,7 +116,9 @@ def _into_unknown(other: str, other_kind: Kind) -> Judgement:
     return _FINE
 
 
-def _into_copyleft(own: str, own_kind: Kind, other: str, other_kind: Kind) -> Judgement:
+def _into_copyleft(  # noqa: PLR0911  # one return per case reads best
+    own: str, own_kind: Kind, other: str, other_kind: Kind
+) -> Judgement:
     if other in _NOT_WITH_GPL:
         return Judgement(Fit.CONFLICT, f"{other} has conditions that {own} does not allow.")
     version, later = _gpl_version(own)
@@ -116,8 +137,10 @@ def _into_copyleft(own: str, own_kind: Kind, other: str, other_kind: Kind) -> Ju
                 Fit.CONDITIONS, f"{other} then holds for the whole when it is served to users."
             )
         return Judgement(Fit.CONFLICT, f"{other} cannot be combined with {own}.")
-    fits = other_version == version or (other_version < version and (other_later or other.startswith("LGPL-2.1"))) or (
-        other_version > version and later
+    fits = (
+        other_version == version
+        or (other_version < version and (other_later or other.startswith("LGPL-2.1")))
+        or (other_version > version and later)
     )
     if fits or (other.startswith("LGPL") and other_version <= version):
         return _FINE

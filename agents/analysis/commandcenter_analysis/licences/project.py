@@ -24,7 +24,9 @@ class ProjectLicence:
         """The manifest names one licence, the licence file is another."""
         if self.manifest is None or self.text is None:
             return False
-        named = {_family(name) for way in choices(self.manifest.expression) for name in way.licences}
+        named = {
+            _family(name) for way in choices(self.manifest.expression) for name in way.licences
+        }
         return not any(
             _family(name) in named for way in choices(self.text.expression) for name in way.licences
         )
@@ -38,7 +40,9 @@ def project_licence(detected: Sequence[Detected]) -> ProjectLicence:
         for found in top
         if found.source is Source.MANIFEST and found.expression and found.file not in _LOCKS
     ]
-    texts = [found for found in top if found.source in {Source.TEXT, Source.TAG} and _is_text(found)]
+    texts = [
+        found for found in top if found.source in {Source.TEXT, Source.TAG} and _is_text(found)
+    ]
     known = [found for found in texts if found.expression]
     manifest = manifests[0] if manifests else None
     text = known[0] if known else None

@@ -78,8 +78,15 @@ _LICENCES = (
         "MIT",
         marks=("permission is hereby granted free of charge", "shall be included in all copies"),
     ),
-    _Marks("ISC", marks=("permission to use copy modify and or distribute this software for any",), absent=("provided that the above copyright notice and this permission notice appear in all supporting",)),
-    _Marks("ISC", marks=("permission to use copy modify and distribute this software for any purpose with or without fee",)),
+    _Marks(
+        "ISC",
+        marks=("permission to use copy modify and or distribute this software for any",),
+        absent=("permission notice appear in all supporting",),
+    ),
+    _Marks(
+        "ISC",
+        marks=("permission to use copy modify and distribute this software for any",),
+    ),
     _Marks(
         "BSD-4-Clause",
         marks=(

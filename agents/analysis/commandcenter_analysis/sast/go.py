@@ -5,7 +5,13 @@ from typing import Any
 from commandcenter_analysis.findings import Category, Confidence, Severity
 from commandcenter_analysis.sast.rule import PatternRule
 
-_SQL_TEXT = r"(?is)[`\"]\s*(select\s.+\sfrom|insert\s+into|update\s.+\sset|delete\s+from|drop\s+table)\b"
+_SQL_TEXT = (
+    r"(?is)[`\"]\s*(select\s.+\sfrom|insert\s+into|update\s.+\sset|delete\s+from|drop\s+table)\b"
+)
+_SPRINTF: dict[str, Any] = {
+    "kind": "call_expression",
+    "has": {"field": "function", "regex": r"^fmt\.Sprintf$"},
+}
 # Text put together by + with something that is not text itself, or by Sprintf.
 _BUILT: dict[str, Any] = {
     "any": [
@@ -21,7 +27,7 @@ _BUILT: dict[str, Any] = {
                 "stopBy": "end",
             },
         },
-        {"pattern": "fmt.Sprintf($$$)", "regex": r"%[svq+]"},
+        {**_SPRINTF, "regex": r"%[svq+]"},
     ]
 }
 
@@ -41,7 +47,7 @@ GO_RULES: tuple[PatternRule, ...] = (
                 {
                     "has": {
                         "field": "function",
-                        "regex": r"\.(Query|QueryRow|Exec|QueryContext|QueryRowContext|ExecContext|Raw|Queryx|MustExec|Prepare)$",
+                        "regex": r"\.((Query|QueryRow|Exec)(Context)?|Raw|Queryx|Prepare)$",
                     }
                 },
                 {
@@ -63,7 +69,7 @@ GO_RULES: tuple[PatternRule, ...] = (
         "it can change the statement.",
         "Use placeholders and pass the values beside the statement.",
         {"any": [{"pattern": "$NAME := $SQL"}, {"pattern": "$NAME = $SQL"}]},
-        {"SQL": {"pattern": "fmt.Sprintf($$$)", "regex": _SQL_TEXT + r"[\s\S]*['\"=(]\s*%[sv]"}},
+        {"SQL": {"all": [{"regex": r"^fmt\.Sprintf\("}, {"regex": _SQL_TEXT + r".*%[sv]"}]}},
     ),
     PatternRule(
         "go-command-injection",
@@ -157,7 +163,7 @@ GO_RULES: tuple[PatternRule, ...] = (
         {"any": [{"pattern": "$NAME := $VALUE"}, {"pattern": "$NAME = $VALUE"}]},
         {
             "NAME": {"regex": r"(?i)(token|secret|passw|nonce|salt|sessionid|apikey|otp)"},
-            "VALUE": {"regex": r"\brand\.(Int|Intn|Int31|Int31n|Int63|Int63n|IntN|Uint32|Uint64|Float64|Perm)\("},
+            "VALUE": {"regex": r"\brand\.(Int|Int31|Int63|Uint32|Uint64|Float64|Perm)[nN]?\("},
         },
     ),
     PatternRule(
@@ -196,7 +202,8 @@ GO_RULES: tuple[PatternRule, ...] = (
             "kind": "call_expression",
             "has": {
                 "field": "function",
-                "regex": r"^(os|ioutil)\.(Mkdir|MkdirAll|WriteFile|Chmod|OpenFile)$",
+                # The others subtract the umask from the mode; this one does not.
+                "regex": r"^os\.Chmod$",
             },
             "regex": r",\s*0o?(777|666)\)$",
         },

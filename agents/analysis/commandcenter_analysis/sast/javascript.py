@@ -13,15 +13,25 @@ _BUILT: dict[str, Any] = {
             "has": {"field": "operator", "regex": r"^\+$"},
             # 'a' + 'b' is constant; something other than text must be in it.
             "any": [
-                {"has": {"any": [{"kind": "identifier"}, {"kind": "member_expression"},
-                                 {"kind": "call_expression"}, {"kind": "subscript_expression"}],
-                         "stopBy": "end"}},
+                {
+                    "has": {
+                        "any": [
+                            {"kind": "identifier"},
+                            {"kind": "member_expression"},
+                            {"kind": "call_expression"},
+                            {"kind": "subscript_expression"},
+                        ],
+                        "stopBy": "end",
+                    }
+                },
             ],
         },
         {"kind": "template_string", "has": {"kind": "template_substitution"}},
     ]
 }
-_SQL_TEXT = r"(?is)^[`'\"(\s]*(select\s.+\sfrom|insert\s+into|update\s.+\sset|delete\s+from|drop\s+table)\b"
+_SQL_TEXT = (
+    r"(?is)^[`'\"(\s]*(select\s.+\sfrom|insert\s+into|update\s.+\sset|delete\s+from|drop\s+table)\b"
+)
 _ANY_OF_THE_REQUEST = r"\b(req|request|ctx)\.(query|params|body|headers|cookies)\b"
 
 
@@ -42,8 +52,18 @@ JAVASCRIPT_RULES: tuple[PatternRule, ...] = (
             "any": [
                 {"pattern": "eval($CODE)"},
                 {"pattern": "window.eval($CODE)"},
-                {"pattern": "new Function($$$, $CODE)"},
-                {"pattern": "new Function($CODE)"},
+                {
+                    "kind": "new_expression",
+                    "all": [
+                        {"has": {"field": "constructor", "regex": "^Function$"}},
+                        {
+                            "has": {
+                                "field": "arguments",
+                                "has": {"not": {"kind": "string"}, "regex": r"^\w"},
+                            }
+                        },
+                    ],
+                },
             ]
         },
         {"CODE": {"not": {"kind": "string"}}},
@@ -195,7 +215,10 @@ JAVASCRIPT_RULES: tuple[PatternRule, ...] = (
                     "pattern": "$CRYPTO.createCipheriv($NAME, $$$)",
                     "has": {
                         "kind": "arguments",
-                        "has": {"kind": "string", "regex": r"(?i)^['\"](des|des3|rc4|rc2|bf|.*-ecb)"},
+                        "has": {
+                            "kind": "string",
+                            "regex": r"(?i)^['\"](des|des3|rc4|rc2|bf|.*-ecb)",
+                        },
                     },
                 },
             ]
@@ -264,7 +287,7 @@ JAVASCRIPT_RULES: tuple[PatternRule, ...] = (
             "kind": "call_expression",
             "has": {
                 "field": "function",
-                "regex": r"(^|\.)(readFile|readFileSync|sendFile|createReadStream|writeFile|writeFileSync)$",
+                "regex": r"(^|\.)((readFile|writeFile)(Sync)?|sendFile|createReadStream)$",
             },
             "all": [
                 {"has": {"field": "arguments", "regex": _ANY_OF_THE_REQUEST}},
@@ -307,7 +330,12 @@ JAVASCRIPT_RULES: tuple[PatternRule, ...] = (
         {
             "kind": "object",
             "all": [
-                {"has": {"kind": "pair", "regex": r"^['\"]?origin['\"]?\s*:\s*(true|['\"]\*['\"])$"}},
+                {
+                    "has": {
+                        "kind": "pair",
+                        "regex": r"^['\"]?origin['\"]?\s*:\s*(true|['\"]\*['\"])$",
+                    }
+                },
                 {"has": {"kind": "pair", "regex": r"^['\"]?credentials['\"]?\s*:\s*true$"}},
             ],
         },

@@ -50,7 +50,10 @@ def scan_patterns(
     for rule in rules:
         if in_tests and not rule.in_tests:
             continue
-        config: Any = {"rule": rule.rule, **({"constraints": rule.constraints} if rule.constraints else {})}
+        config: Any = {
+            "rule": rule.rule,
+            **({"constraints": rule.constraints} if rule.constraints else {}),
+        }
         for node in root.find_all(config):
             if len(findings) >= most:
                 return PatternResult(findings)
@@ -90,5 +93,3 @@ def _finding(
 def _is_rubble(root: SgNode) -> bool:
     """Whether the parser gave up at the top: then finding nothing means nothing."""
     return root.kind() == "ERROR"
-
-

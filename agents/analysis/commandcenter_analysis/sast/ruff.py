@@ -56,10 +56,10 @@ def run_ruff(
 
 def _binary() -> str:
     # Imported here: finding the program costs nothing to scans without any Python.
-    from ruff import find_ruff_bin  # noqa: PLC0415
+    from ruff import find_ruff_bin  # type: ignore[import-untyped]  # noqa: PLC0415
 
     try:
-        return find_ruff_bin()
+        return str(find_ruff_bin())
     except FileNotFoundError as error:
         raise RuffError("ruff is not installed beside this agent's Python.") from error
 

@@ -29,6 +29,8 @@ TOOL = "commandcenter-secrets"
 _GENERIC = "generic-secret"
 _REACH = 2_500
 _KEY_BODY = 6_000
+_MOSTLY = 0.9
+_HITS_PER_RULE = 5
 _TEMPLATE_NAMES = (".example", ".sample", ".template", ".dist")
 _ROTATE = (
     "Revoke it at its issuer first, as it stays in the git history, then read it from the "
@@ -55,9 +57,7 @@ class SecretScanner:
         self._rules = (*PROVIDER_RULES, PRIVATE_KEY_RULE, URL_PASSWORD_RULE)
         # Compiled when a keyword first occurs: most rules never come to that.
         self._compiled: dict[str, Any] = {}
-        self._generic_rule = SecretRule(
-            _GENERIC, "secret value", (), "", severity=Severity.WARNING
-        )
+        self._generic_rule = SecretRule(_GENERIC, "secret value", (), "", severity=Severity.WARNING)
         self._automaton = ahocorasick.Automaton()
         owners: dict[str, set[int]] = {}
         for index, rule in enumerate(self._rules):
@@ -82,7 +82,7 @@ class SecretScanner:
                 # A token inside one found already: the more special rule came first.
                 continue
             covered = hit.end
-            findings.append(self._finding(path, data, starts, hit, fingerprints))
+            findings.append(self._finding(path, starts, hit, fingerprints))
             if len(findings) >= self._most:
                 break
         return findings
@@ -99,11 +99,15 @@ class SecretScanner:
             if index >= 0:
                 for start, end in spans:
                     special.extend(self._apply(index, data, start, end))
+                    if len(special) > _HITS_PER_RULE * self._most:
+                        break
         yield from special
         taken = [(hit.start, hit.end) for hit in special]
         for start, end in windows.get(-1, ()):
             for hit in self._assignments(path, data, start, end):
-                if not any(hit.start < other_end and start_ < hit.end for start_, other_end in taken):
+                if not any(
+                    hit.start < other_end and start_ < hit.end for start_, other_end in taken
+                ):
                     yield hit
 
     def _windows(self, data: bytes) -> dict[int, list[tuple[int, int]]]:
@@ -144,6 +148,8 @@ class SecretScanner:
             yield _Hit(rule, at, at + len(secret), secret, rule.confidence)
 
     def _assignments(self, path: str, data: bytes, start: int, end: int) -> Iterator[_Hit]:
+        if generic.is_of_names_only(path):
+            return
         patterns = [self._pattern(generic.QUOTED)]
         if generic.is_settings_file(path):
             patterns.append(self._pattern(generic.BARE))
@@ -166,15 +172,18 @@ class SecretScanner:
                     )
 
     def _finding(
-        self, path: str, data: bytes, starts: list[int], hit: _Hit, fingerprints: Fingerprints
+        self, path: str, starts: list[int], hit: _Hit, fingerprints: Fingerprints
     ) -> Finding:
         line = bisect_right(starts, hit.start)
         end_line = bisect_right(starts, max(hit.start, hit.end - 1))
         severity, note = _severity(path, hit)
-        subject = f"'{hit.name}' is given a fixed value" if hit.name else f"a {hit.rule.what} is"
-        subject = subject if hit.name else f"{subject} written in the file"
+        subject = (
+            f"'{hit.name}' is given a fixed value"
+            if hit.name
+            else f"{_article(hit.rule.what)} {hit.rule.what} is written in the file"
+        )
         message = (
-            f"{subject[0].upper()}{subject[1:]}{note}. "
+            f"{subject}{note}. "
             "Whoever can read the repository or any copy of its history can use it."
         )
         return fingerprints.stamp(
@@ -205,9 +214,13 @@ def _severity(path: str, hit: _Hit) -> tuple[Severity, str]:
     return hit.rule.severity, ""
 
 
+def _article(noun: str) -> str:
+    return "An" if noun[0] in "AaEeIiOo" or noun.startswith("npm") else "A"
+
+
 def _public_prefix(hit: _Hit) -> str:
     """The part of a provider's token that is the same for everybody, at most four characters."""
-    if hit.rule.confidence is not Confidence.HIGH or hit.rule in (PRIVATE_KEY_RULE,):
+    if hit.rule.confidence is not Confidence.HIGH or hit.rule is PRIVATE_KEY_RULE:
         return ""
     text = hit.secret.decode("latin-1")
     for keyword in hit.rule.keywords:
@@ -234,6 +247,7 @@ def _group(match: Any, number: int) -> bytes | None:
 def _is_real_password(password: str, whole: bytes) -> bool:
     trivial = {"password", "pass", "secret", "postgres", "root", "admin", "user", "test", "guest"}
     host = whole.rpartition(b"@")[2]
+    user = whole.partition(b"://")[2].partition(b":")[0].decode("latin-1")
     return not (
         password.lower() in trivial
         or is_placeholder(password)
@@ -241,6 +255,8 @@ def _is_real_password(password: str, whole: bytes) -> bool:
         or password.startswith(("$", "{", "%", "<", ":", "/"))
         or host.startswith((b"example", b"host"))
         or password.isdigit()
+        # The same word twice is the default of a database for development.
+        or password == user
     )
 
 
@@ -253,6 +269,12 @@ def _key_length(data: bytes, start: int) -> int:
     material = inner.replace(b"\\n", b"").replace(b"\\r", b"")
     kept = bytes(c for c in material if chr(c).isalnum() or chr(c) in "+/=")
     enough = 60
+    if end < 0 and len(kept) < _MOSTLY * len(material):
+        # Prose that names a heading.
+        return 0
     if len(kept) < enough or entropy(kept[:2000].decode("latin-1")) < 4.0:  # noqa: PLR2004  # bits
         return 0
-    return (end if end > 0 else len(body)) or heading
+    if end < 0:
+        return len(body)
+    stop = body.find(b"\n", end)
+    return stop if stop > 0 else len(body)

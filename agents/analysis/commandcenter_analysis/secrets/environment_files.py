@@ -1,5 +1,7 @@
 """`.env` files in a repository: real values in them are secrets whatever their names."""
 
+import re
+
 from commandcenter_analysis.secrets.placeholders import is_placeholder
 
 _TEMPLATES = ("example", "sample", "template", "dist", "defaults", "schema", "test", "ci")
@@ -11,6 +13,16 @@ def is_environment_file(path: str) -> bool:
     if name != ".env" and not name.startswith(".env.") and not name.endswith(".env"):
         return False
     return not any(word in name.split(".") for word in _TEMPLATES)
+
+
+_CREDENTIAL = re.compile(
+    r"(?i)(passw|pwd|secret|token|api_?key|access_?key|private_?key|credential|dsn|connection_string)"
+)
+
+
+def holds_a_credential(name: str) -> bool:
+    """Whether a setting's name says that its value opens something."""
+    return bool(_CREDENTIAL.search(name))
 
 
 def settings_with_values(text: str) -> list[str]:

@@ -1,7 +1,6 @@
 """Secrets without a provider's form: a value assigned to a name like `db_password`."""
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from commandcenter_analysis.findings import Confidence
@@ -68,15 +67,20 @@ SETTINGS_SUFFIXES = (
 _ABOUT = re.compile(
     r"(?i)(_?(url|uri|path|file|dir|field|name|label|type|id|ids|header|param|length|len|size"
     r"|prefix|suffix|regex|pattern|policy|format|hint|message|msg|error|text|title|placeholder"
-    r"|expiry|expires|expire|ttl|timeout|algorithm|alg|scheme|provider|version|count|limit|max|min"
+    r"|expiry|expires|expire|at|ttl|timeout|algorithm|alg|scheme|provider|version|count|limit|max|min"
     r"|enabled|required|class|style|icon|button|input|form|template|column|table|ref|arn|env|var"
     r"|manager|store|service|kind|mode|status|state|endpoint|audience|scope|scopes|issuer|usage"
     r"|types?|set|list|map|help|description|address|addr|caption|subject|salt_rounds|rounds|link|page|view|route|screen|modal|rule|validator|strength|reset|change|confirm\w*))$"
 )
-_PUBLIC = re.compile(r"(?i)(^label|^msg|^text|public|csrf|xsrf|tokeni[sz]|css|keyword|page_?token|next_?token|cursor)")
+_PUBLIC = re.compile(
+    r"(?i)(^label|^msg|^text|public|csrf|xsrf|tokeni[sz]|css|keyword|page_?token|next_?token|cursor)"
+)
 _PASSWORD = re.compile(r"(?i)(passw|pwd|passphrase)")
-_CODE = re.compile(r"^[A-Za-z_][\w]*([.:/\\-][A-Za-z_][\w]*)+$|[(){};]|^\w+\(|=>|^/|^\./|^https?://")
+_CODE = re.compile(
+    r"^[A-Za-z_][\w]*([.:/\\-][A-Za-z_][\w]*)+$|[(){};]|^\w+\(|=>|^/|^\./|^https?://"
+)
 _WORD = re.compile(r"^[A-Za-z]+([_ -][A-Za-z]+)*$")
+_VERSION = re.compile(r"^[~^=<>v]*\d+\.\d+(\.\d+)*([-+].*)?$")
 _ADDRESS = re.compile(r"^0x[0-9a-fA-F]{40}$")
 _HASHED = re.compile(r"^(\$2[aby]\$|\$argon2|\$6\$|\$5\$|pbkdf2|sha(1|256|512)[:$-])")
 _STRONG_ENTROPY = 3.5
@@ -106,6 +110,7 @@ def judge(found: Assignment) -> Confidence | None:
         or is_placeholder(value)
         or _HASHED.match(value)
         or _ADDRESS.match(value)
+        or _VERSION.match(value)
         or _CODE.search(value)
         or " " in value
         or not value.isascii()
@@ -136,15 +141,26 @@ def _same_words(name: str, value: str) -> bool:
     """`password="user_password"`: a field's name repeated, not a secret."""
     plain_name = re.sub(r"[^a-z]", "", name.lower())
     plain_value = re.sub(r"[^a-z]", "", value.lower())
-    return bool(plain_value) and (plain_value in plain_name or plain_name in plain_value) and not any(
-        character.isdigit() for character in value
+    return (
+        bool(plain_value)
+        and (plain_value in plain_name or plain_name in plain_value)
+        and not any(character.isdigit() for character in value)
     )
 
 
 def is_settings_file(path: str) -> bool:
     name = path.rpartition("/")[2].lower()
-    return name.endswith(SETTINGS_SUFFIXES) or name.startswith((".env", "env.")) or "dockerfile" in name
+    return (
+        name.endswith(SETTINGS_SUFFIXES)
+        or name.startswith((".env", "env."))
+        or "dockerfile" in name
+    )
 
 
-def first_value(groups: Iterator[bytes | None]) -> bytes | None:
-    return next((group for group in groups if group is not None), None)
+_LOCKS = ("-lock.json", ".lock", "-lock.yaml", "go.sum", "shrinkwrap.json", ".lockfile")
+_TRANSLATIONS = re.compile(r"(^|/)(i18n|l10n|locales?|lang|languages|translations)/")
+
+
+def is_of_names_only(path: str) -> bool:
+    """Lock files name packages and their hashes, translations name what the user sees."""
+    return path.endswith(_LOCKS) or bool(_TRANSLATIONS.search(path))

@@ -3,6 +3,7 @@
 import math
 import re
 from collections import Counter
+from itertools import pairwise
 
 # Not after a letter, so that a random token which happens to hold the letters is not excused.
 _WORDS = re.compile(
@@ -51,9 +52,7 @@ def entropy(value: str) -> float:
     if not value:
         return 0.0
     length = len(value)
-    return -sum(
-        count / length * math.log2(count / length) for count in Counter(value).values()
-    )
+    return -sum(count / length * math.log2(count / length) for count in Counter(value).values())
 
 
 # The payload of the token on the pages that explain tokens.
@@ -75,6 +74,6 @@ def is_patterned(value: str) -> bool:
     """Whether the value is one or two characters over and over, or a run like 123456."""
     if len(set(value)) <= 2:  # noqa: PLR2004  # aaaa, abab
         return True
-    steps = [ord(after) - ord(before) for before, after in zip(value, value[1:], strict=False)]
+    steps = [ord(after) - ord(before) for before, after in pairwise(value)]
     runs = sum(1 for step in steps if step in {1, 0, -1})
     return runs >= 0.7 * len(steps)  # 0123456789abcdef is a run with one gap

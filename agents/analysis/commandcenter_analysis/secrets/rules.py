@@ -61,7 +61,9 @@ def _named(identifier: str, what: str, name: str, body: str, entropy: float = 3.
 
 PROVIDER_RULES: tuple[SecretRule, ...] = (
     # Clouds
-    _token("aws-access-key-id", "AWS access key id", ("AKIA", "ASIA", "ABIA", "ACCA"), "[A-Z2-7]{16}"),
+    _token(
+        "aws-access-key-id", "AWS access key id", ("AKIA", "ASIA", "ABIA", "ACCA"), "[A-Z2-7]{16}"
+    ),
     SecretRule(
         "aws-secret-access-key",
         "AWS secret access key",
@@ -72,7 +74,11 @@ PROVIDER_RULES: tuple[SecretRule, ...] = (
         3.8,
     ),
     SecretRule(
-        "google-api-key", "Google API key", ("aiza",), _START + r"(AIza[A-Za-z0-9_-]{35})" + _END, 3.5
+        "google-api-key",
+        "Google API key",
+        ("aiza",),
+        _START + r"(AIza[A-Za-z0-9_-]{35})" + _END,
+        3.5,
     ),
     _token("google-oauth-secret", "Google OAuth client secret", "GOCSPX-", "[A-Za-z0-9_-]{28}"),
     SecretRule(
@@ -89,12 +95,33 @@ PROVIDER_RULES: tuple[SecretRule, ...] = (
         r"(?:^|[^A-Za-z0-9_~.-])([A-Za-z0-9_~.]{3}\dQ~[A-Za-z0-9_~.-]{31,34})(?:[^A-Za-z0-9_~.-]|$)",
         3.5,
     ),
-    _token("digitalocean-token", "DigitalOcean token", ("dop_v1_", "doo_v1_", "dor_v1_"), "[a-f0-9]{64}"),
+    _token(
+        "digitalocean-token",
+        "DigitalOcean token",
+        ("dop_v1_", "doo_v1_", "dor_v1_"),
+        "[a-f0-9]{64}",
+    ),
     _token("alibaba-access-key-id", "Alibaba Cloud access key id", "LTAI", "[A-Za-z0-9]{20}", 3.5),
-    _named("heroku-api-key", "Heroku API key", "heroku", "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"),
+    _named(
+        "heroku-api-key",
+        "Heroku API key",
+        "heroku",
+        "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}",
+    ),
     _named("cloudflare-api-token", "Cloudflare API token", "cloudflare", "[A-Za-z0-9_-]{40}", 3.6),
-    _token("planetscale-token", "PlanetScale token", ("pscale_tkn_", "pscale_pw_", "pscale_oauth_"), r"[\w.-]{32,64}"),
-    _token("hashicorp-vault-token", "HashiCorp Vault token", ("hvs.", "hvb."), "[A-Za-z0-9_-]{24,}", 3.5),
+    _token(
+        "planetscale-token",
+        "PlanetScale token",
+        ("pscale_tkn_", "pscale_pw_", "pscale_oauth_"),
+        r"[\w.-]{32,64}",
+    ),
+    _token(
+        "hashicorp-vault-token",
+        "HashiCorp Vault token",
+        ("hvs.", "hvb."),
+        "[A-Za-z0-9_-]{24,}",
+        3.5,
+    ),
     SecretRule(
         "terraform-cloud-token",
         "Terraform Cloud token",
@@ -106,9 +133,22 @@ PROVIDER_RULES: tuple[SecretRule, ...] = (
     _token("doppler-token", "Doppler token", ("dp.pt.", "dp.st.", "dp.sa."), "[A-Za-z0-9.]{40,60}"),
     _token("fly-token", "Fly.io token", ("fo1_",), r"[\w-]{43}", 3.5),
     # Code hosts and registries
-    _token("github-token", "GitHub token", ("ghp_", "gho_", "ghu_", "ghs_", "ghr_"), "[A-Za-z0-9]{36,}"),
-    _token("github-fine-grained-token", "GitHub fine-grained token", "github_pat_", "[A-Za-z0-9_]{82}", 3.5),
-    _token("gitlab-token", "GitLab token", ("glpat-", "gldt-", "glrt-", "glptt-", "glcbt-"), r"[\w.-]{20,50}"),
+    _token(
+        "github-token", "GitHub token", ("ghp_", "gho_", "ghu_", "ghs_", "ghr_"), "[A-Za-z0-9]{36,}"
+    ),
+    _token(
+        "github-fine-grained-token",
+        "GitHub fine-grained token",
+        "github_pat_",
+        "[A-Za-z0-9_]{82}",
+        3.5,
+    ),
+    _token(
+        "gitlab-token",
+        "GitLab token",
+        ("glpat-", "gldt-", "glrt-", "glptt-", "glcbt-"),
+        r"[\w.-]{20,50}",
+    ),
     _token("npm-token", "npm access token", "npm_", "[A-Za-z0-9]{36}", 3.5),
     SecretRule(
         "npmrc-auth-token",
@@ -122,14 +162,28 @@ PROVIDER_RULES: tuple[SecretRule, ...] = (
     _token("crates-io-token", "crates.io token", "cio", "[A-Za-z0-9]{32}", 3.8),
     _token("nuget-key", "NuGet API key", "oy2", "[a-z0-9]{43}", 3.5),
     _token("docker-hub-token", "Docker Hub token", ("dckr_pat_", "dckr_oat_"), r"[\w-]{27,32}"),
-    _token("bitbucket-token", "Bitbucket or Atlassian token", ("ATATT3", "ATBB"), "[A-Za-z0-9_=-]{20,}", 3.5),
+    _token(
+        "bitbucket-token",
+        "Bitbucket or Atlassian token",
+        ("ATATT3", "ATBB"),
+        "[A-Za-z0-9_=-]{20,}",
+        3.5,
+    ),
     # Language models
-    _token("anthropic-api-key", "Anthropic API key", ("sk-ant-api03-", "sk-ant-admin01-", "sk-ant-oat01-"), r"[\w-]{80,110}", 3.5),
+    _token(
+        "anthropic-api-key",
+        "Anthropic API key",
+        ("sk-ant-api03-", "sk-ant-admin01-", "sk-ant-oat01-"),
+        r"[\w-]{80,110}",
+        3.5,
+    ),
     SecretRule(
         "openai-api-key",
         "OpenAI API key",
         ("t3blbkfj",),
-        _START + r"(sk-(?:proj-|svcacct-|admin-)?[A-Za-z0-9_-]{20,80}T3BlbkFJ[A-Za-z0-9_-]{20,80})" + _END,
+        _START
+        + r"(sk-(?:proj-|svcacct-|admin-)?[A-Za-z0-9_-]{20,80}T3BlbkFJ[A-Za-z0-9_-]{20,80})"
+        + _END,
         3.5,
     ),
     _token("hugging-face-token", "Hugging Face token", ("hf_", "api_org_"), "[A-Za-z]{34}", 3.5),
@@ -138,9 +192,16 @@ PROVIDER_RULES: tuple[SecretRule, ...] = (
     _token("perplexity-api-key", "Perplexity API key", "pplx-", "[A-Za-z0-9]{48}", 3.5),
     # Payment
     _token("stripe-live-key", "Stripe live key", ("sk_live_", "rk_live_"), "[A-Za-z0-9]{16,}"),
-    _token("stripe-webhook-secret", "Stripe webhook secret", "whsec_", "[A-Za-z0-9+/=]{32,64}", 3.5),
+    _token(
+        "stripe-webhook-secret", "Stripe webhook secret", "whsec_", "[A-Za-z0-9+/=]{32,64}", 3.5
+    ),
     _token("square-token", "Square token", ("sq0atp-", "sq0csp-"), r"[\w-]{22,43}"),
-    _token("shopify-token", "Shopify token", ("shpat_", "shpca_", "shppa_", "shpss_"), "[a-fA-F0-9]{32}"),
+    _token(
+        "shopify-token",
+        "Shopify token",
+        ("shpat_", "shpca_", "shppa_", "shpss_"),
+        "[a-fA-F0-9]{32}",
+    ),
     SecretRule(
         "paypal-braintree-token",
         "Braintree access token",
@@ -148,8 +209,15 @@ PROVIDER_RULES: tuple[SecretRule, ...] = (
         r"(access_token\$production\$[a-z0-9]{16}\$[a-f0-9]{32})",
     ),
     # Messages
-    _token("slack-token", "Slack token", ("xoxb-", "xoxp-", "xoxa-", "xoxr-", "xoxs-", "xoxe-"), "[0-9A-Za-z-]{20,}"),
-    _token("slack-app-token", "Slack app token", "xapp-", r"\d-[A-Z0-9]{8,14}-\d{8,16}-[a-f0-9]{40,80}"),
+    _token(
+        "slack-token",
+        "Slack token",
+        ("xoxb-", "xoxp-", "xoxa-", "xoxr-", "xoxs-", "xoxe-"),
+        "[0-9A-Za-z-]{20,}",
+    ),
+    _token(
+        "slack-app-token", "Slack app token", "xapp-", r"\d-[A-Z0-9]{8,14}-\d{8,16}-[a-f0-9]{40,80}"
+    ),
     SecretRule(
         "slack-webhook",
         "Slack webhook address",
@@ -168,7 +236,7 @@ PROVIDER_RULES: tuple[SecretRule, ...] = (
         "discord-bot-token",
         "Discord bot token",
         ("discord",),
-        r"(?i:discord)[^\n]{0,60}['\"= ]([MNO][A-Za-z0-9_-]{23,27}\.[A-Za-z0-9_-]{6}\.[A-Za-z0-9_-]{27,38})",
+        r"(?i:discord)[^\n]{0,60}['\"= ]([MNO][\w-]{23,27}\.[\w-]{6}\.[\w-]{27,38})",
         3.8,
     ),
     SecretRule(
@@ -182,7 +250,8 @@ PROVIDER_RULES: tuple[SecretRule, ...] = (
         "teams-webhook",
         "Microsoft Teams webhook address",
         ("webhook.office.com",),
-        r"(webhook\.office\.com/webhookb2/[0-9a-f-]{36}@[0-9a-f-]{36}/IncomingWebhook/[a-f0-9]{32}/[0-9a-f-]{36})",
+        r"(webhook\.office\.com/webhookb2/[0-9a-f-]{36}@[0-9a-f-]{36}/IncomingWebhook/"
+        r"[a-f0-9]{32}/[0-9a-f-]{36})",
     ),
     SecretRule(
         "sendgrid-key",
@@ -212,7 +281,12 @@ PROVIDER_RULES: tuple[SecretRule, ...] = (
     _token("figma-token", "Figma token", ("figd_",), r"[\w-]{40,60}", 3.5),
     _token("dropbox-token", "Dropbox token", ("sl.",), r"[A-Za-z0-9_-]{130,}", 3.8),
     _token("facebook-token", "Facebook access token", "EAACEdEose0cBA", "[A-Za-z0-9]{80,}", 3.8),
-    _token("age-secret-key", "age secret key", "AGE-SECRET-KEY-1", "[QPZRY9X8GF2TVDW0S3JN54KHCE6MUA7L]{58}"),
+    _token(
+        "age-secret-key",
+        "age secret key",
+        "AGE-SECRET-KEY-1",
+        "[QPZRY9X8GF2TVDW0S3JN54KHCE6MUA7L]{58}",
+    ),
     SecretRule(
         "json-web-token",
         "signed JSON web token",

@@ -25,6 +25,7 @@ from commandcenter.engine.numbers import FLOAT, MAX_INTEGER, MIN_INTEGER
 _MAX_UINT = 2**64 - 1
 _MAX_PATTERN = 1_000
 _PATTERN_STEPS = 200
+_STATES_PER_STEP = 50  # states of a pattern times characters: RE2's worst case
 _LONGEST_NUMBER = 400
 _DOUBLE = re.compile(rf"{FLOAT.pattern}|[-+]?(?:Infinity|inf|NaN)")
 _TRUE = ("1", "t", "true", "TRUE", "True")
@@ -54,8 +55,10 @@ def call(name: str, arguments: list[Any], budget: Budget, *, method: bool = Fals
 
 
 def _matches(text: str, pattern: str, budget: Budget) -> bool:
-    budget.spend(_PATTERN_STEPS + len(text) // 10)
-    return _pattern(pattern).search(text) is not None
+    compiled = _pattern(pattern)
+    states = compiled.programsize
+    budget.spend(_PATTERN_STEPS + states + states * len(text) // _STATES_PER_STEP)
+    return compiled.search(text) is not None
 
 
 @lru_cache(maxsize=64)

@@ -148,7 +148,7 @@ class SandboxRuntime:
             limits=frozenset({"cpu", "memory", "pids", "disk"} if enforced else {"pids", "disk"}),
             watched_limits=frozenset() if enforced else frozenset({"memory"}),
             network_off=True,
-            network_allow_list=False,
+            network_allow_list=True,
             services=True,
             live_workspace=True,
             warm_pool=True,

@@ -1,0 +1,118 @@
+"""Without a hub, with a wrong one, and with one that dies while a run is followed."""
+
+import http.server
+import json
+import subprocess
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.integration.cli.conftest import PROGRAM, Hub, environment, furnish, wait_for
+
+
+def _run(*words: str, **more: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [*PROGRAM, *words],
+        env=environment(**more),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_without_a_hub_the_command_that_starts_one_is_named(tmp_path: Path) -> None:
+    done = _run("runs", "list", "--data-directory", str(tmp_path))
+    assert done.returncode == 5
+    assert f"No hub runs on {tmp_path}" in done.stderr
+    assert f"up --data-directory {tmp_path}" in done.stderr
+    assert done.stdout == ""
+
+
+def test_an_address_where_nobody_listens(tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("cc_x_y")
+    done = _run(
+        "runs", "--json", "--url", "http://127.0.0.1:9", "--token-file", str(tmp_path / "token")
+    )
+    assert done.returncode == 5
+    assert json.loads(done.stderr)["code"] == "hub_unreachable"
+
+
+def test_a_token_that_is_not_there(tmp_path: Path) -> None:
+    done = _run("runs", "--url", "http://127.0.0.1:9", "--token-file", str(tmp_path / "none"))
+    assert done.returncode == 6
+    assert "There is no token in" in done.stderr
+
+
+@pytest.fixture
+def stranger() -> Iterator[str]:
+    """A web server that is no hub."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b"<html>hello</html>")
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_something_that_is_no_hub(tmp_path: Path, stranger: str) -> None:
+    (tmp_path / "token").write_text("cc_x_y")
+    done = _run("runs", "--url", stranger, "--token-file", str(tmp_path / "token"))
+    assert done.returncode == 5
+    assert "no hub of this kind" in done.stderr
+
+
+def test_a_wrong_command_line_is_code_2() -> None:
+    done = _run("rusn")
+    assert done.returncode == 2
+    assert "Did you mean" in done.stderr
+    assert _run("run").returncode == 2
+
+
+def test_a_second_hub_on_the_same_data_is_refused(hub: Hub) -> None:
+    done = hub.run("up", "--port", "0", "--no-demo", code=8)
+    assert "is in use by another hub" in done.err
+
+
+def test_following_survives_the_death_of_the_hub(tmp_path: Path, patch: str) -> None:
+    hub = Hub(tmp_path / "data", tmp_path / "projects")
+    hub.projects.mkdir()
+    hub.start()
+    try:
+        furnish(hub)
+        run_id = hub.run("run", "gated", "-i", "patch=@-", "--detach", "--json", stdin=patch).json[
+            "id"
+        ]
+        with hub.begin("runs", "watch", run_id) as follower:
+            wait_for("the approval", lambda: hub.json("approvals"))
+            hub.kill()
+            hub.start()
+            resumed = wait_for("what was resumed", lambda: "Going on with 1 run" in _log(hub))
+            assert resumed
+            hub.run("approve", "latest")
+            out, _ = follower.communicate(timeout=60)
+        assert follower.returncode == 0, out
+        assert "reconnecting" in out
+        assert "the hub is back" in out
+        assert "gated succeeded" in out
+        # Nothing is told twice.
+        assert out.count("look succeeded") == 1
+    finally:
+        hub.stop()
+
+
+def _log(hub: Hub) -> str:
+    return hub.log.read_text()
