@@ -21,8 +21,12 @@ _LONG = pytest.mark.skipif("CRASH_KILLS" not in os.environ, reason="long: make c
 
 def check(campaign: Campaign, *, runner_lived: bool) -> None:
     for run_id, run in campaign.finish().items():
-        assert run["state"] == "succeeded", run
         steps = steps_of(run)
+        ends = {
+            node: (step["state"], step["reason"], step["message"], len(step["attempts"]))
+            for node, step in steps.items()
+        }
+        assert run["state"] == "succeeded", (run["message"], ends)
         assert steps["join"]["outputs"] == {"said": JOINED}, run
         campaign.check_records(run_id)
         for node in NODES:
