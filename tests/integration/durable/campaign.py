@@ -152,6 +152,13 @@ class Campaign:
             self.hub.start()
             self._take_down()
 
+    def restart_in_order(self) -> None:
+        """Stop the hub while an attempt runs, and start it again."""
+        eventually(lambda: processes_with(self.marker), lambda found: bool(found), seconds=20)
+        assert self.hub.terminate() == 0
+        self.hub.start()
+        self._take_down()
+
     def _take_down(self) -> None:
         report = eventually(
             lambda: self.hub.get("/recovery"), lambda found: not found["pending"], seconds=20

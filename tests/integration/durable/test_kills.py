@@ -62,6 +62,20 @@ def test_attempts_of_a_killed_runner_are_run_again(campaigns: Callable[..., Camp
 
 
 @pytest.mark.slow
+def test_a_hub_that_is_stopped_in_order_leaves_attempts_to_the_next(
+    campaigns: Callable[..., Campaign],
+) -> None:
+    """A planned restart costs no more than a kill: nothing is cancelled, nothing runs twice."""
+    campaign = campaigns(_SEED, drain_seconds="0")
+    campaign.begin()
+    for _ in range(2):
+        campaign.refill()
+        campaign.restart_in_order()
+    check(campaign, runner_lived=True)
+    assert campaign.adopted > 0
+
+
+@pytest.mark.slow
 def test_an_agent_that_must_not_run_twice_fails_when_lost(
     campaigns: Callable[..., Campaign],
 ) -> None:
