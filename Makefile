@@ -9,7 +9,7 @@ MYPY := "$(CURDIR)/$(BIN)/mypy" --no-error-summary --config-file "$(CURDIR)/pypr
 PIP_FLAGS := --quiet --disable-pip-version-check --require-hashes --no-deps
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench dev lock clean schema
+.PHONY: help run test crash check bench dev lock clean schema
 
 help: ## list the commands
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
@@ -19,6 +19,9 @@ run: $(VENV)/.installed ## install, migrate, serve on 127.0.0.1:3333; the first 
 
 test: $(VENV)/.installed-dev ## the whole suite; what this machine cannot run is listed with the reason
 	$(BIN)/python -m pytest
+
+crash: $(VENV)/.installed-dev ## kill hub, runner and both at 50 random moments each; takes about ten minutes
+	CRASH_KILLS=$${CRASH_KILLS:-50} $(BIN)/python -m pytest -q -s -k many_kills tests/integration/durable
 
 check: $(VENV)/.installed-dev ## lint, format, types, import rules
 	$(BIN)/ruff check .

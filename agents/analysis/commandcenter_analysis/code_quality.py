@@ -63,6 +63,9 @@ def check_quality(
                 continue
             if result.skip is not None:
                 skips.add(result.skip)
+            if len(quality.issues) + len(result.issues) > limits.findings_kept:
+                skips.add(Skip(path, SkipReason.LIMIT, "there were too many issues before it"))
+                continue
             quality.issues.extend(result.issues)
             quality.functions.extend(result.measure.functions)
             quality.lines += result.measure.lines

@@ -25,6 +25,8 @@ class Limits:
     findings_per_file: int = 200
     findings: int = 1_000
     """In the output; the count says how many there were."""
+    findings_kept: int = 25_000
+    """In memory and in the SARIF report, as many as code hosts take; then files are skipped."""
     skipped: int = 500
     """Skipped files named in the output; the count says how many there were."""
 

@@ -70,6 +70,9 @@ def scan_files(
             if isinstance(result, Failed):
                 skips.add(Skip(path, result.reason, result.detail))
                 continue
+            if len(report.findings) + len(result.findings) > limits.findings_kept:
+                skips.add(Skip(path, SkipReason.LIMIT, "there were too many findings before it"))
+                continue
             report.findings.extend(result.findings)
             report.files_scanned += result.scanned
             if result.skip is not None:

@@ -182,6 +182,13 @@ def test_findings_in_the_output_are_bounded_and_counted(tmp_path: Path) -> None:
     assert (len(output["findings"]), output["findingsTotal"]) == (10, 30)
 
 
+def test_findings_in_memory_are_bounded_and_the_rest_is_named(tmp_path: Path) -> None:
+    root = plant(tmp_path, {f"{n}.txt": github_token(str(n)) + "\n" for n in range(30)})
+    output = scan_repository(root, limits=Limits(findings_kept=20)).output
+    assert output["findingsTotal"] == 20
+    assert list(reasons(output).values()) == ["limit_reached"] * 10
+
+
 def test_patterns_take_linear_time(tmp_path: Path) -> None:
     """What makes a backtracking engine run for years ends here within the file's time."""
     text = 'password = "' + "a" * 100_000 + "\n" + "://" + ":" * 200_000 + "\n"

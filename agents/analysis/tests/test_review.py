@@ -125,6 +125,7 @@ def test_baseline_runs_nothing_of_the_repository(tmp_path: Path) -> None:
     program.chmod(0o755)
     with (root / ".git" / "config").open("a") as config:
         config.write(
+            "[core]\n\trepositoryformatversion = 99\n"  # whoever reads this file gives up
             f"[core]\n\tfsmonitor = {program}\n\thooksPath = {tmp_path}\n\tpager = {program}\n"
             f'[diff]\n\texternal = {program}\n[diff "d"]\n\ttextconv = {program}\n'
             f'[filter "f"]\n\tclean = {program}\n\tsmudge = {program}\n'

@@ -1,6 +1,7 @@
 """Read `agent.yaml` as plain JSON values that still know their lines."""
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ MANIFEST_NAME = "agent.yaml"
 _MAX_FILE_BYTES = 256 * 1024
 _MAX_NODES = 20_000  # an alias counts each time: a few lines could otherwise stand for gigabytes
 _MAX_DEPTH = 64
+_MAX_BRACKETS = 100  # the parser takes seconds over hundreds of lists within lists
 
 Location = tuple[int | str, ...]
 
@@ -110,6 +112,15 @@ class _Plain:
         raise ValueError(f"{dotted}: {node} is not a JSON value; put it in quotes to make it text")
 
 
+def _bracket_depth(content: bytes) -> int:
+    """Return how deep brackets lie in each other at most; those in quotes count too."""
+    depth = deepest = 0
+    for byte in re.findall(rb"[\[\]{}]", content):
+        depth = depth + 1 if byte in b"[{" else max(0, depth - 1)
+        deepest = max(deepest, depth)
+    return deepest
+
+
 def read_manifest_file(path: Path) -> Document:
     """Read one YAML 1.2 document. Raises `ManifestError`; repeated keys are an error too."""
 
@@ -123,6 +134,8 @@ def read_manifest_file(path: Path) -> Document:
         raise refuse(f"it cannot be read: {error.strerror}") from error
     if len(content) > _MAX_FILE_BYTES:
         raise refuse(f"larger than {_MAX_FILE_BYTES // 1024} KiB")
+    if _bracket_depth(content) > _MAX_BRACKETS:
+        raise refuse("too deeply nested: too many brackets within brackets")
     plain = _Plain()
     try:
         node = YAML(typ="rt", pure=True).load(content.decode())

@@ -144,6 +144,8 @@ def options(
     for bind in plan.binds:
         option = "--bind" if bind.writable else "--ro-bind"
         args += [option, sources.get(bind.target, bind.source), bind.target]
+    for path in plan.covered:
+        args += ["--perms", "0755", "--size", "4096", "--tmpfs", path, "--remount-ro", path]
     args += ["--perms", "0755", "--dir", plan.directory]
     args += ["--size", size, "--tmpfs", "/out", "--dir", "/out/artifacts"]
     for path, data in plan.files:

@@ -57,6 +57,8 @@ class Egress:
         message = json.dumps({"number": number, "allow": allow}).encode()
         try:
             socket.send_fds(self._proxy(), [message], fds[:1])
+        except OSError as error:
+            say(f"network: the proxy cannot be reached, {error}")
         finally:
             for fd in fds:
                 os.close(fd)
@@ -81,6 +83,8 @@ class Egress:
     def _proxy(self) -> socket.socket:
         if self._channel is None:
             ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            for end in (ours, theirs):
+                end.setblocking(False)  # neither process ever waits for the other
             self._pid = os.fork()
             if self._pid == 0:
                 _become_proxy(theirs, self._identity)

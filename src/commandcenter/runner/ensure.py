@@ -127,8 +127,9 @@ async def _start(paths: RunnerPaths, idle_minutes: float, deadline: float) -> No
         process.kill()
         await process.wait()
         raise _unavailable(paths, "it did not come up in time") from None
-    if code:
+    if code > 0:
         raise _unavailable(paths, f"it ended at once with {code}")
+    # Below 0 somebody killed it on the way: the caller tries again until its deadline.
 
 
 async def _replace(paths: RunnerPaths, greeting: dict[str, Any]) -> None:

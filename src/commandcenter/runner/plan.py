@@ -16,10 +16,8 @@ _SYSTEM_FILES = (
     "/etc/alternatives",
     "/etc/ssl/certs",
     "/etc/ssl/openssl.cnf",
-    "/etc/ca-certificates",
     "/etc/pki/tls/certs",
     "/etc/localtime",
-    "/etc/mime.types",
     "/etc/nsswitch.conf",
 )
 # Written by git itself when it is asked to run something, or read by it to find what to run.
@@ -41,6 +39,7 @@ class Bind:
 class SandboxPlan:
     binds: tuple[Bind, ...]
     links: tuple[tuple[str, str], ...]  # (path inside, target)
+    covered: tuple[str, ...]  # directories inside that are to be empty
     environment: dict[str, str] = field(repr=False)
     command: tuple[str, ...]
     directory: str
@@ -50,8 +49,11 @@ class SandboxPlan:
     git_directory: str | None = None  # of a writable workspace, for the check at the end
 
 
-def plan_sandbox(request: JobRequest) -> SandboxPlan:
-    """Raises `BadRequestError` when a path of the request is not what it must be."""
+def plan_sandbox(request: JobRequest, data_directory: str) -> SandboxPlan:
+    """Raises `BadRequestError` when a path of the request is not what it must be.
+
+    The hub's data directory (database, vault) is covered wherever a mount would show it.
+    """
     binds: list[Bind] = []
     links: list[tuple[str, str]] = []
     for tree in _SYSTEM_TREES:
@@ -82,6 +84,7 @@ def plan_sandbox(request: JobRequest) -> SandboxPlan:
     base = _base_environment(request, command[0])
     return SandboxPlan(
         binds=tuple(binds),
+        covered=_covered(binds, data_directory),
         links=tuple(links),
         environment=_environment(request, base),
         base_environment=base,
@@ -99,6 +102,16 @@ def _directory(path: str, what: str) -> str:
     if real == "/":
         raise BadRequestError(f"The {what} must not be the root directory.")
     return real
+
+
+def _covered(binds: list[Bind], data_directory: str) -> tuple[str, ...]:
+    found = []
+    for bind in binds:
+        if bind.source == data_directory:
+            raise BadRequestError("The hub's own data directory cannot be given to an agent.")
+        if data_directory.startswith(bind.source + "/"):
+            found.append(bind.target + data_directory[len(bind.source) :])
+    return tuple(found)
 
 
 def _git_protection(workspace: str) -> list[Bind]:

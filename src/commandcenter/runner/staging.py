@@ -20,6 +20,7 @@ from commandcenter.runner.errors import IsolationError
 from commandcenter.runner.spawn import Identity
 
 _PLACES = ("/run", "/var/run", "/tmp")  # noqa: S108 - the name is unpredictable, the mode 0711
+_WORLD_READABLE = 0o005
 _NOT_SUPPORTED = (errno.EINVAL, errno.EOPNOTSUPP, errno.ENOSYS, errno.EPERM)
 
 
@@ -87,7 +88,7 @@ class Stager:
 
     def stage_shared(self, source: str, identity: Identity) -> str:
         """Show a read-only tree to many sandboxes, for as long as the runner lives."""
-        world = os.stat(source).st_mode & 0o005 == 0o005  # noqa: PLR2004 - mode bits
+        world = os.stat(source).st_mode & _WORLD_READABLE == _WORLD_READABLE
         key = (source, None if world else identity)
         if key not in self._shared:
             self._shared[key] = self._mount(source, None if world else identity, writable=False)
@@ -116,7 +117,7 @@ class Stager:
         except OSError as error:
             if namespace is None or error.errno not in _NOT_SUPPORTED:
                 raise IsolationError(f"{source} cannot be shown to the sandbox: {error}") from error
-            if writable or mode & 0o005 != 0o005:  # noqa: PLR2004  # readable by others
+            if writable or mode & _WORLD_READABLE != _WORLD_READABLE:
                 raise IsolationError(
                     f"The file system of {source} does not support id-mapped mounts, which a hub "
                     "run as root needs to give an unprivileged sandbox access to it.",

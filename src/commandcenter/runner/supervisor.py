@@ -154,7 +154,7 @@ class Supervisor:
         identifier = request.attempt_id
         try:
             EgressPolicy.parse(request.network_allow)
-            plan = plan_sandbox(request)
+            plan = plan_sandbox(request, str(self._paths.data))
             shape = warm_shape(request, plan)
             lease = self._pool.take(shape) if shape else None
             job = None

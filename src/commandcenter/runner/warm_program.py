@@ -15,12 +15,9 @@ import threading
 import time
 import types
 
-# What the agent SDK and most agents load; each costs the preparation of every warm sandbox.
-_PRELOAD = (
-    "collections", "contextlib", "dataclasses", "datetime", "enum", "functools", "hashlib",
-    "itertools", "pathlib", "re", "shutil", "subprocess", "tempfile", "typing",
-    "commandcenter_agent",
-)  # fmt: skip
+# Every module here costs the preparation of each warm sandbox, needed or not: the usual standard
+# library took 34 ms of CPU where this takes 14.
+_PRELOAD = ("commandcenter_agent",)
 
 
 def _read_exactly(size: int) -> bytes:

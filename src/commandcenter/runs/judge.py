@@ -68,6 +68,11 @@ def may_retry(
     return end.reason in _RETRYABLE and failures <= policy.max
 
 
+def lost_delay(lost: int) -> float:
+    """Return the seconds before the attempt after the lost one: none at first, at most ten."""
+    return 0.0 if lost <= 1 else min(0.1 * 2.0 ** (lost - 1), 10.0)
+
+
 def _ended(
     state: AttemptState,
     reason: str | None,

@@ -22,7 +22,7 @@ from commandcenter.models import Attempt
 from commandcenter.runs.attempt import AttemptRunner
 from commandcenter.runs.dependencies import ExecutionDependencies
 from commandcenter.runs.gate import Effect, StepGate, describe_effect, gate_of
-from commandcenter.runs.judge import Verdict, may_retry
+from commandcenter.runs.judge import Verdict, lost_delay, may_retry
 from commandcenter.runs.loaded import LoadedRun
 from commandcenter.runs.outage import is_outage
 from commandcenter.runs.outcome import StepOutcome
@@ -174,7 +174,7 @@ class StepExecution:
         ):
             return None
         if end.reason == FailureReason.LOST.value:
-            return 0.0
+            return lost_delay(tried.lost)
         return retry_delay(policy, tried.failures, random.random())  # noqa: S311  # jitter
 
     async def _permitted_inputs(self, context: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -1,11 +1,12 @@
 """Time-outs, cancelling, floods and survivors: what an attempt may not get away with."""
 
 import asyncio
+import math
 import time
 
 import pytest
 
-from commandcenter.runtimes.base import FailureReason, Stream
+from commandcenter.runtimes.base import AttemptKind, FailureReason, Stream
 from tests.conformance.runtimes.harness import (
     LIMITS,
     UnderTest,
@@ -113,6 +114,8 @@ async def test_more_memory_than_allowed_is_out_of_memory(under: UnderTest) -> No
 async def test_the_tree_ends_when_a_child_is_out_of_memory(under: UnderTest) -> None:
     """The kernel may end just the child; its parent must not go on as if nothing had happened."""
     under.need(isolation=True, limit="memory")
+    if "memory" in under.capabilities.watched_limits:
+        pytest.skip("without a cgroup so large a request is refused to the child, nobody is ended")
     code = (
         "import subprocess, sys, time\n"
         "subprocess.run([sys.executable, '-c', 'b = bytearray(600 * 1024 * 1024)'])\n"
@@ -185,3 +188,13 @@ async def test_nothing_is_left_of_an_ended_attempt(under: UnderTest) -> None:
     await eventually("no process of a sandbox is left", lambda: not descendants(under.runner_pid()))
     await eventually("no cgroup is left", lambda: not under.cgroups())
     assert not under.paths.attempt(handle.attempt_id).exists()
+
+
+async def test_a_service_has_no_time_limit(under: UnderTest) -> None:
+    spec = job(
+        "sleep 60", fake={"seconds": "60"}, kind=AttemptKind.SERVICE, timeout_seconds=math.inf
+    )
+    handle = await under.runtime.start(spec)
+    assert await under.runtime.recover(handle)
+    await under.runtime.stop(handle, grace_seconds=0.0)
+    assert (await under.runtime.wait(handle)).reason is FailureReason.CANCELLED

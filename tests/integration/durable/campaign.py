@@ -1,9 +1,9 @@
 """Runs of a 1-3-1 workflow under kills, and the account of what must hold afterwards."""
 
 import json
+import os
 import random
 import signal
-import subprocess
 import time
 from collections import Counter
 from contextlib import suppress
@@ -21,6 +21,8 @@ from tests.scenarios.driver import make_repository
 
 FINAL = frozenset({"succeeded", "failed", "cancelled"})
 _MOST_UNFINISHED = 4
+# A step that is lost ten times is given up: what ends with the runner gets time to end by itself.
+_LONGEST_PAUSE = {"hub": 0.7, "runner": 2.0, "both": 1.0}
 NODES = ("plan", "left", "middle", "right", "join")
 
 # Appends a line when it begins and one when it ends: what ran twice is there twice.
@@ -135,17 +137,27 @@ class Campaign:
 
     def strike(self, what: str) -> None:
         """Kill at a random moment, start again, and take down what the new start tells."""
-        time.sleep(self.random.uniform(0.0, 0.7))
-        self.kills[what] += 1
+        time.sleep(self.random.uniform(0.0, _LONGEST_PAUSE[what]))
         if what in {"runner", "both"}:
-            runner = runner_of(self.data)
-            if runner is not None:
-                with suppress(ProcessLookupError):
-                    subprocess.run(["kill", "-9", str(runner)], check=False)
+            # Right after a kill the hub is still about to start the next one.
+            runner = eventually(
+                lambda: runner_of(self.data), lambda pid: pid is not None, seconds=20
+            )
+            assert runner is not None
+            os.kill(runner, signal.SIGKILL)
+            self.kills["runner"] += 1
         if what in {"hub", "both"}:
             self.hub.kill()
+            self.kills["hub"] += 1
             self.hub.start()
             self._take_down()
+
+    def restart_in_order(self) -> None:
+        """Stop the hub while an attempt runs, and start it again."""
+        eventually(lambda: processes_with(self.marker), lambda found: bool(found), seconds=20)
+        assert self.hub.terminate() == 0
+        self.hub.start()
+        self._take_down()
 
     def _take_down(self) -> None:
         report = eventually(
@@ -190,7 +202,7 @@ class Campaign:
         cgroups = self._cgroups()
         runner = runner_of(self.data)
         if runner is not None:
-            subprocess.run(["kill", str(-signal.SIGTERM), str(runner)], check=False)
+            os.kill(runner, signal.SIGTERM)
         eventually(lambda: runner_of(self.data), lambda pid: pid is None, seconds=20)
         eventually(lambda: processes_with(self.marker), lambda found: not found, seconds=10)
         left = [
@@ -205,7 +217,8 @@ class Campaign:
             self.hub.kill()
         for pid in [runner_of(self.data), *processes_with(self.marker)]:
             if pid is not None:
-                subprocess.run(["kill", "-9", str(pid)], check=False, capture_output=True)
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
 
     def _cgroups(self) -> list[Path]:
         """Return the directories under which the runner makes a cgroup per attempt."""

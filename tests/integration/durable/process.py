@@ -152,5 +152,5 @@ def processes_with(words: str) -> dict[int, str]:
 
 
 def runner_of(data: Path) -> int | None:
-    found = processes_with(f"commandcenter.runner --data {data} ")
-    return next(iter(found), None)
+    found = processes_with("commandcenter.runner ")
+    return next((pid for pid, line in found.items() if f"--data {data} " in line), None)

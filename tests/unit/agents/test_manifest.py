@@ -183,6 +183,7 @@ def test_every_problem_is_told_at_once(folder: Path) -> None:
             for before, after in zip("abcdefgh", "bcdefghi", strict=True)
         ),
         "[" * 5000,
+        "[" * 3000 + "]" * 3000,
         "a: " * 300_000,
         "- a\n",
         "",

@@ -39,6 +39,9 @@ def scan_python(
         by_file.setdefault(message.file, []).append(message)
     findings: list[Finding] = []
     for file, messages in by_file.items():
+        if len(findings) + limits.findings_per_file > limits.findings_kept:
+            skips.add(Skip(file, SkipReason.LIMIT, "there were too many findings before it"))
+            continue
         lines = read_lines(descriptor, file, limits)
         fingerprints = Fingerprints()
         for message in messages[: limits.findings_per_file]:

@@ -1,0 +1,59 @@
+"""The hub's own data never shows in a sandbox, even where a mount lies around it."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from commandcenter.runner.errors import BadRequestError
+from commandcenter.runtimes.base import (
+    AttemptKind,
+    AttemptSpec,
+    Limits,
+    Workspace,
+    WorkspaceAccess,
+)
+from commandcenter.runtimes.sandbox.doctor import can_isolate
+from commandcenter.runtimes.sandbox.runtime import SandboxRuntime
+from tests.security.sandbox.drive import end_runner
+
+pytestmark = pytest.mark.skipif(not can_isolate(), reason="this machine cannot isolate")
+
+
+@pytest.fixture
+async def runtime(tmp_path: Path) -> AsyncIterator[SandboxRuntime]:
+    made = SandboxRuntime(tmp_path / "project" / "deep" / "data")
+    yield made
+    await made.close()
+    end_runner(tmp_path / "project" / "deep" / "data")
+
+
+def spec(folder: Path, access: WorkspaceAccess) -> AttemptSpec:
+    return AttemptSpec(
+        attempt_id=f"data-{access.value}",
+        kind=AttemptKind.JOB,
+        command=("sh", "-c", "cd /workspace; ls -A deep/data; touch deep/data/x; ls"),
+        agent_directory=None,
+        input_json=b"{}",
+        workspace=Workspace(folder, access),
+        limits=Limits(),
+        timeout_seconds=30.0,
+    )
+
+
+@pytest.mark.parametrize("access", [WorkspaceAccess.READ, WorkspaceAccess.WRITE])
+async def test_it_is_covered_inside_a_workspace_around_it(
+    runtime: SandboxRuntime, tmp_path: Path, access: WorkspaceAccess
+) -> None:
+    await runtime.capabilities()  # the runner's socket and directories are there
+    handle = await runtime.start(spec(tmp_path / "project", access))
+    assert (await runtime.wait(handle)).exit_code == 0
+    lines = [line.text async for line in runtime.logs(handle, follow=True)]
+    assert [line for line in lines if "touch" not in line] == ["deep"]
+    assert not (tmp_path / "project/deep/data/x").exists()
+
+
+async def test_it_cannot_be_the_workspace(runtime: SandboxRuntime, tmp_path: Path) -> None:
+    await runtime.capabilities()
+    with pytest.raises(BadRequestError, match="data directory"):
+        await runtime.start(spec(tmp_path / "project/deep/data", WorkspaceAccess.READ))
