@@ -1,6 +1,7 @@
 """A hub of one's own for one command: made, used, and gone without a trace."""
 
 import asyncio
+import os
 import shutil
 import signal
 import tempfile
@@ -130,7 +131,18 @@ class LocalHub:
     def _remove(self) -> None:
         asyncio.run(retire_runner(self.data_directory))
         if self._made is not None:
-            shutil.rmtree(self._made, ignore_errors=True)
+            remove_tree(self._made)
+
+
+def remove_tree(folder: Path) -> None:
+    """Remove a folder of one's own with all that is in it, read-only folders as well.
+
+    The copies of agents are read-only, and only root may remove what lies in such a folder.
+    """
+    for place, _, _ in os.walk(folder):
+        with suppress(OSError):
+            Path(place).chmod(0o700)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager
