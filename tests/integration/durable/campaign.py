@@ -154,7 +154,7 @@ class Campaign:
 
     def restart_in_order(self) -> None:
         """Stop the hub while an attempt runs, and start it again."""
-        eventually(lambda: processes_with(self.marker), lambda found: bool(found), seconds=20)
+        eventually(lambda: processes_with(self.marker), bool, seconds=20)
         assert self.hub.terminate() == 0
         self.hub.start()
         self._take_down()
