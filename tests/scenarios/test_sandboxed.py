@@ -1,15 +1,18 @@
 """Runs on the real sandbox: what the fake runtime cannot show."""
 
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
 from commandcenter.runner.bwrap import find_bubblewrap
+from commandcenter.runner.client import RunnerClient
 from commandcenter.runner.errors import IsolationError
 from commandcenter.runner.paths import RunnerPaths
+from commandcenter.runs import executor as executor_module
 from tests.conformance.runtimes.harness import end_runner
-from tests.scenarios.driver import Driver, scenario_hub, steps_of
+from tests.scenarios.driver import Driver, scenario_hub, states_of, steps_of, until
 
 COUNTS = """\
 import json, os, sys
@@ -30,13 +33,19 @@ time.sleep(600)
 """
 
 
-@pytest.fixture
-async def sandboxed(tmp_path: Path) -> AsyncIterator[Driver]:
+@asynccontextmanager
+async def sandbox_hub(directory: Path) -> AsyncIterator[Driver]:
     try:
         find_bubblewrap()
     except IsolationError as error:
         pytest.skip(error.detail)
-    async with scenario_hub(tmp_path, None, runtime="sandbox") as driver:
+    async with scenario_hub(directory, None, runtime="sandbox", drain_seconds=0) as driver:
+        yield driver
+
+
+@pytest.fixture
+async def sandboxed(tmp_path: Path) -> AsyncIterator[Driver]:
+    async with sandbox_hub(tmp_path) as driver:
         yield driver
     await end_runner(RunnerPaths(tmp_path / "data"))
 
@@ -71,3 +80,45 @@ async def test_cancelling_ends_the_whole_tree(sandboxed: Driver) -> None:
     assert run["state"] == "cancelled"
     [attempt] = steps_of(run)["only"]["attempts"]
     assert (attempt["state"], attempt["reason"]) == ("cancelled", "cancelled")
+
+
+async def test_a_run_that_gets_no_further_is_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As if the hub ended each time at the same place: the same attempt is adopted again."""
+    monkeypatch.setattr(executor_module, "MAX_RESTARTS_IN_A_ROW", 2)
+    async with sandbox_hub(tmp_path) as driver:
+        await driver.agent("forks", program=FORKS)
+        run_id = await driver.start(
+            await driver.workflow(
+                "name: forks\nnodes:\n  only: {agent: forks}\n  gate: {agent: risky}\n"
+            )
+        )
+        await driver.step_in(run_id, "only", "running")
+        await driver.pending_approval(run_id)
+    for _ in range(2):
+        async with sandbox_hub(tmp_path) as driver:
+            adopted = await until(lambda: _adopted(driver), bool)  # noqa: B023  # awaited here
+            assert adopted == [f"{run_id}.only.1"]
+
+    async with sandbox_hub(tmp_path) as driver:
+        run = await driver.ended(run_id)
+        report = (await driver.client.get("/api/v1/recovery")).json()
+        approvals = await driver.approvals(run_id)
+        client = RunnerClient(tmp_path / "data")
+        status = await client.status()
+        await client.close()
+    await end_runner(RunnerPaths(tmp_path / "data"))
+
+    assert (run["state"], run["reason"]) == ("failed", "restart_limit")
+    assert "2 restarts in a row" in run["message"]
+    assert states_of(run) == {"only": "failed", "gate": "failed"}
+    assert [attempt["state"] for attempt in steps_of(run)["only"]["attempts"]] == ["failed"]
+    assert [item["state"] for item in approvals] == ["cancelled"]
+    assert [item["run_id"] for item in report["gave_up"]] == [run_id]
+    assert status["attempts"] == 0
+
+
+async def _adopted(driver: Driver) -> list[str]:
+    report = (await driver.client.get("/api/v1/recovery")).json()
+    return [attempt for run in report["resumed"] for attempt in run["adopted"]]
