@@ -40,7 +40,7 @@ def show_run(cli: Cli, run: Run) -> None:
                 ("Took", between(run["started_at"], run["finished_at"])),
                 ("Deadline in", None if is_over(run) else left(run["deadline_at"])),
                 ("In place of", run["rerun_of"]),
-                ("Resumed", f"{run['epoch'] - 1} times" if run["epoch"] > 1 else None),
+                ("Resumed", _times(run["epoch"] - 1)),
                 ("Runtime", run["runtime"]),
             )
         )
@@ -112,6 +112,10 @@ def _show_outputs(cli: Cli, run: Run) -> None:
         cli.out.print(Text(f"  {clean(step['node'])}", "bold"))
         pairs = ((f"    {name}", _value(value)) for name, value in step["outputs"].items())
         cli.out.print(facts(pairs))
+
+
+def _times(count: int) -> str | None:
+    return None if count < 1 else ("once" if count == 1 else f"{count} times")
 
 
 def _title(cli: Cli, words: str) -> None:

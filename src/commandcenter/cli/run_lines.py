@@ -39,8 +39,8 @@ class LineView:
     def update(self, run: Run) -> None:
         if run["state"] != self._run_state:
             self._run_state = run["state"]
-            if run["state"] in {"queued", "running"}:
-                self._print(run["started_at"] or run["created_at"], "running", _begun(run))
+            if run["state"] == "running":
+                self._print(run["started_at"], "running", _begun(run))
         for step in run["steps"]:
             self._tell_attempts(step)
             self._tell_step(step)

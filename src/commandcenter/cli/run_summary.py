@@ -1,13 +1,16 @@
 """How a run ended: what was found, what was changed, how to take it back, what to do next."""
 
+import shlex
 from collections import Counter
 from typing import Any
 
 from rich.console import Console
 from rich.text import Text
 
+from commandcenter.cli.client import segment
 from commandcenter.cli.durations import between
 from commandcenter.cli.follow import Run
+from commandcenter.cli.problems import HubProblemError, HubUnreachableError
 from commandcenter.cli.session import Cli
 from commandcenter.cli.terminal import STATE_STYLES, clean, glyph, one_line, speaks_unicode
 
@@ -34,24 +37,30 @@ def show_summary(
     for step in run["steps"]:
         for line in _step_lines(step, top):
             target.print(line)
-    show_restore(target, run)
+    show_restore(cli, target, run)
     if with_next:
         target.print(Text.assemble(("  Next: ", "bold"), _next(cli, run)))
 
 
-def show_restore(target: Console, run: Run) -> None:
+def show_restore(cli: Cli, target: Console, run: Run) -> None:
     """Say how to take back what a step changed."""
     for step in run["steps"]:
         outputs = step["outputs"] or {}
         backup, branch = outputs.get("backupPath"), outputs.get("branch")
         if outputs.get("applied") and backup:
+            command = f"git -C {_folder(cli, run)} reset --keep {shlex.quote(str(backup))}"
+            where = f" (with {clean(branch)} checked out)" if branch else ""
             target.print(Text(f"  Backup: {clean(backup)}"))
-            target.print(
-                Text(
-                    f"  To take it back, in the project's folder, on {clean(branch or 'it')}: "
-                    f"git reset --keep {clean(backup)}"
-                )
-            )
+            target.print(Text(f"  To take it back{where}: {clean(command)}"))
+
+
+def _folder(cli: Cli, run: Run) -> str:
+    if run["project"]:
+        try:
+            return shlex.quote(cli.client.get(f"/projects/{segment(run['project'])}")["path"])
+        except (HubProblemError, HubUnreachableError):
+            pass  # it was removed, or may not be read: the words do without it
+    return "FOLDER"
 
 
 def findings_of(step: dict[str, Any]) -> list[dict[str, Any]]:

@@ -107,7 +107,7 @@ class _Teller:
         try:
             show_ready(cli, ready)
             if ready.login_url is None:
-                show_resumed(cli)
+                show_resumed(cli, self._stop)
             elif self._with_demo:
                 show_first_run(cli, self._stop)
         except (ProblemError, HubProblemError) as error:

@@ -1,5 +1,7 @@
 """What a hub says when it is ready, and what became of the runs it found."""
 
+import threading
+import time
 from typing import Any
 
 from rich.text import Text
@@ -10,7 +12,8 @@ from commandcenter.cli.terminal import clean
 from commandcenter.hub.server import Ready
 
 _SHOWN_RUNS = 20
-_STATES = ("running", "queued")
+_SETTLED_SECONDS = 10.0
+_LOOK_SECONDS = 0.1
 
 
 def show_ready(cli: Cli, ready: Ready) -> None:
@@ -35,24 +38,48 @@ def show_ready(cli: Cli, ready: Ready) -> None:
     out.print(Text(f"  Data: {cli.data_directory}   Stop: Ctrl-C", "dim"))
 
 
-def show_resumed(cli: Cli) -> None:
-    """Print the runs that were under way when the hub ended, and how each goes on."""
-    found: list[dict[str, Any]] = []
-    for state in _STATES:
-        found += cli.client.pages("/runs", limit=_SHOWN_RUNS, state=state)
-    if not found:
+def show_resumed(cli: Cli, stop: threading.Event) -> None:
+    """Print what the start found unfinished, and how each run goes on or why it does not."""
+    report = _settled_report(cli, stop)
+    if not report["found"]:
         return
-    cli.out.print(Text(f"Going on with {len(found)} run{'' if len(found) == 1 else 's'}:", "bold"))
-    for summary in found[:_SHOWN_RUNS]:
-        run = get_run(cli.client, summary["id"])
-        name = f"{run['workflow_name']}@{run['workflow_version']}"
-        waiting = pending_approvals(run)
-        active = [step["node"] for step in run["steps"] if step["state"] == "running"]
-        done = sum(1 for step in run["steps"] if step["finished_at"])
-        words = f"  {run['id']}  {name}: {done} of {len(run['steps'])} steps are done"
-        if active:
-            words += f", running: {', '.join(active)}"
-        cli.out.print(Text(clean(words)))
-        for approval in waiting:
-            approve = cli.command("approve", approval["id"], "--comment", "ok")
-            cli.out.print(Text(f"    waits for: {approve}"))
+    count = report["found"]
+    cli.out.print(Text(f"Found {count} unfinished run{'' if count == 1 else 's'}:", "bold"))
+    for item in report["resumed"][:_SHOWN_RUNS]:
+        _show_resumption(cli, item)
+    for item in report["gave_up"][:_SHOWN_RUNS]:
+        words = f"  {item['run_id']} was given up: {item['message']}"
+        cli.out.print(Text(clean(words), "red"))
+    for run_id in report["pending"][:_SHOWN_RUNS]:
+        cli.out.print(Text(f"  {run_id} waits for its turn"))
+    told = len(report["resumed"]) + len(report["gave_up"]) + len(report["pending"])
+    if told > _SHOWN_RUNS:
+        cli.out.print(Text(f"  All of them: {cli.command('runs', 'list', '--state', 'running')}"))
+
+
+def _settled_report(cli: Cli, stop: threading.Event) -> dict[str, Any]:
+    """Return the account once every run was heard of, or as it is after a while."""
+    deadline = time.monotonic() + _SETTLED_SECONDS
+    while True:
+        report: dict[str, Any] = cli.client.get("/recovery")
+        if not report["pending"] or time.monotonic() > deadline or stop.wait(_LOOK_SECONDS):
+            return report
+
+
+def _show_resumption(cli: Cli, item: dict[str, Any]) -> None:
+    run = get_run(cli.client, item["run_id"])
+    done = sum(1 for step in run["steps"] if step["finished_at"])
+    words = [f"{done} of {len(run['steps'])} steps done"]
+    for name, meaning in (
+        ("adopted", "still running or ended meanwhile"),
+        ("run_again", "tried again"),
+        ("lost", "lost"),
+    ):
+        if item[name]:
+            count = len(item[name])
+            words.append(f"{count} attempt{'' if count == 1 else 's'} {meaning}")
+    name = f"{run['workflow_name']}@{run['workflow_version']}"
+    cli.out.print(Text(clean(f"  {run['id']} {name} goes on: {', '.join(words)}")))
+    for approval in pending_approvals(run):
+        approve = cli.command("approve", approval["id"], "--comment", "ok")
+        cli.out.print(Text(f"    it waits for: {approve}"))

@@ -16,6 +16,8 @@ from typing import Any
 
 from pydantic_core import to_json
 
+from commandcenter.events.types import EventType
+
 _BUFFERED_EVENTS = 10_000
 
 
@@ -56,7 +58,7 @@ class EventBus:
     def __init__(self) -> None:
         self._buffer: deque[StoredEvent] = deque(maxlen=_BUFFERED_EVENTS)
         self._waiters: set[asyncio.Event] = set()
-        self._run_signals: dict[str, set[asyncio.Event]] = {}
+        self._run_signals: dict[tuple[str | None, str], set[asyncio.Event]] = {}
         self._listeners: list[Callable[[StoredEvent], None]] = []
         self.last_id = 0
 
@@ -72,7 +74,7 @@ class EventBus:
         self.last_id = event.id
         for waiter in self._waiters:
             waiter.set()
-        for signal in self._run_signals.get(event.run_id or "", ()):
+        for signal in self._run_signals.get((event.run_id, event.type), ()):
             signal.set()
         for listener in self._listeners:
             listener(event)
@@ -106,14 +108,17 @@ class EventBus:
             self._waiters.discard(signal)
 
     @contextmanager
-    def run_signal(self, run_id: str) -> Iterator[asyncio.Event]:
-        """Like `waiter`, for the events of one run."""
+    def run_signal(self, run_id: str, *types: EventType) -> Iterator[asyncio.Event]:
+        """Like `waiter`, for those types of event of one run."""
         signal = asyncio.Event()
-        self._run_signals.setdefault(run_id, set()).add(signal)
+        keys = [(run_id, event_type.value) for event_type in types]
+        for key in keys:
+            self._run_signals.setdefault(key, set()).add(signal)
         try:
             yield signal
         finally:
-            signals = self._run_signals[run_id]
-            signals.discard(signal)
-            if not signals:
-                del self._run_signals[run_id]
+            for key in keys:
+                signals = self._run_signals[key]
+                signals.discard(signal)
+                if not signals:
+                    del self._run_signals[key]

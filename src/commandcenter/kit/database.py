@@ -70,6 +70,10 @@ class Database:
                 "tcp_user_timeout": 5000,
             }
             arguments["pool_pre_ping"] = True
+        else:
+            # Every session below ends its transaction itself; a second rollback at each return to
+            # the pool would be one more trip to the connection's thread.
+            arguments["pool_reset_on_return"] = None
         self.engine: AsyncEngine = create_async_engine(
             self.url, pool_size=_POOL_SIZE, max_overflow=_POOL_SIZE, pool_timeout=10, **arguments
         )

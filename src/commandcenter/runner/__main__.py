@@ -63,14 +63,15 @@ def main() -> int:
 
 def _prepare(paths: RunnerPaths, instance: str) -> Host:
     """Sweep what a killed predecessor left, then note and make our own directories."""
+    unswept: list[str] = []
     with suppress(FileNotFoundError, ValueError, KeyError):
         left = json.loads(paths.leftovers.read_text())
-        sweep(left["cgroups"])
+        unswept = sweep(left["cgroups"])
         for directory in left["staging"]:
             remove_directory(directory)
     hierarchies = plan_directories(instance)
     noted = {
-        "cgroups": [str(hierarchy.directory) for hierarchy in hierarchies],
+        "cgroups": [*(str(hierarchy.directory) for hierarchy in hierarchies), *unswept],
         "staging": staging_candidates(instance) if os.geteuid() == 0 else [],
     }
     paths.leftovers.write_text(json.dumps(noted))

@@ -8,6 +8,7 @@ can sweep what a killed one left.
 import errno
 import os
 import signal
+import time
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +17,8 @@ from commandcenter.runner.request import JobLimits
 
 CONTROLLERS = ("memory", "pids", "cpu", "cpuacct")
 _PERIOD_US = 100_000
+_PREFIX = "commandcenter-"
+_SWEEP_SECONDS = 2.0
 _OWN_PROCESSES = 2  # bubblewrap outside and as the first process inside
 
 
@@ -179,7 +182,7 @@ class Cgroups:
 
 def plan_directories(instance: str) -> list[Hierarchy]:
     """Where this process's leaves would lie; nothing is made yet."""
-    name = f"commandcenter-{instance}"
+    name = f"{_PREFIX}{instance}"
     own = _own_cgroups()
     mounts = _cgroup_mounts()
     found: dict[Path, set[str]] = {}
@@ -214,19 +217,32 @@ def open_cgroups(hierarchies: list[Hierarchy]) -> Cgroups:
     return cgroups
 
 
-def sweep(directories: list[str]) -> None:
-    """End what a dead runner left in its cgroups and remove them."""
-    for text in directories:
-        base = Path(text)
-        if not base.name.startswith("commandcenter-") or not base.is_dir():
-            continue
-        for leaf in [*(entry for entry in base.iterdir() if entry.is_dir()), base]:
-            with suppress(OSError):
-                for pid in (leaf / "cgroup.procs").read_text().split():
-                    with suppress(ProcessLookupError):
-                        os.kill(int(pid), signal.SIGKILL)
-            with suppress(OSError):
-                leaf.rmdir()
+def sweep(directories: list[str]) -> list[str]:
+    """End what a dead runner left in its cgroups and remove them; what could not be is returned.
+
+    A process that has ended counts for a moment longer, so that this may take up to two seconds.
+    """
+    left = [text for text in directories if Path(text).name.startswith(_PREFIX)]
+    deadline = time.monotonic() + _SWEEP_SECONDS
+    while True:
+        for text in left:
+            _sweep_once(Path(text))
+        left = [text for text in left if Path(text).is_dir()]
+        if not left or time.monotonic() > deadline:
+            return left
+        time.sleep(0.01)
+
+
+def _sweep_once(base: Path) -> None:
+    if not base.is_dir():
+        return
+    for leaf in [*(entry for entry in base.iterdir() if entry.is_dir()), base]:
+        with suppress(OSError):
+            for pid in (leaf / "cgroup.procs").read_text().split():
+                with suppress(ProcessLookupError):
+                    os.kill(int(pid), signal.SIGKILL)
+        with suppress(OSError):
+            leaf.rmdir()
 
 
 def _try_joining(leaf: Leaf) -> None:

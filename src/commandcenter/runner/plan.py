@@ -16,10 +16,8 @@ _SYSTEM_FILES = (
     "/etc/alternatives",
     "/etc/ssl/certs",
     "/etc/ssl/openssl.cnf",
-    "/etc/ca-certificates",
     "/etc/pki/tls/certs",
     "/etc/localtime",
-    "/etc/mime.types",
     "/etc/nsswitch.conf",
 )
 # Written by git itself when it is asked to run something, or read by it to find what to run.

@@ -30,6 +30,7 @@ _JOB_PARTS = 2  # ("python", FILE)
 _STARTUP_PREFIXES = ("PYTHON", "LD_", "LC_", "LANG", "MALLOC_", "GLIBC_")
 _READY_SECONDS = 20.0
 _DEMAND_SECONDS = 10.0
+_REFILL_DELAY_SECONDS = 0.015
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +112,8 @@ class WarmPool:
         now = time.monotonic()
         shelf = self._shelves.setdefault(shape.key, _Shelf(shape))
         shelf.uses.append(now)
-        self._wake.set()
+        # Later: preparing another one must not come before the job that is about to start.
+        asyncio.get_running_loop().call_later(_REFILL_DELAY_SECONDS, self._wake.set)
         if self._worker is None:
             self._worker = asyncio.create_task(self._work())
         while shelf.ready:

@@ -20,6 +20,7 @@ from commandcenter.engine.scheduling import (
     next_actions,
 )
 from commandcenter.engine.states import RunResult, StepState
+from commandcenter.events.types import EventType
 from commandcenter.kit.clock import utc_now
 from commandcenter.models import Run, Step
 from commandcenter.runs.dependencies import ExecutionDependencies
@@ -175,7 +176,8 @@ class RunExecution:
 
     async def _watch(self) -> None:
         """Turn a cancel request or the deadline into the stop signal."""
-        with self._dependencies.events.bus.run_signal(self._run.id) as changed:
+        asked = EventType.RUN_CANCEL_REQUESTED
+        with self._dependencies.events.bus.run_signal(self._run.id, asked) as changed:
             while not self._stop.is_set:
                 changed.clear()
                 left = (self._run.deadline_at - utc_now()).total_seconds()

@@ -175,7 +175,7 @@ class StepGate:
 
     async def decision(self, approval_id: str) -> ApprovalState:
         """Wait for the answer, the expiry (which this then records) or the stop signal."""
-        with self._bus.run_signal(self._run.id) as changed:
+        with self._bus.run_signal(self._run.id, EventType.APPROVAL_RESOLVED) as changed:
             while True:
                 changed.clear()
                 state, expires_at = await self._read(approval_id)

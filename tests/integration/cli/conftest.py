@@ -9,6 +9,7 @@ import sys
 import textwrap
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -141,17 +142,37 @@ class Hub:
     def json(self, *words: str, code: int = 0) -> Any:
         return self.run(*words, "--json", code=code).json
 
-    def begin(self, *words: str) -> "subprocess.Popen[str]":
-        """Start the program; the caller ends it."""
-        return subprocess.Popen(
-            [*PROGRAM, *words],
-            env=self.environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            cwd=self.data.parent,
-        )
+    @contextmanager
+    def begin(self, *words: str) -> Iterator["Started"]:
+        """Start the program; it is ended with the block if it has not ended by itself."""
+        file = self.data.parent / "begun.out"
+        with file.open("wb") as out:
+            process = subprocess.Popen(
+                [*PROGRAM, *words],
+                env=self.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                cwd=self.data.parent,
+            )
+        try:
+            yield Started(process, file)
+        finally:
+            process.kill()
+            process.wait(_STOP_SECONDS)
+
+
+@dataclass
+class Started:
+    process: "subprocess.Popen[bytes]"
+    file: Path
+
+    @property
+    def out(self) -> str:
+        return self.file.read_text()
+
+    def says(self, words: str) -> None:
+        wait_for(words, lambda: self.out if words in self.out else "")
 
 
 AGENTS = {

@@ -97,22 +97,17 @@ def test_following_survives_the_death_of_the_hub(tmp_path: Path, patch: str) -> 
             "id"
         ]
         with hub.begin("runs", "watch", run_id) as follower:
-            wait_for("the approval", lambda: hub.json("approvals"))
+            follower.says("Approval needed for change")
             hub.kill()
+            follower.says("reconnecting")
             hub.start()
-            resumed = wait_for("what was resumed", lambda: "Going on with 1 run" in _log(hub))
-            assert resumed
+            follower.says("the hub is back")
+            wait_for("what was resumed", lambda: "Found 1 unfinished run:" in hub.log.read_text())
             hub.run("approve", "latest")
-            out, _ = follower.communicate(timeout=60)
-        assert follower.returncode == 0, out
-        assert "reconnecting" in out
-        assert "the hub is back" in out
-        assert "gated succeeded" in out
+            assert follower.process.wait(60) == 0
+        assert "gated succeeded" in follower.out
         # Nothing is told twice.
-        assert out.count("look succeeded") == 1
+        assert follower.out.count("look succeeded") == 1
+        assert follower.out.count("Approval needed") == 1
     finally:
         hub.stop()
-
-
-def _log(hub: Hub) -> str:
-    return hub.log.read_text()

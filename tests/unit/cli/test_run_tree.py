@@ -7,6 +7,7 @@ from rich.console import Console
 from commandcenter.cli.run_lines import LineView, step_words
 from commandcenter.cli.run_summary import show_restore, top_findings
 from commandcenter.cli.run_tree import tree_rows
+from commandcenter.cli.session import Cli, GlobalOptions
 
 
 def _step(node: str, *needs: str, **more: Any) -> dict[str, Any]:
@@ -118,7 +119,9 @@ def test_a_change_is_told_with_how_to_take_it_back() -> None:
     target = Console(file=stream, width=200, highlight=False)
     outputs = {"applied": True, "backupPath": "refs/commandcenter/backups/1", "branch": "main"}
     show_restore(
-        target, _run(_step("fix", outputs=outputs), _step("x", outputs={"applied": False}))
+        Cli(GlobalOptions()),
+        target,
+        _run(_step("fix", outputs=outputs), _step("x", outputs={"applied": False})),
     )
-    assert "git reset --keep refs/commandcenter/backups/1" in stream.getvalue()
+    assert "git -C FOLDER reset --keep refs/commandcenter/backups/1" in stream.getvalue()
     assert stream.getvalue().count("Backup") == 1
