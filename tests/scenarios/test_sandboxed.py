@@ -98,7 +98,7 @@ async def test_a_run_that_gets_no_further_is_given_up(
         await driver.pending_approval(run_id)
     for _ in range(2):
         async with sandbox_hub(tmp_path) as driver:
-            adopted = await until(lambda: _adopted(driver), bool)  # noqa: B023  # awaited here
+            adopted = await until(lambda: _adopted(driver), bool)  # awaited here
             assert adopted == [f"{run_id}.only.1"]
 
     async with sandbox_hub(tmp_path) as driver:
