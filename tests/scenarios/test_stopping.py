@@ -1,7 +1,15 @@
 """Cancelling a run in whatever state it is."""
 
+from datetime import datetime, timedelta
+
 import pytest
 
+from commandcenter.auth.identity import Caller
+from commandcenter.auth.permissions import Role
+from commandcenter.runs import keeper as keeper_module
+from commandcenter.runs.create import RunRequest
+from commandcenter.runs.executor import RunExecutor
+from commandcenter.runs.service import RunService
 from tests.scenarios.driver import Driver, states_of, steps_of
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -88,3 +96,41 @@ async def test_a_step_that_waits_for_a_free_place_never_starts(driver: Driver) -
 
     assert set(states_of(run).values()) == {"cancelled"}
     assert sum(len(step["attempts"]) for step in run["steps"]) <= 8
+
+
+async def test_a_run_that_nobody_has_begun_ends_at_once(driver: Driver) -> None:
+    run_id = await stored_only(driver, GATED)
+    assert (await driver.run(run_id))["state"] == "queued"
+
+    cancelled = await driver.cancel(run_id)
+
+    assert cancelled.json()["state"] == "cancelled"
+    assert set(states_of(await driver.run(run_id)).values()) == {"cancelled"}
+    # Whoever comes for it later finds it ended.
+    assert await driver.hub.services.get(RunExecutor).execute(run_id)
+    assert (await driver.run(run_id))["state"] == "cancelled"
+
+
+async def test_a_run_that_is_never_begun_ends_after_its_deadline(
+    driver: Driver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keeper_module, "_LATE", timedelta(0))
+    run_id = await stored_only(driver, "name: late\ntimeout: 1s\nnodes:\n  only: {agent: tool}\n")
+    keeper = driver.hub.services.get(keeper_module.RunKeeper)
+    deadline = datetime.fromisoformat((await driver.run(run_id))["deadline_at"])
+    monkeypatch.setattr(keeper_module, "utc_now", lambda: deadline + timedelta(seconds=1))
+
+    await keeper.look_after()
+
+    run = await driver.run(run_id)
+    assert (run["state"], run["reason"]) == ("failed", "timeout")
+    assert states_of(run) == {"only": "cancelled"}
+
+
+async def stored_only(driver: Driver, source: str) -> str:
+    """Store a run as a hub does that dies before it hands it over."""
+    caller = Caller(principal_id="system", name="system", role=Role.ADMIN)
+    workflow = await driver.workflow(source)
+    service = driver.hub.services.get(RunService)
+    run, _ = await service._store(caller, RunRequest(workflow=workflow))
+    return run.id

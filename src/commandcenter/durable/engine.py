@@ -28,7 +28,10 @@ Execute = Callable[[str], Awaitable[bool]]
 # that was under way. Raise it only when runs of the older kind cannot be continued.
 APPLICATION_VERSION = "runs-1"
 QUEUE = "runs"
-_QUEUE_POLLING_SECONDS = 0.2
+# Most that one process executes at once of those it took from the queue. High, because runs that
+# wait for people count as well; what runs at once is limited by the places for attempts.
+_RUNS_FROM_QUEUE = 500
+_QUEUE_POLLING_SECONDS = 1.0
 _UNFINISHED = ("PENDING", "ENQUEUED")
 _ENDED = ("SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED")
 _WORKFLOW = "execute_run"
@@ -62,18 +65,18 @@ class DurableRuns:
         *,
         executor_id: str,
         execute: Execute,
-        concurrent_runs: int = 100,
+        is_busy: Callable[[], bool] = lambda: False,
     ) -> None:
         """`executor_id` is unique among live processes and stays the same over restarts.
 
-        On SQLite runs start in this process at once; on PostgreSQL they go through a queue that
-        any number of processes serve, each with up to `concurrent_runs`.
+        A run starts in this process at once. On PostgreSQL, while this one `is_busy`, it goes to a
+        queue that every process serves: polled once a second, so that an idle one stays idle.
         """
         self._url = database_url
         self._executor_id = executor_id
         self._execute = execute
-        self._concurrent_runs = concurrent_runs
-        self._is_queued = make_url(database_url).get_backend_name() != "sqlite"
+        self._is_busy = is_busy
+        self._is_shared = make_url(database_url).get_backend_name() != "sqlite"
         self._launched = False
 
     async def launch(self) -> None:
@@ -85,10 +88,10 @@ class DurableRuns:
         DBOS(config=self._config())
         DBOS.launch()
         self._launched = True
-        if self._is_queued:
+        if self._is_shared:
             await DBOS.register_queue_async(
                 QUEUE,
-                worker_concurrency=self._concurrent_runs,
+                worker_concurrency=_RUNS_FROM_QUEUE,
                 polling_interval_sec=_QUEUE_POLLING_SECONDS,
                 on_conflict="always_update",
             )
@@ -125,7 +128,7 @@ class DurableRuns:
         if records:
             await DBOS.resume_workflows_async(
                 [record.record_id for record in records],
-                queue_name=QUEUE if self._is_queued else None,
+                queue_name=QUEUE if self._is_shared else None,
             )
 
     async def ended_runs(self, *, before: datetime, limit: int) -> set[str]:
@@ -167,7 +170,7 @@ class DurableRuns:
 
     async def _start(self, record_id: str, run_id: str) -> None:
         with SetWorkflowID(record_id):
-            if self._is_queued:
+            if self._is_shared and self._is_busy():
                 await DBOS.enqueue_workflow_async(QUEUE, _execute_run, run_id)
             else:
                 await DBOS.start_workflow_async(_execute_run, run_id)
@@ -181,7 +184,7 @@ class DurableRuns:
             "log_level": "WARNING",
             "max_executor_threads": 8,
         }
-        if self._is_queued:
+        if self._is_shared:
             config["system_database_url"] = (
                 make_url(self._url).set(drivername="postgresql").render_as_string(False)
             )

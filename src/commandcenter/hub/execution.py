@@ -62,7 +62,8 @@ async def start_execution(assembly: Assembly, *, executor_id: str) -> None:
     settings, services = assembly.settings, assembly.services
     database, events = services.get(Database), services.get(EventStore)
     started_at = utc_now()
-    executor = await _executor(assembly, executor_id)
+    slots = asyncio.Semaphore(settings.max_concurrent_attempts)
+    executor = await _executor(assembly, executor_id, slots)
     services.add(executor)
     durable = DurableRuns(
         sqlite_url(settings.data_directory / "durable.db")
@@ -70,6 +71,7 @@ async def start_execution(assembly: Assembly, *, executor_id: str) -> None:
         else settings.effective_database_url,
         executor_id=executor_id,
         execute=executor.execute,
+        is_busy=slots.locked,
     )
     services.add(durable)
     assembly.on_close("durable", durable.close)
@@ -116,7 +118,7 @@ async def start_execution(assembly: Assembly, *, executor_id: str) -> None:
     assembly.run_in_background("run_retention", keep_pruning(database, durable))
 
 
-async def _executor(assembly: Assembly, executor_id: str) -> RunExecutor:
+async def _executor(assembly: Assembly, executor_id: str, slots: asyncio.Semaphore) -> RunExecutor:
     settings, services = assembly.settings, assembly.services
     database = services.get(Database)
     data = settings.data_directory
@@ -140,6 +142,6 @@ async def _executor(assembly: Assembly, executor_id: str) -> RunExecutor:
             executor_id=executor_id,
             python_path=libraries,
             is_shared=not database.is_sqlite,
-            slots=asyncio.Semaphore(settings.max_concurrent_attempts),
+            slots=slots,
         )
     )

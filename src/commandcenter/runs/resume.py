@@ -21,6 +21,8 @@ from commandcenter.runtimes.base import Handle, Runtime
 # A run that takes the hub down with it would otherwise do so for ever.
 MAX_RESTARTS_IN_A_ROW = 25
 _WINDOW = timedelta(hours=1)
+_MOST_EVENTS = 200
+_ATTEMPTS = ("adopted", "run_again", "lost")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,19 +74,22 @@ async def record_resumed(recorder: RunRecorder, epoch: int, executor_id: str, st
 
 
 async def restarts_in_a_row(database: Database, run_id: str) -> int:
-    """Count how often the run was resumed of late with nothing recorded in between."""
+    """Count how often the run was resumed of late with nothing recorded in between.
+
+    Only restarts that found attempts under way: a run that waits for people brings nothing down.
+    """
     async with database.read() as session:
-        types = await session.scalars(
-            select(Event.type)
+        events = await session.execute(
+            select(Event.type, Event.data)
             .where(Event.run_id == run_id, Event.at > utc_now() - _WINDOW)
             .order_by(Event.id.desc())
-            .limit(MAX_RESTARTS_IN_A_ROW)
+            .limit(_MOST_EVENTS)
         )
         count = 0
-        for event_type in types:
+        for event_type, data in events:
             if event_type != EventType.RUN_RESUMED.value:
                 break
-            count += 1
+            count += any(data.get(name) for name in _ATTEMPTS)
     return count
 
 

@@ -154,7 +154,7 @@ class Campaign:
 
     def restart_in_order(self) -> None:
         """Stop the hub while an attempt runs, and start it again."""
-        eventually(lambda: processes_with(self.marker), lambda found: bool(found), seconds=20)
+        eventually(lambda: processes_with(self.marker), bool, seconds=20)
         assert self.hub.terminate() == 0
         self.hub.start()
         self._take_down()
@@ -199,7 +199,7 @@ class Campaign:
     def end(self) -> None:
         """Stop hub and runner in order; afterwards nothing of theirs is left on the machine."""
         self.hub.terminate()
-        cgroups = self._cgroups()
+        cgroups, staging = self._noted("cgroups"), self._noted("staging")
         runner = runner_of(self.data)
         if runner is not None:
             os.kill(runner, signal.SIGTERM)
@@ -209,7 +209,9 @@ class Campaign:
             leaf for base in cgroups if base.exists() for leaf in base.iterdir() if leaf.is_dir()
         ]
         assert not left, left
-        assert str(self.data) not in Path("/proc/mounts").read_text()
+        assert not [directory for directory in staging if directory.exists()], staging
+        mounts = Path("/proc/mounts").read_text()
+        assert not [place for place in (self.data, *staging) if str(place) in mounts], mounts
 
     def abort(self) -> None:
         """Leave nothing behind, whatever state it is in."""
@@ -220,7 +222,7 @@ class Campaign:
                 with suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
 
-    def _cgroups(self) -> list[Path]:
-        """Return the directories under which the runner makes a cgroup per attempt."""
+    def _noted(self, what: str) -> list[Path]:
+        """Return the directories on the machine that the runner has noted as its own."""
         noted = json.loads((self.data / "runner" / "leftovers.json").read_text())
-        return [Path(directory) for directory in noted["cgroups"]]
+        return [Path(directory) for directory in noted.get(what, ())]

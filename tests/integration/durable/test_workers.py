@@ -51,7 +51,7 @@ def test_hub_and_workers_share_the_runs(
     campaigns: Callable[..., Campaign], postgres_server: PostgresServer
 ) -> None:
     with postgres_server.database() as url:
-        campaign = campaigns(database_url=url)
+        campaign = campaigns(database_url=url, max_concurrent_attempts="2")
         campaign.begin()
         with workers(campaign, 2):
             for _ in range(12):
@@ -65,7 +65,7 @@ def test_the_runs_of_a_dead_worker_are_taken_over(
     campaigns: Callable[..., Campaign], postgres_server: PostgresServer
 ) -> None:
     with postgres_server.database() as url:
-        campaign = campaigns(database_url=url)
+        campaign = campaigns(database_url=url, max_concurrent_attempts="2")
         campaign.begin()
         with workers(campaign, 1) as [worker]:
             campaign.fill_until_executed_by(worker.executor_id)
@@ -85,7 +85,7 @@ def test_a_paused_worker_is_fenced_when_it_comes_back(
     campaigns: Callable[..., Campaign], postgres_server: PostgresServer
 ) -> None:
     with postgres_server.database() as url:
-        campaign = campaigns(database_url=url)
+        campaign = campaigns(database_url=url, max_concurrent_attempts="2")
         campaign.begin()
         with workers(campaign, 1) as [worker]:
             campaign.fill_until_executed_by(worker.executor_id)
@@ -105,7 +105,7 @@ def test_a_worker_that_is_stopped_in_order_hands_its_runs_over_at_once(
     campaigns: Callable[..., Campaign], postgres_server: PostgresServer
 ) -> None:
     with postgres_server.database() as url:
-        campaign = campaigns(database_url=url)
+        campaign = campaigns(database_url=url, max_concurrent_attempts="2")
         campaign.begin()
         with workers(campaign, 1) as [worker]:
             campaign.fill_until_executed_by(worker.executor_id)
@@ -118,7 +118,7 @@ def test_runs_survive_the_database_going_away(
     campaigns: Callable[..., Campaign], postgres_server: PostgresServer
 ) -> None:
     with postgres_server.database() as url:
-        campaign = campaigns(database_url=url)
+        campaign = campaigns(database_url=url, max_concurrent_attempts="2")
         campaign.begin()
         for _ in range(4):
             campaign.start_run()

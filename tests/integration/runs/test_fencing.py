@@ -1,16 +1,19 @@
 """The epoch: an older execution of a run can record nothing."""
 
 import asyncio
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from commandcenter.durable.engine import DurableRuns
 from commandcenter.engine.states import StepState
 from commandcenter.events.store import EventStore
 from commandcenter.kit.database import Database
 from commandcenter.runs.executor import RunExecutor
 from commandcenter.runs.keeper import RunKeeper
 from commandcenter.runs.recorder import RunRecorder, SupersededError, begin_execution
+from commandcenter.runs.retention import prune_records
 from tests.scenarios.driver import scenario_hub, states_of, until
 
 GATED = "name: gated\nnodes:\n  change: {agent: risky}\n"
@@ -75,6 +78,11 @@ async def test_the_keeper_starts_what_has_no_executor(tmp_path: Path, url: str |
         approval = await driver.pending_approval(run_id)
         await begin_execution(database, events, run_id=run_id, executor_id="dead")
         await driver.answer(approval["id"])
+
+        durable = driver.hub.services.get(DurableRuns)
+        await until(durable.open_records, lambda records: run_id not in records)
+        # Its record has ended and the run has not: the record still names the next one.
+        assert await prune_records(database, durable, older_than=timedelta(seconds=-60)) == 0
 
         await until(keeper.look_after, lambda found: run_id in found.resubmitted)
         assert (await driver.ended(run_id))["state"] == "succeeded"
