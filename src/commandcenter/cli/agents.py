@@ -8,7 +8,7 @@ from rich.text import Text
 
 from commandcenter.cli.client import segment
 from commandcenter.cli.command import command, default, noun
-from commandcenter.cli.durations import duration, local, size
+from commandcenter.cli.durations import local, size
 from commandcenter.cli.options import Limit
 from commandcenter.cli.session import Cli
 from commandcenter.cli.terminal import clean, facts, table
@@ -105,17 +105,15 @@ def _network(manifest: dict[str, Any]) -> str:
 
 
 def _limits(limits: dict[str, Any]) -> str:
-    words = []
-    for name, value in limits.items():
-        if value is None:
-            continue
-        if name.endswith("_bytes"):
-            words.append(f"{name.removesuffix('_bytes')} {size(int(value))}")
-        elif name.endswith("_seconds"):
-            words.append(f"{name.removesuffix('_seconds')} {duration(float(value))}")
-        else:
-            words.append(f"{name} {value}")
-    return ", ".join(words)
+    return ", ".join(
+        f"{name} {_amount(str(value))}" for name, value in limits.items() if value is not None
+    )
+
+
+def _amount(value: str) -> str:
+    """Return a size that is a whole number of bytes in the unit people would use."""
+    count = value.removesuffix("B")
+    return size(int(count)) if value.endswith("B") and count.isdecimal() else value
 
 
 def _show_schema(cli: Cli, title: str, schema: dict[str, Any]) -> None:

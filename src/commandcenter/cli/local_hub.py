@@ -1,10 +1,14 @@
 """A hub of one's own for one command: made, used, and gone without a trace."""
 
 import asyncio
+import os
 import shutil
+import signal
 import tempfile
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -19,6 +23,7 @@ from commandcenter.runner.ensure import open_connection, runner_holds_lock
 from commandcenter.runner.errors import RunnerUnavailableError
 from commandcenter.runner.paths import RunnerPaths
 
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _READY_SECONDS = 60.0
 _DRAIN_SECONDS = 5.0
 _STOP_SECONDS = 40.0
@@ -41,6 +46,7 @@ class LocalHub:
         self._ready = threading.Event()
         self._failure: BaseException | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
 
     def __enter__(self) -> Self:
         if self._kept is None:
@@ -52,7 +58,9 @@ class LocalHub:
             self._thread.start()
             self._wait_until_ready()
         except BaseException:
-            self._remove()
+            with _undisturbed():
+                self._end()
+                self._remove()
             raise
         return self
 
@@ -62,8 +70,9 @@ class LocalHub:
         _error: BaseException | None,
         _traceback: TracebackType | None,
     ) -> None:
-        self._end()
-        self._remove()
+        with _undisturbed():
+            self._end()
+            self._remove()
 
     @property
     def url(self) -> str:
@@ -104,21 +113,50 @@ class LocalHub:
         in_time = self._ready.wait(_READY_SECONDS)
         if isinstance(self._failure, ProblemError):
             raise self._failure
-        if self._failure is not None or not in_time or not self._thread.is_alive():
+        is_alive = self._thread is not None and self._thread.is_alive()
+        if self._failure is not None or not in_time or not is_alive:
             raise HubUnreachableError(
                 "The hub for this run did not start.",
                 hint="commandcenter doctor looks for the reason.",
             ) from self._failure
 
     def _end(self) -> None:
-        if self._loop is not None and self._thread.is_alive():
+        thread = self._thread
+        if self._loop is None or thread is None or not thread.is_alive():
+            return
+        with suppress(RuntimeError):  # the loop has just been closed
             self._loop.call_soon_threadsafe(self._hub.stop)
-            self._thread.join(_STOP_SECONDS)
+        thread.join(_STOP_SECONDS)
 
     def _remove(self) -> None:
         asyncio.run(retire_runner(self.data_directory))
         if self._made is not None:
-            shutil.rmtree(self._made, ignore_errors=True)
+            remove_tree(self._made)
+
+
+def remove_tree(folder: Path) -> None:
+    """Remove a folder of one's own with all that is in it, read-only folders as well.
+
+    The copies of agents are read-only, and only root may remove what lies in such a folder.
+    """
+    for place, _, _ in os.walk(folder):
+        with suppress(OSError):
+            Path(place).chmod(0o700)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Let a second Ctrl-C not interrupt the clean-up, which has deadlines of its own."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in _SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 async def retire_runner(data_directory: Path) -> None:

@@ -29,6 +29,7 @@ ENTRIES = (
     Entry("agents", f"{_PACKAGE}.agents", "Programs that do the steps.", _SET_UP),
     Entry("secrets", f"{_PACKAGE}.secrets", "Values for agents; they never come out.", _SET_UP),
     Entry("up", f"{_PACKAGE}.up", "Start the hub.", _HUB),
+    Entry("worker", f"{_PACKAGE}.worker", "Execute runs beside a hub, on PostgreSQL.", _HUB),
     Entry("doctor", f"{_PACKAGE}.doctor", "What this machine can do, what is missing.", _HUB),
     Entry("login-link", f"{_PACKAGE}.login_link", "A link that signs a browser in, once.", _HUB),
     Entry("login", f"{_PACKAGE}.login_link", "The same as login-link.", _HUB, hidden=True),

@@ -75,15 +75,14 @@ def findings_of(step: dict[str, Any]) -> list[dict[str, Any]]:
 
 def top_findings(steps: list[dict[str, Any]], count: int) -> list[dict[str, Any]]:
     """Return the gravest findings of all steps, each place and message once."""
+    everything = sorted((item for step in steps for item in findings_of(step)), key=_gravity)
     seen: set[tuple[Any, ...]] = set()
     found: list[dict[str, Any]] = []
-    for step in steps:
-        for item in findings_of(step):
-            key = (item.get("file"), item.get("line"), item.get("ruleId") or item.get("message"))
-            if key not in seen:
-                seen.add(key)
-                found.append(item)
-    found.sort(key=_gravity)
+    for item in everything:
+        key = (item.get("file"), item.get("line"), item.get("ruleId") or item.get("message"))
+        if key not in seen:
+            seen.add(key)
+            found.append(item)
     return found[:count]
 
 

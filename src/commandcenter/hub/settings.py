@@ -39,8 +39,6 @@ class Settings(BaseSettings):
     max_concurrent_attempts: Annotated[int, Field(ge=1, le=1000)] = 8
     max_body_bytes: Annotated[int, Field(ge=1024)] = 16 * 1024**2
     requests_per_minute: Annotated[int, Field(ge=1)] = 6000
-    run_timeout_seconds: Annotated[float, Field(gt=0)] = 24 * 3600.0
-    approval_timeout_seconds: Annotated[float, Field(gt=0)] = 24 * 3600.0
     drain_seconds: Annotated[float, Field(ge=0)] = 30.0
     max_log_bytes: Annotated[int, Field(ge=1024**2)] = 2 * 1024**3  # of all runs together
     log_retention_days: Annotated[int, Field(ge=1)] = 30

@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from commandcenter.runner.request import JobRequest, Outcome
 
 __all__ = ["RunnerClient", "ensure_runner"]
 
+_RETIRE_SECONDS = 2.0
 _TRIES = 3
 _ERRORS = {error.code: error for error in (BadRequestError, IsolationError, RunnerVersionError)}
 
@@ -79,6 +81,14 @@ class RunnerClient:
     async def status(self) -> dict[str, Any]:
         header, _ = await self._call("status", {})
         return header
+
+    async def retire_if_idle(self) -> None:
+        """End the runner when it runs nothing; results not yet taken stay on disk for the next."""
+        if self._connection is None:
+            return
+        with suppress(ProblemError, TimeoutError):
+            async with asyncio.timeout(_RETIRE_SECONDS):
+                await self._call("retire", {})
 
     async def close(self) -> None:
         """Let go of the connection; attempts go on."""

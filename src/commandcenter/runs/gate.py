@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import select
 
 from commandcenter.agents.manifest import Risk
+from commandcenter.approvals.policy import RISK_GATE
 from commandcenter.approvals.request import (
     ApprovalRequest,
     request_approval,
@@ -28,8 +29,6 @@ from commandcenter.runs.stopping import StopSignal
 from commandcenter.runs.target import Target
 
 DIFF_MEDIA_TYPE = "text/x-diff"
-# The groups asked when the agent's risk wants a gate and the workflow names none.
-DEFAULT_GATE = ApprovalGate(groups=("maintainers",))
 
 _REFUSED = frozenset({ApprovalState.REJECTED.value, ApprovalState.EXPIRED.value})
 _STANDING = frozenset({ApprovalState.PENDING.value, ApprovalState.APPROVED.value})
@@ -39,7 +38,7 @@ def gate_of(node: NodeDefinition, agent: PinnedAgent) -> ApprovalGate | None:
     """The workflow may add a gate; what the agent's risk demands it cannot take away."""
     if node.approval is not None:
         return node.approval
-    return DEFAULT_GATE if agent.manifest.risk is Risk.APPROVAL_REQUIRED else None
+    return RISK_GATE if agent.manifest.risk is Risk.APPROVAL_REQUIRED else None
 
 
 @dataclass(frozen=True, slots=True)

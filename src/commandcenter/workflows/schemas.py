@@ -5,6 +5,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from commandcenter.agents.manifest import Risk
+from commandcenter.approvals.policy import RISK_GATE
 from commandcenter.engine.definition import ApprovalGate, InputSpec, NodeDefinition, RetryPolicy
 from commandcenter.engine.issues import Issue
 from commandcenter.engine.plan import Plan
@@ -122,7 +123,7 @@ class NodeView(BaseModel):
 def _gate(node: NodeDefinition, *, by_risk: bool) -> ApprovalGateView | None:
     if node.approval is not None:
         return ApprovalGateView.of(node.approval)
-    return ApprovalGateView.of(ApprovalGate()) if by_risk else None
+    return ApprovalGateView.of(RISK_GATE) if by_risk else None
 
 
 class TriggerView(BaseModel):

@@ -1,6 +1,7 @@
 """The nouns beside runs: projects, workflows, agents, secrets, people, events, audit, doctor."""
 
 import json
+import re
 import stat
 
 from tests.integration.cli.conftest import Hub
@@ -53,6 +54,7 @@ def test_agents_are_listed_and_shown(hub: Hub) -> None:
     shown = hub.run("agents", "show", "risky").out
     assert "APPROVAL_REQUIRED" in shown
     assert "patchContent" in shown
+    assert re.search(r"Limits .*memory \d+\.\d [KMG]iB", shown)
     assert hub.run("agents", "show", "nobody", code=7).code == 7
     assert hub.run("agents", "register", str(hub.projects), code=2).code == 2
 

@@ -10,7 +10,7 @@ from commandcenter.cli.main import ENTRIES, build
 from commandcenter.cli.reference import reference
 
 _HEAVY = ("fastapi", "sqlalchemy", "dbos", "uvicorn", "alembic")
-_NEEDS_THE_HUB = {"up", "doctor"}
+_NEEDS_THE_HUB = {"up", "worker", "doctor"}
 _PAGE = Path(__file__).resolve().parents[3] / "docs" / "reference" / "cli.md"
 
 

@@ -117,6 +117,8 @@ class SandboxRuntime:
         await self.client.remove(handle.attempt_id)
 
     async def close(self) -> None:
+        """Let go of the runner; an idle one ends, so that a stopped hub leaves nothing behind."""
+        await self.client.retire_if_idle()
         await self.client.close()
 
     async def _probe(self) -> Capabilities:
