@@ -65,17 +65,15 @@ class DurableRuns:
         *,
         executor_id: str,
         execute: Execute,
-        is_busy: Callable[[], bool] = lambda: False,
     ) -> None:
         """`executor_id` is unique among live processes and stays the same over restarts.
 
-        A run starts in this process at once. On PostgreSQL, while this one `is_busy`, it goes to a
-        queue that every process serves: polled once a second, so that an idle one stays idle.
+        A run starts in this process at once. What is taken from a dead process goes, on PostgreSQL,
+        to a queue that every process serves: polled once a second, so that an idle one stays idle.
         """
         self._url = database_url
         self._executor_id = executor_id
         self._execute = execute
-        self._is_busy = is_busy
         self._is_shared = make_url(database_url).get_backend_name() != "sqlite"
         self._launched = False
 
@@ -97,18 +95,21 @@ class DurableRuns:
             )
 
     async def submit(self, run_id: str) -> None:
-        """Start the run under a durable record. Idempotent while that record is there."""
+        """Start the run under a durable record; nothing happens if it is there, whoever made it."""
         await self._start(f"{run_id}.0", run_id)
 
-    async def resubmit(self, run_id: str) -> None:
-        """Start the run under a further record, because the earlier ones came to an end.
+    async def resubmit(self, run_id: str) -> bool:
+        """Start the run under a further record, unless it has an open one; whether that was done.
 
         Processes that do so at once agree on the record's name, so that one of them wins.
         """
         found = await DBOS.list_workflows_async(
             workflow_id_prefix=f"{run_id}.", load_input=False, load_output=False
         )
+        if any(status.status in _UNFINISHED for status in found):
+            return False
         await self._start(f"{run_id}.{len(found)}", run_id)
+        return True
 
     async def open_records(self) -> dict[str, DurableRecord]:
         """Return the open record of each run that has one."""
@@ -170,10 +171,7 @@ class DurableRuns:
 
     async def _start(self, record_id: str, run_id: str) -> None:
         with SetWorkflowID(record_id):
-            if self._is_shared and self._is_busy():
-                await DBOS.enqueue_workflow_async(QUEUE, _execute_run, run_id)
-            else:
-                await DBOS.start_workflow_async(_execute_run, run_id)
+            await DBOS.start_workflow_async(_execute_run, run_id)
 
     def _config(self) -> DBOSConfig:
         config: DBOSConfig = {

@@ -21,6 +21,7 @@ from commandcenter.notifications.service import NotificationService
 from commandcenter.projects.service import ProjectService
 from commandcenter.runs.create import RunCreation
 from commandcenter.runs.dependencies import ExecutionDependencies
+from commandcenter.runs.dispatcher import Dispatcher
 from commandcenter.runs.executor import RunExecutor
 from commandcenter.runs.keeper import RunKeeper
 from commandcenter.runs.recovery import Recovery
@@ -71,9 +72,11 @@ async def start_execution(assembly: Assembly, *, executor_id: str) -> None:
         else settings.effective_database_url,
         executor_id=executor_id,
         execute=executor.execute,
-        is_busy=slots.locked,
     )
     services.add(durable)
+    dispatcher = Dispatcher(
+        database, events.bus, durable, has_place=lambda: executor.takes_runs and not slots.locked()
+    )
     assembly.on_close("durable", durable.close)
 
     async def drain() -> None:
@@ -94,7 +97,7 @@ async def start_execution(assembly: Assembly, *, executor_id: str) -> None:
                 default_runtime=settings.runtime,
                 runtimes=frozenset({settings.runtime}),
             ),
-            durable.submit,
+            durable.submit if database.is_sqlite else dispatcher.submit,
         )
     )
     workers = Workers(database, executor_id)
@@ -114,6 +117,8 @@ async def start_execution(assembly: Assembly, *, executor_id: str) -> None:
             resubmitted=list(found.resubmitted),
             taken_over=list(found.taken_over),
         )
+    if not database.is_sqlite:
+        assembly.run_in_background("dispatcher", dispatcher.take_turns())
     assembly.run_in_background("run_keeper", keeper.keep())
     assembly.run_in_background("run_retention", keep_pruning(database, durable))
 

@@ -45,6 +45,11 @@ class RunExecutor:
     def active_runs(self) -> int:
         return len(self._active)
 
+    @property
+    def takes_runs(self) -> bool:
+        """Whether a further run would be executed; no longer once it is draining."""
+        return not self._draining.is_set()
+
     def is_active(self, run_id: str) -> bool:
         return run_id in self._active
 

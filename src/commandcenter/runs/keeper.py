@@ -97,18 +97,29 @@ class RunKeeper:
         }
         for run_id in late:
             await self._end(run_id)
-        return await self._start([row.id for row in rows if row.id not in late], alive)
+        # On a shared database queued runs are the dispatchers' business.
+        queued = set() if self._database.is_sqlite else {RunState.QUEUED.value}
+        return await self._start(
+            [row.id for row in rows if row.id not in late],
+            alive,
+            waiting={row.id for row in rows if row.state in queued},
+        )
 
-    async def _start(self, run_ids: list[str], alive: Collection[str]) -> Found:
+    async def _start(
+        self, run_ids: list[str], alive: Collection[str], *, waiting: Collection[str]
+    ) -> Found:
         records = await self._durable.open_records() if run_ids else {}
         resumed: list[str] = []
         resubmitted: list[str] = []
+        queued: list[str] = []
         taken_over: list[str] = []
         idle: set[str] = set()
         for run_id in run_ids:
             record = records.get(run_id)
             if record is None:
-                if not self._executor.is_active(run_id):
+                if run_id in waiting:
+                    queued.append(run_id)
+                elif not self._executor.is_active(run_id):
                     await self._durable.resubmit(run_id)
                     resubmitted.append(run_id)
             elif record.executor_id is not None and record.executor_id not in alive:
@@ -130,7 +141,7 @@ class RunKeeper:
                 taken_over,
                 forgotten,
             )
-        return Found(tuple(resumed), tuple(resubmitted), tuple(taken_over))
+        return Found(tuple(resumed), (*resubmitted, *queued), tuple(taken_over))
 
     async def _end(self, run_id: str) -> None:
         async with self._database.write() as session:

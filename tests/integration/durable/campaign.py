@@ -198,6 +198,10 @@ class Campaign:
 
     def end(self) -> None:
         """Stop hub and runner in order; afterwards nothing of theirs is left on the machine."""
+        if runner_of(self.data) is None:
+            # Killed when nothing needed it any more: the next one clears up after it.
+            self.start_run()
+            self.finish()
         self.hub.terminate()
         cgroups, staging = self._noted("cgroups"), self._noted("staging")
         runner = runner_of(self.data)

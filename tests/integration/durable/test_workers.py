@@ -4,6 +4,7 @@ import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+import psycopg
 import pytest
 
 from tests.integration.durable.campaign import JOINED, NODES, Campaign
@@ -110,6 +111,10 @@ def test_a_worker_that_is_stopped_in_order_hands_its_runs_over_at_once(
         with workers(campaign, 1) as [worker]:
             campaign.fill_until_executed_by(worker.executor_id)
             assert worker.terminate() == 0
+            # Nobody has to wait for its heartbeat to go stale.
+            with psycopg.connect(url) as connection:
+                entries = connection.execute("SELECT executor_id FROM workers").fetchall()
+            assert (worker.executor_id,) not in entries
             check_once(campaign)
         campaign.end()
 
