@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
@@ -15,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from websockets.sync.client import connect
+from websockets.sync.client import ClientConnection, connect
 
 _SERVE = """
 import json, sys
@@ -30,6 +29,17 @@ run(Settings(port=0), on_ready=ready)
 """
 _START_SECONDS = 30.0
 _RUN_SECONDS = 120.0
+
+
+class Events:
+    """Events as they come; an error when none comes for two minutes."""
+
+    def __init__(self, socket: ClientConnection) -> None:
+        self._socket = socket
+
+    def next(self) -> dict[str, Any]:
+        message: dict[str, Any] = json.loads(self._socket.recv(timeout=_RUN_SECONDS))
+        return message
 
 
 class Hub:
@@ -56,17 +66,23 @@ class Hub:
         run: dict[str, Any] = self.post("/runs", {"workflow": workflow, "inputs": inputs})
         return str(run["id"])
 
+    @contextmanager
+    def events(self, *, after: int | None = None, run_id: str | None = None) -> Iterator["Events"]:
+        """Follow events: from now on, or after an id."""
+        wanted = {"after": after, "run_id": run_id}
+        query = "&".join(f"{name}={value}" for name, value in wanted.items() if value is not None)
+        with connect(
+            f"{self.url.replace('http', 'ws', 1)}/api/v1/ws?{query}",
+            additional_headers={"Authorization": f"Bearer {self.token}"},
+            proxy=None,
+        ) as socket:
+            yield Events(socket)
+
     def wait(self, run_id: str) -> dict[str, Any]:
         """Wait for the run's end by its events, not by polling."""
-        address = f"{self.url.replace('http', 'ws', 1)}/api/v1/ws?after=0&run_id={run_id}"
-        deadline = time.monotonic() + _RUN_SECONDS
-        with connect(
-            address, additional_headers={"Authorization": f"Bearer {self.token}"}, proxy=None
-        ) as socket:
-            while True:
-                message = json.loads(socket.recv(timeout=max(0.1, deadline - time.monotonic())))
-                if message.get("type") == "run.finished":
-                    break
+        with self.events(after=0, run_id=run_id) as events:
+            while events.next().get("type") != "run.finished":
+                pass
         run: dict[str, Any] = self.get(f"/runs/{run_id}")
         return run
 

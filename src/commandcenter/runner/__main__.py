@@ -17,6 +17,7 @@ from typing import Any
 from commandcenter.runner import kernel
 from commandcenter.runner.cgroups import open_cgroups, plan_directories, sweep
 from commandcenter.runner.host import Host
+from commandcenter.runner.launch import end_processes
 from commandcenter.runner.paths import RunnerPaths
 from commandcenter.runner.server import Server
 from commandcenter.runner.staging import (
@@ -66,11 +67,13 @@ def _prepare(paths: RunnerPaths, instance: str) -> Host:
     unswept: list[str] = []
     with suppress(FileNotFoundError, ValueError, KeyError):
         left = json.loads(paths.leftovers.read_text())
+        end_processes(left["instance"])
         unswept = sweep(left["cgroups"])
         for directory in left["staging"]:
             remove_directory(directory)
     hierarchies = plan_directories(instance)
     noted = {
+        "instance": instance,
         "cgroups": [*(str(hierarchy.directory) for hierarchy in hierarchies), *unswept],
         "staging": staging_candidates(instance) if os.geteuid() == 0 else [],
     }
@@ -81,7 +84,7 @@ def _prepare(paths: RunnerPaths, instance: str) -> Host:
             staging = make_private_namespace(instance)
         except OSError as error:
             problem = f"a hub run as root needs a mount namespace of its own ({error})"
-    return Host(paths.data, open_cgroups(hierarchies), staging, problem)
+    return Host(paths.data, open_cgroups(hierarchies), staging, instance, problem)
 
 
 def _still_ours(paths: RunnerPaths, lock: int) -> bool:

@@ -109,6 +109,7 @@ class Signals:
 
     info: int
     block: int
+    release: int  # the other end of `block`
     ready: int
 
 
@@ -154,6 +155,9 @@ def options(
     args += ["--file", str(signals.ready), "/etc/.ready", "--remount-ro", "/"]
     args += ["--chdir", plan.directory, "--seccomp", files.add("seccomp", seccomp)]
     args += ["--info-fd", str(signals.info), "--block-fd", str(signals.block)]
+    # With the writing end in its own hands the sandbox never takes the runner's death, which would
+    # be an end of file, for the release. bubblewrap keeps this descriptor from the program.
+    args += ["--sync-fd", str(signals.release)]
     return b"\0".join(os.fsencode(arg) for arg in args) + b"\0"
 
 

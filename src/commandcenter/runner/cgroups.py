@@ -175,9 +175,8 @@ class Cgroups:
         return leaf
 
     def close(self) -> None:
-        for hierarchy in self._hierarchies:
-            with suppress(OSError):
-                hierarchy.directory.rmdir()
+        """Remove all leaves and the directories; what still runs in them is ended."""
+        sweep([str(directory) for directory in self.directories])
 
 
 def plan_directories(instance: str) -> list[Hierarchy]:

@@ -102,7 +102,10 @@ class RunnerClient:
         self, operation: str, fields: dict[str, Any], payload: bytes = b""
     ) -> tuple[dict[str, Any], bytes]:
         for _ in range(_TRIES):
-            connection = await self._connected()
+            try:
+                connection = await self._connected()
+            except _ConnectionLostError:
+                continue
             number = next(self._numbers)
             future: asyncio.Future[tuple[dict[str, Any], bytes]] = (
                 asyncio.get_running_loop().create_future()
@@ -130,7 +133,10 @@ class RunnerClient:
             if self._connection is not None and self._connection.alive:
                 return self._connection
             await ensure_runner(self.paths.data)
-            reader, writer, greeting = await open_connection(self.paths)
+            try:
+                reader, writer, greeting = await open_connection(self.paths)
+            except (OSError, TimeoutError, asyncio.IncompleteReadError, frames.FrameError):
+                raise _ConnectionLostError from None  # it ended in between: there will be another
             waiting: dict[int, asyncio.Future[tuple[dict[str, Any], bytes]]] = {}
             reading = asyncio.create_task(self._read(reader, waiting))
             self._connection = _Connection(writer, waiting, reading, str(greeting["instance"]))

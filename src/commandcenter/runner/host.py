@@ -59,6 +59,7 @@ class Host:
     data_directory: Path
     cgroups: Cgroups
     staging_directory: Path | None  # set for root
+    instance: str = ""
     problem: str = ""  # why no sandbox can be started here at all
     egress: Egress = field(init=False)
     _identities: IdentityPool = field(init=False)
@@ -115,6 +116,7 @@ class Host:
                 seccomp=self._seccomp,
                 identity=identity,
                 leaf=leaf,
+                instance=self.instance,
                 with_job_pipe=with_job_pipe,
                 inherited=(theirs.fileno(),) if theirs is not None else (),
             )

@@ -32,6 +32,7 @@ from commandcenter.runner.plan import SandboxPlan
 from commandcenter.runner.request import JobLimits
 from commandcenter.runner.spawn import Identity, spawn
 
+PROCESS_NAME = "bwrap-"  # and the runner's instance, so that the next one finds what was left
 _SETUP_DEADLINE_SECONDS = 20.0
 
 
@@ -47,6 +48,7 @@ class LaunchOrder:
     seccomp: bytes
     identity: Identity | None
     leaf: Leaf | None
+    instance: str = ""
     with_job_pipe: bool = False
     inherited: tuple[int, ...] = ()  # more descriptors for the sandbox's first program
 
@@ -182,7 +184,7 @@ class _Ends:
             job=job_write,
             ready=ours,
             stdio=(job_read, out_write, err_write),
-            signals=bwrap.Signals(info_write, block_read, theirs.fileno()),
+            signals=bwrap.Signals(info_write, block_read, block_write, theirs.fileno()),
             _theirs=theirs,
         )
 
@@ -197,6 +199,18 @@ class _Ends:
 
     def close_kept(self) -> None:
         close_all(self.stdout, self.stderr, self.block, self.job)
+
+
+def end_processes(instance: str) -> None:
+    """End what a killed runner had not finished setting up; it waits, and never runs a program."""
+    name = f"{PROCESS_NAME}{instance}".encode()
+    for entry in os.listdir("/proc"):
+        if instance and entry.isdigit():
+            with suppress(OSError):
+                with open(f"/proc/{entry}/cmdline", "rb") as file:  # noqa: PTH123
+                    ours = file.read(len(name) + 1) == name + b"\0"
+                if ours:
+                    os.kill(int(entry), signal.SIGKILL)
 
 
 async def launch(order: LaunchOrder) -> Sandbox:
@@ -220,10 +234,16 @@ async def launch(order: LaunchOrder) -> Sandbox:
             await readable(ends.ready.fileno())
             out_directory, tmp_directory = await _open_inside(init_pid, monitor)
     except (OSError, TimeoutError, _SetupFailedError) as error:
+        _kill_unfinished(pid)
         message = await _failure(pid, monitor, ends.stderr, error)
         close_all(*held)
         ends.close_kept()
         raise IsolationError(message, hint="`commandcenter doctor` says what is missing.") from None
+    except BaseException:
+        _kill_unfinished(pid)
+        close_all(*held)
+        ends.close_kept()
+        raise
     finally:
         ends.close_followed()
     sandbox = Sandbox(
@@ -263,11 +283,18 @@ def _spawn_bubblewrap(order: LaunchOrder, ends: _Ends) -> int:
             for fd in ends.stdio[1:]:
                 os.fchown(fd, order.identity.uid, order.identity.gid)
         return spawn(
-            ["bwrap", "--args", args_fd, "--", *order.plan.command],
+            [f"{PROCESS_NAME}{order.instance}", "--args", args_fd, "--", *order.plan.command],
             executable=order.executable,
             environment={},
             stdio=ends.stdio,
-            keep=[signals.info, signals.block, signals.ready, *files.fds, *order.inherited],
+            keep=[
+                signals.info,
+                signals.block,
+                signals.release,
+                signals.ready,
+                *files.fds,
+                *order.inherited,
+            ],
             identity=order.identity,
             cgroup_files=order.leaf.join_files if order.leaf else [],
         )
@@ -334,6 +361,21 @@ async def _open_inside(init_pid: int, monitor: int) -> tuple[int, int]:
 def _check_running(monitor: int) -> None:
     if os.waitid(os.P_PIDFD, monitor, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None:
         raise _SetupFailedError
+
+
+def _kill_unfinished(pid: int) -> None:
+    """End bubblewrap while it sets up: its child, not yet bound to it, goes first."""
+    children: list[int] = []
+    with suppress(OSError):
+        children = [int(child) for child in _children(pid)]
+    for process in (*children, pid):
+        with suppress(ProcessLookupError):
+            os.kill(process, signal.SIGKILL)
+
+
+def _children(pid: int) -> list[str]:
+    with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:  # noqa: PTH123
+        return file.read().split()
 
 
 async def _failure(pid: int, monitor: int, err_read: int, error: Exception) -> str:

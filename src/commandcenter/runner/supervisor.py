@@ -137,6 +137,10 @@ class Supervisor:
     async def close(self) -> None:
         """End everything that runs; nothing more is to be started."""
         self.closing = True
+        pending = list(self._starting.values())
+        for task in pending:
+            task.cancel()
+        await asyncio.gather(*pending, return_exceptions=True)
         await asyncio.gather(
             *(self._abandon(identifier) for identifier in list(self._running)),
             return_exceptions=True,

@@ -154,7 +154,8 @@ async def end_runner(paths: RunnerPaths, number: int = signal.SIGTERM) -> None:
         return
     pid = int(paths.lock.read_text())
     command = Path(f"/proc/{pid}/cmdline")
-    if not command.exists() or b"commandcenter.runner" not in command.read_bytes():
+    ours = os.fsencode(paths.data.resolve())  # a number may have gone to another process
+    if not command.exists() or ours not in command.read_bytes().split(b"\0"):
         return
     os.kill(pid, number)
     await eventually("the runner is gone", lambda: not alive(pid))

@@ -41,9 +41,11 @@ class Place:
     def alive(self) -> bool:
         try:
             stat = Path(f"/proc/{self.pid()}/stat").read_text()
+            command = Path(f"/proc/{self.pid()}/cmdline").read_bytes().split(b"\0")
         except (OSError, ValueError):
             return False
-        return stat.rpartition(")")[2].split()[0] != "Z"
+        ours = os.fsencode(self.data.resolve()) in command  # the number may be another's by now
+        return ours and stat.rpartition(")")[2].split()[0] != "Z"
 
     def request(self, *command: str, **fields: Any) -> JobRequest:
         values: dict[str, Any] = {"timeout_seconds": 30.0, "grace_seconds": 1.0} | fields

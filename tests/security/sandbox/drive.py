@@ -103,8 +103,12 @@ async def floods(data: Path) -> str:
 
 def end_runner(data: Path) -> None:
     lock = RunnerPaths(data).lock
-    if lock.exists() and lock.read_text().strip():
-        os.kill(int(lock.read_text()), signal.SIGTERM)
+    if not lock.exists() or not lock.read_text().strip():
+        return
+    pid = int(lock.read_text())
+    command = Path(f"/proc/{pid}/cmdline")
+    if command.exists() and os.fsencode(data.resolve()) in command.read_bytes().split(b"\0"):
+        os.kill(pid, signal.SIGTERM)
 
 
 if __name__ == "__main__":
