@@ -1,5 +1,7 @@
 """Cancelling a run in whatever state it is."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 
 import pytest
@@ -99,10 +101,11 @@ async def test_a_step_that_waits_for_a_free_place_never_starts(driver: Driver) -
 
 
 async def test_a_run_that_nobody_has_begun_ends_at_once(driver: Driver) -> None:
-    run_id = await stored_only(driver, GATED)
-    assert (await driver.run(run_id))["state"] == "queued"
+    async with no_free_place(driver):
+        run_id = await stored_only(driver, GATED)
+        assert (await driver.run(run_id))["state"] == "queued"
 
-    cancelled = await driver.cancel(run_id)
+        cancelled = await driver.cancel(run_id)
 
     assert cancelled.json()["state"] == "cancelled"
     assert set(states_of(await driver.run(run_id)).values()) == {"cancelled"}
@@ -115,16 +118,32 @@ async def test_a_run_that_is_never_begun_ends_after_its_deadline(
     driver: Driver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(keeper_module, "_LATE", timedelta(0))
-    run_id = await stored_only(driver, "name: late\ntimeout: 1s\nnodes:\n  only: {agent: tool}\n")
     keeper = driver.hub.services.get(keeper_module.RunKeeper)
-    deadline = datetime.fromisoformat((await driver.run(run_id))["deadline_at"])
-    monkeypatch.setattr(keeper_module, "utc_now", lambda: deadline + timedelta(seconds=1))
+    source = "name: late\ntimeout: 1s\nnodes:\n  only: {agent: tool}\n"
+    async with no_free_place(driver):
+        run_id = await stored_only(driver, source)
+        deadline = datetime.fromisoformat((await driver.run(run_id))["deadline_at"])
+        monkeypatch.setattr(keeper_module, "utc_now", lambda: deadline + timedelta(seconds=1))
 
-    await keeper.look_after()
+        await keeper.look_after()
 
     run = await driver.run(run_id)
     assert (run["state"], run["reason"]) == ("failed", "timeout")
     assert states_of(run) == {"only": "cancelled"}
+
+
+@asynccontextmanager
+async def no_free_place(driver: Driver) -> AsyncIterator[None]:
+    """Hold every place for attempts, so that no process would take a run."""
+    slots = driver.hub.services.get(RunExecutor)._dependencies.slots
+    places = driver.hub.settings.max_concurrent_attempts
+    for _ in range(places):
+        await slots.acquire()
+    try:
+        yield
+    finally:
+        for _ in range(places):
+            slots.release()
 
 
 async def stored_only(driver: Driver, source: str) -> str:
