@@ -5,6 +5,8 @@ PYTHON ?= $(shell for p in python3.14 python3.13 python3.12 python3.11 python3; 
 VENV := .venv
 BIN := $(VENV)/bin
 # The lock is complete, so pip need not resolve (its older versions trip over extras).
+# Tests wait more than they compute; more than four at once make the machine the bottleneck.
+JOBS ?= $(shell n=$$(nproc 2>/dev/null || echo 2); [ $$n -gt 4 ] && n=4; echo $$n)
 MYPY := "$(CURDIR)/$(BIN)/mypy" --no-error-summary --config-file "$(CURDIR)/pyproject.toml"
 PIP_FLAGS := --quiet --disable-pip-version-check --require-hashes --no-deps
 
@@ -18,7 +20,7 @@ run: $(VENV)/.installed ## install, migrate, serve on 127.0.0.1:3333; the first 
 	@exec $(BIN)/commandcenter up
 
 test: $(VENV)/.installed-dev ## the whole suite; what this machine cannot run is listed with the reason
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal
 
 crash: $(VENV)/.installed-dev ## kill hub, runner and both at 50 random moments each; takes about ten minutes
 	CRASH_KILLS=$${CRASH_KILLS:-50} $(BIN)/python -m pytest -q -s -k many_kills tests/integration/durable
