@@ -84,7 +84,7 @@ def files():
                 return path
         raise Refused("every .. ends at the sandbox's root")
 
-    for place in ("/root/.bashrc", "/root/.ssh", "/home/tester", "/var/log", "/var/lib", "/boot",
+    for place in ("/root/.ssh", "/root/.cache", "/home/ubuntu", "/var/log", "/var/lib", "/boot",
                   "/etc/shadow", "/etc/ssh", "/oldroot", "/newroot/..//oldroot", "/sys/kernel",
                   "/run/systemd", "/run/docker.sock", "/var/run/docker.sock"):  # fmt: skip
 
