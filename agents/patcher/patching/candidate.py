@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from patching.git import GitError, split_nul
 from patching.outcome import Conflict, FileChange, RefusedError
 from patching.patch_text import Patch, display
-from patching.policy import TreeChange, tree_changes, violations
+from patching.policy import TreeChange, named_violations, tree_changes, violations
 from patching.repository import Scratch
 from patching.syntax import syntax_errors
 
@@ -37,6 +37,8 @@ def build(scratch: Scratch, base: str, patch: Patch, *, allow_syntax_errors: boo
 
     Reason `already_applied` if taking it back would fit instead.
     """
+    if found := named_violations(patch.paths):
+        raise RefusedError("refused", _first(found), found)
     index = scratch.folder / "candidate-index"
     git = scratch.git.with_index(index)
     git.run("read-tree", base)

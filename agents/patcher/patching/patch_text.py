@@ -36,6 +36,7 @@ class Patch:
     content: bytes  # what git gets
     strip: int  # leading folders that are not part of the paths: 1 with a/ and b/, else 0
     subject: str | None  # of the mail, if it was one
+    paths: tuple[bytes, ...] = ()  # that the headers name, as git will take them
 
 
 def decode_input(content: str, encoding: str) -> bytes:
@@ -67,14 +68,18 @@ def read_patch(content: bytes) -> Patch:
         words = f"the patch names more than {MAX_PATCH_FILES} files: split it"
         raise RefusedError("invalid_patch", words)
     refused = []
-    for name in dict.fromkeys(name for pair in pairs for name in pair if name != _DEV_NULL):
-        if name.startswith(b"/"):
+    names = tuple(dict.fromkeys(name for pair in pairs for name in pair if name != _DEV_NULL))
+    for name in names:
+        # `b//x` is /x once the prefix is off: git would quietly take it for x.
+        if name.startswith(b"/") or name[1:3] == b"//":
             refused.append(Conflict(display(name), "absolute paths are not allowed"))
         elif b".." in name.split(b"/"):
             refused.append(Conflict(display(name), "paths with `..` are not allowed"))
     if refused:
         raise RefusedError("refused", "the patch names paths outside the repository", refused)
-    return Patch(content, _strip(pairs), subject)
+    strip = _strip(pairs)
+    paths = tuple(name.partition(b"/")[2] if strip else name for name in names)
+    return Patch(content, strip, subject, paths)
 
 
 def display(path: bytes) -> str:

@@ -12,6 +12,7 @@ from patching.patch_text import display
 
 MAX_BLOB_BYTES = 64 * 1024**2
 
+_WRITES_INTO_GIT = "it writes into .git"
 _GITLINK = "160000"
 _SYMLINK = "120000"
 _ABSENT = "000000"
@@ -80,13 +81,22 @@ def violations(
     return found
 
 
+def named_violations(paths: Iterable[bytes]) -> list[Conflict]:
+    """Return the paths that no tree may hold: git would only say that they do not fit."""
+    return [
+        Conflict(display(path), _WRITES_INTO_GIT)
+        for path in dict.fromkeys(paths)
+        if ".git" in {_special(part) for part in path.split(b"/")}
+    ]
+
+
 def _path_and_mode(change: TreeChange) -> Iterable[str]:
     if _GITLINK in (change.old_mode, change.new_mode):
         yield "it adds, changes or removes a submodule"
     parts = change.path.split(b"/")
     special = {_special(part) for part in parts}
     if ".git" in special:
-        yield "it writes into .git"
+        yield _WRITES_INTO_GIT
     elif special & {".gitattributes", ".gitmodules"}:
         name = (special & {".gitattributes", ".gitmodules"}).pop()
         yield f"it changes {name}, which decides what git does with other files"

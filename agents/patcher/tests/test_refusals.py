@@ -91,8 +91,21 @@ def test_policy(repo: Repo, patch: str, file: str) -> None:
 )
 def test_git_directory_by_any_name(repo: Repo, name: str) -> None:
     tip = repo.tip()
-    result = repo.patch(new_file(f"{name}/config", "[core]"))
-    refused(result, result.value["reason"])
+    reason = "it writes into .git"
+    path = f"{name}/config"
+    assert refused(repo.patch(new_file(path, "[core]")), "refused") == {path: reason}
+    edit = f"--- a/{path}\n+++ b/{path}\n@@ -1 +1 @@\n-a\n+b\n"
+    assert refused(repo.patch(edit), "refused") == {path: reason}
+    repo.assert_untouched(tip)
+
+
+@pytest.mark.parametrize(
+    "patch", [new_file("/home/x"), "--- /dev/null\n+++ b//home/x\n@@ -0,0 +1 @@\n+x\n"]
+)
+def test_a_path_that_is_absolute_behind_its_prefix(repo: Repo, patch: str) -> None:
+    tip = repo.tip()
+    conflicts = refused(repo.patch(patch), "refused")
+    assert conflicts["b//home/x"] == "absolute paths are not allowed"
     repo.assert_untouched(tip)
 
 
