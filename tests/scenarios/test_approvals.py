@@ -145,6 +145,17 @@ async def test_a_moved_target_is_asked_about_again(driver: Driver) -> None:
     assert second["id"] != first["id"]
     assert second["effect"]["target"]["commit"] != first["effect"]["target"]["commit"]
     assert second["effect_hash"] != first["effect_hash"]
+    old, new = (one["effect"]["target"]["commit"][:8] for one in (first, second))
+    reason = f"main moved from {old} to {new} since approval {first['id']}"
+    assert first["asked_again"] is None
+    assert second["asked_again"] == second["effect"]["asked_again"] == reason
+    waiting = steps_of(await driver.run(run_id))["change"]
+    assert waiting["message"] == f"waits for another approval: {reason}"
+    asked = [event for event in await driver.events(run_id) if event["type"] == "step.waiting"]
+    assert [event["data"].get("asked_again") for event in asked] == [None, reason]
+    answered = (await driver.client.get(f"/api/v1/approvals/{first['id']}")).json()
+    assert answered["state"] == "superseded"
+    assert [decision["decision"] for decision in answered["decisions"]] == ["approve"]
     assert steps_of(await driver.run(run_id))["change"]["attempts"] == []
     await driver.answer(second["id"])
     step = steps_of(await driver.ended(run_id))["change"]

@@ -72,9 +72,29 @@ async def resolve_approval(
     session: AsyncSession, events: EventStore, approval: Approval, state: ApprovalState
 ) -> bool:
     """Move a pending approval to a final state; False when somebody else was first."""
+    return await _move(session, events, approval, state, among=(ApprovalState.PENDING,))
+
+
+async def supersede_approval(session: AsyncSession, events: EventStore, approval: Approval) -> bool:
+    """Close a question whose effect is no longer what would happen, be it answered yes or not.
+
+    Its answers stay. False when it ended in another way.
+    """
+    among = (ApprovalState.PENDING, ApprovalState.APPROVED)
+    return await _move(session, events, approval, ApprovalState.SUPERSEDED, among=among)
+
+
+async def _move(
+    session: AsyncSession,
+    events: EventStore,
+    approval: Approval,
+    state: ApprovalState,
+    *,
+    among: Sequence[ApprovalState],
+) -> bool:
     moved = await session.execute(
         update(Approval)
-        .where(Approval.id == approval.id, Approval.state == ApprovalState.PENDING.value)
+        .where(Approval.id == approval.id, Approval.state.in_([one.value for one in among]))
         .values(state=state.value, decided_at=utc_now())
         .returning(Approval.id)
     )

@@ -60,12 +60,14 @@ class ApprovalSummary(BaseModel):
 class ApprovalView(ApprovalSummary):
     """Everything to decide on: what would run, on what, and who has answered.
 
+    `asked_again` says what changed since an earlier question of this step, null for the first one.
     `blast_radius` says in words what the effect could touch. `diff` is the patch, when there is
     one, and `changes` its files.
     """
 
     effect: dict[str, Any]
     effect_hash: str
+    asked_again: str | None
     diff: str | None
     changes: list[FileChange]
     notes: list[str]
@@ -82,6 +84,7 @@ class ApprovalView(ApprovalSummary):
             **_summary(approval),
             effect=effect,
             effect_hash=approval.effect_hash,
+            asked_again=effect.get("asked_again"),
             diff=diff if isinstance(diff, str) else None,
             changes=[
                 FileChange(

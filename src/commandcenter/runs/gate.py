@@ -13,6 +13,7 @@ from commandcenter.approvals.request import (
     ApprovalRequest,
     request_approval,
     resolve_approval,
+    supersede_approval,
 )
 from commandcenter.approvals.states import ApprovalState
 from commandcenter.engine.definition import ApprovalGate, NodeDefinition
@@ -23,6 +24,7 @@ from commandcenter.events.types import EventType
 from commandcenter.kit.clock import utc_now
 from commandcenter.kit.database import Database
 from commandcenter.models import Approval
+from commandcenter.runs.asked_again import why_asked_again
 from commandcenter.runs.loaded import LoadedRun, PinnedAgent
 from commandcenter.runs.recorder import RunRecorder
 from commandcenter.runs.stopping import StopSignal
@@ -129,9 +131,12 @@ class StepGate:
     async def ask(self, effect: Effect, previous: str | None) -> str:
         """Return the id of the approval for this effect: the previous one if it is for the same.
 
-        A pending question about another effect is taken back in the same transaction. A refusal
-        stands whatever has changed since: a restart is no reason to ask again.
+        A question about another effect, answered or not, is superseded in the same transaction,
+        and the new one says what changed (`asked_again` in its effect, on the step and in its
+        event). A refusal stands whatever has changed since: a restart is no reason to ask again.
         """
+        description = dict(effect.description)
+        reason = None
         async with self._recorder.transaction() as session:
             found = await session.get(Approval, previous) if previous else None
             if found is not None:
@@ -139,10 +144,10 @@ class StepGate:
                     return found.id
                 if found.effect_hash == effect.hash and found.state in _STANDING:
                     return found.id
-                if found.state == ApprovalState.PENDING.value:
-                    await resolve_approval(
-                        session, self._recorder.events, found, ApprovalState.SUPERSEDED
-                    )
+                if found.effect_hash != effect.hash:
+                    reason = why_asked_again(found.id, found.effect, description)
+                    description["asked_again"] = reason
+                    await supersede_approval(session, self._recorder.events, found)
             approval_id = await request_approval(
                 session,
                 self._recorder.events,
@@ -150,7 +155,7 @@ class StepGate:
                     run_id=self._run.id,
                     node=self._node,
                     project_id=self._run.project.id if self._run.project else None,
-                    effect=effect.description,
+                    effect=description,
                     effect_hash=effect.hash,
                     groups=self._gate.groups,
                     quorum=self._gate.quorum,
@@ -165,10 +170,15 @@ class StepGate:
                 state=StepState.WAITING.value,
                 approval_id=approval_id,
                 inputs=dict(effect.inputs),
-                message="waits for an approval",
+                message=(
+                    f"waits for another approval: {reason}" if reason else "waits for an approval"
+                ),
             )
             await self._recorder.append(
-                session, EventType.STEP_WAITING, self._node, {"approval_id": approval_id}
+                session,
+                EventType.STEP_WAITING,
+                self._node,
+                {"approval_id": approval_id, **({"asked_again": reason} if reason else {})},
             )
         return approval_id
 

@@ -72,8 +72,9 @@ async def test_whatever_changes_while_waiting_is_asked_about_again(
         second = await driver.pending_approval(run_id)
 
         assert second["effect_hash"] != first["effect_hash"]
+        assert second["asked_again"].endswith(f"since approval {first['id']}")
         assert steps_of(await driver.run(run_id))["change"]["attempts"] == []
         await driver.answer(second["id"], "reject")
         await driver.ended(run_id)
         states = [item["state"] for item in await driver.approvals(run_id)]
-    assert states == ["rejected", "approved"]
+    assert states == ["rejected", "superseded"]
