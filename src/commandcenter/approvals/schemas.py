@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from commandcenter.agents.patch_summary import PatchSummary, summarise_patch
 from commandcenter.approvals.states import Answer
+from commandcenter.approvals.warnings import warnings
 from commandcenter.models import Approval, ApprovalDecision
 
 
@@ -95,7 +96,7 @@ class ApprovalView(ApprovalSummary):
                 )
                 for file in (summary.files if summary else ())
             ],
-            notes=_notes(summary) if summary else [],
+            notes=[*warnings(effect), *(_notes(summary) if summary else ())],
             blast_radius=_blast_radius(effect),
             decisions=[DecisionView.model_validate(decision) for decision in decisions],
         )
