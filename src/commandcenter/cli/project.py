@@ -41,6 +41,8 @@ def add(
 
     def show() -> None:
         cli.out.print(Text(f"Project {clean(project['name'])}: {clean(project['path'])}"))
+        for warning in project.get("warnings", ()):  # a hub of an earlier version tells none
+            cli.out.print(Text(f"  Note: {clean(warning)}"))
         next_command = cli.command("run", "review-and-patch", "--project", project["name"])
         cli.out.print(Text(f"  Next: {next_command}"))
 

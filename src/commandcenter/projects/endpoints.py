@@ -12,6 +12,7 @@ from commandcenter.projects.schemas import (
     FolderView,
     GitView,
     ProjectAdd,
+    ProjectAdded,
     ProjectDetail,
     ProjectView,
 )
@@ -27,12 +28,14 @@ Writer = Annotated[Caller, Depends(require(Permission.PROJECTS_WRITE))]
 @router.post("/projects", status_code=status.HTTP_201_CREATED)
 async def add_project(
     body: ProjectAdd, caller: Writer, service: Service, response: Response
-) -> ProjectView:
+) -> ProjectAdded:
     """Make a folder a project. The same folder again returns the same project, with status 200."""
     added = await service.add(caller, path=body.path, name=body.name)
     if not added.created:
         response.status_code = status.HTTP_200_OK
-    return ProjectView.model_validate(added.project)
+    return ProjectAdded(
+        **ProjectView.model_validate(added.project).model_dump(), warnings=list(added.warnings)
+    )
 
 
 @router.get("/projects")

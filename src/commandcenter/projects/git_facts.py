@@ -87,8 +87,8 @@ async def git_facts(path: Path) -> GitFacts:
     return await asyncio.to_thread(read_git_facts, path)
 
 
-def read_git_facts(path: Path) -> GitFacts:
-    """Do the same in this thread."""
+def read_git_facts(path: Path, *, with_state: bool = True) -> GitFacts:
+    """Do the same in this thread; without the working tree's state it takes milliseconds."""
     deadline = time.monotonic() + _TIMEOUT_SECONDS
     environment = {**git_environment(), "GIT_CEILING_DIRECTORIES": str(path.parent)}
 
@@ -114,7 +114,7 @@ def read_git_facts(path: Path) -> GitFacts:
     head = _or_none(lambda: git("rev-parse", "--verify", "--quiet", "HEAD^{commit}"))
     branch = _or_none(lambda: git("symbolic-ref", "--quiet", "--short", "HEAD"))
     clean, problem = None, None
-    if not is_bare:
+    if with_state and not is_bare:
         try:
             borrowed = _Borrowed(
                 index=own_directory / "index",

@@ -36,6 +36,10 @@ class ProjectView(BaseModel):
     created_by: str
 
 
+class ProjectAdded(ProjectView):
+    warnings: list[str]  # what agents will miss in the folder, in words
+
+
 class ProjectDetail(ProjectView):
     available: bool  # whether the folder is there and still allowed
     problem: str | None  # why not

@@ -18,6 +18,7 @@ from commandcenter.kit.errors import ProblemError
 from commandcenter.kit.ids import new_id
 from commandcenter.models import Project
 from commandcenter.projects import repository
+from commandcenter.projects.advice import advice_about
 from commandcenter.projects.errors import (
     PathNotAllowedError,
     ProjectAlreadyAddedError,
@@ -43,6 +44,7 @@ ActiveRuns = Callable[[AsyncSession, str], Awaitable[int]]
 class Added:
     project: Project
     created: bool
+    warnings: Sequence[str]  # what agents will miss in the folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +76,7 @@ class ProjectService:
         `ProjectAlreadyAddedError` when the folder is a project under another name than asked for.
         """
         folder = await asyncio.to_thread(self._usable_folder, path)
+        warnings = await asyncio.to_thread(advice_about, folder, may_name=self._roots.covers)
         async with self._database.write() as session:
             await repository.lock(session)
             existing = await repository.find_by_path(session, str(folder))
@@ -84,7 +87,7 @@ class ProjectService:
                         hint=f"Use {existing.name!r}, or remove that project first.",
                         fields={"project_id": existing.id},
                     )
-                return Added(existing, created=False)
+                return Added(existing, created=False, warnings=warnings)
             project = Project(
                 id=new_id("project"),
                 name=await self._free_name(session, folder, name),
@@ -107,7 +110,7 @@ class ProjectService:
                 project_id=project.id,
                 data={"name": project.name, "path": project.path},
             )
-        return Added(project, created=True)
+        return Added(project, created=True, warnings=warnings)
 
     async def get(self, reference: str) -> Project:
         """Return the project with this id or name."""

@@ -13,6 +13,7 @@ def test_a_project_is_added_shown_and_removed(hub: Hub) -> None:
     added = hub.run("project", "add", str(folder), "--name", "my-shop")
     assert f"Project my-shop: {folder}" in added.out
     assert "run review-and-patch --project my-shop" in added.out
+    assert "is no git repository" in " ".join(added.out.split())
     assert hub.json("project", "add", str(folder))["name"] == "my-shop"
     assert str(folder) in hub.run("project").out
     assert str(folder) in hub.run("project", "show", "my-shop").out

@@ -23,6 +23,30 @@ async def test_add_is_idempotent_by_path(domains: RunningHub, root: Path) -> Non
     assert git(folder, "status", "--porcelain") == ""
 
 
+async def test_add_tells_what_the_patcher_would_miss(domains: RunningHub, root: Path) -> None:
+    repository = make_repository(root / "app")
+    inside = repository / "docs"
+    empty = root / "empty"
+    plain = root / "plain"
+    for folder in (inside, empty, plain):
+        folder.mkdir()
+    git(empty, "init", "-q")
+
+    async def warnings(folder: Path) -> list[str]:
+        answer = await domains.client.post("/api/v1/projects", json={"path": str(folder)})
+        found: list[str] = answer.json()["warnings"]
+        return found
+
+    assert await warnings(repository) == []
+    for folder, words in (
+        (inside, f"{inside} is inside the repository {repository}"),
+        (empty, f"{empty} has no commit yet"),
+        (plain, f"{plain} is no git repository"),
+    ):
+        (warning,) = await warnings(folder)
+        assert words in warning
+
+
 async def test_add_makes_names_unique_and_refuses_taken_ones(
     domains: RunningHub, root: Path
 ) -> None:
