@@ -49,16 +49,20 @@ def main() -> int:
     host = _prepare(paths, instance)
     if arguments.detach and os.fork():
         os._exit(0)  # the lock and the namespace live on in the child
-    os.ftruncate(lock, 0)
-    os.write(lock, f"{os.getpid()}\n".encode())
-    kernel.set_process_name("cc-runner")
-    kernel.become_subreaper()
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # a dozen for each attempt
-    asyncio.run(_serve(paths, instance, host, lock, arguments.idle_minutes * 60))
-    if host.staging_directory is not None:
-        kernel.unmount(str(host.staging_directory))
-        remove_directory(str(host.staging_directory))
+    try:
+        os.ftruncate(lock, 0)
+        os.write(lock, f"{os.getpid()}\n".encode())
+        kernel.set_process_name("cc-runner")
+        kernel.become_subreaper()
+        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # a dozen for each attempt
+        asyncio.run(_serve(paths, instance, host, lock, arguments.idle_minutes * 60))
+    finally:  # also when the disk was too full to begin or to end in order
+        end_processes(instance)
+        host.cgroups.close()
+        if host.staging_directory is not None:
+            kernel.unmount(str(host.staging_directory))
+            remove_directory(str(host.staging_directory))
     return 0
 
 

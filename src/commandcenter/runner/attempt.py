@@ -109,7 +109,9 @@ class Attempt:
 
     async def stop(self, grace_seconds: float, ending: Ending = Ending.CANCELLED) -> None:
         """SIGTERM, after the grace SIGKILL; returns when the processes are dead."""
-        if self._ending is None and not self.ended.is_set():
+        if self.ended.is_set():
+            return
+        if self._ending is None:
             self._ending = ending
         await self._end(grace_seconds)
 
@@ -202,7 +204,7 @@ class Attempt:
                 limit_bytes=request.limits.disk_bytes,
             )
         except OSError as error:
-            collected = Collected(problem=f"the results cannot be stored: {error.strerror}")
+            collected = Collected(not_stored=error.strerror or str(error))
         self._undo_git_redirection()
         ending, message = self._judge(code, elapsed, collected, full=full)
         if ending is not None and ending is not Ending.EXIT_CODE:
@@ -241,6 +243,8 @@ class Attempt:
             )
         if code:
             return Ending.EXIT_CODE, f"The program exited with {code}."
+        if collected.not_stored:  # nothing of the program's doing
+            return Ending.SYSTEM_ERROR, f"Its results cannot be stored: {collected.not_stored}."
         if collected.problem:
             return Ending.EXIT_CODE, f"The program's result cannot be used: {collected.problem}."
         return None, ""

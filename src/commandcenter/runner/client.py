@@ -86,9 +86,15 @@ class RunnerClient:
         """End the runner when it runs nothing; results not yet taken stay on disk for the next."""
         if self._connection is None:
             return
-        with suppress(ProblemError, TimeoutError):
+        # Over a connection of its own: the one in use may be broken, and none is to be started.
+        with suppress(OSError, TimeoutError, asyncio.IncompleteReadError, frames.FrameError):
             async with asyncio.timeout(_RETIRE_SECONDS):
-                await self._call("retire", {})
+                reader, writer, _ = await open_connection(self.paths)
+                try:
+                    writer.write(frames.encode({"id": 1, "op": "retire"}))
+                    await frames.read(reader)
+                finally:
+                    writer.close()
 
     async def close(self) -> None:
         """Let go of the connection; attempts go on."""
@@ -116,7 +122,8 @@ class RunnerClient:
                     frames.encode({"id": number, "op": operation, **fields}, payload)
                 )
                 header, data = await future
-            except (_ConnectionLostError, ConnectionError):
+            except (_ConnectionLostError, OSError):
+                connection.alive = False
                 continue
             finally:
                 connection.waiting.pop(number, None)
@@ -153,7 +160,7 @@ class RunnerClient:
                 future = waiting.get(header.get("id", 0))
                 if future is not None and not future.done():
                     future.set_result((header, payload))
-        except (asyncio.IncompleteReadError, ConnectionError, frames.FrameError):
+        except (asyncio.IncompleteReadError, OSError, frames.FrameError):
             pass
         finally:
             connection = self._connection

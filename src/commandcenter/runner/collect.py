@@ -27,6 +27,7 @@ class Collected:
     has_artifacts: bool = False
     problem: str = ""  # the output cannot be used; ends a success
     notes: tuple[str, ...] = ()
+    not_stored: str = ""  # why this side could not keep the results
 
 
 async def collect(

@@ -148,8 +148,10 @@ class Host:
             ) from error
 
     async def close(self) -> None:
-        self.egress.close()
-        self.cgroups.close()
+        try:
+            self.egress.close()
+        finally:
+            self.cgroups.close()
 
 
 def _through_egress(plan: SandboxPlan, fd: int) -> SandboxPlan:

@@ -103,13 +103,18 @@ class Sandbox:
             os.close(pipe)
 
     def terminate(self) -> None:
-        """SIGTERM for the program and its process group."""
-        if self._init_alive():
+        """SIGTERM for the program and its process group; nothing once it was reaped."""
+        if self.exit_status is None and self._init_alive():
             with suppress(ProcessLookupError):
                 os.killpg(self.init_pid, signal.SIGTERM)
 
     def kill(self) -> None:
-        """SIGKILL for the whole tree: with its first process a process namespace ends."""
+        """SIGKILL for the whole tree: with its first process a process namespace ends.
+
+        Nothing once it was reaped: its descriptors may stand for something else by then.
+        """
+        if self.exit_status is not None:
+            return
         with suppress(ProcessLookupError):
             signal.pidfd_send_signal(self.init_pidfd, signal.SIGKILL)
         if self.leaf is not None:

@@ -17,7 +17,7 @@ from commandcenter.runner.host import Host, Lease
 from commandcenter.runner.paths import RunnerPaths
 from commandcenter.runner.plan import plan_sandbox
 from commandcenter.runner.request import ATTEMPT_ID, Ending, JobRequest, Outcome
-from commandcenter.runner.warm import WarmPool, job_message, warm_shape
+from commandcenter.runner.warm import WarmPool, end_lease, job_message, warm_shape
 
 _STOP_ALL_GRACE_SECONDS = 1.0
 
@@ -30,13 +30,16 @@ class Supervisor:
         self._pool = WarmPool(host)
         self._running: dict[str, asyncio.Task[Outcome]] = {}
         self._attempts: dict[str, Attempt] = {}
+        # Ended, told to the hub, and kept here alone because the result could not be stored.
+        self._told: set[str] = set()
         self._starting: dict[str, asyncio.Task[None]] = {}
         self._tidying: dict[str, asyncio.Task[None]] = {}
         self._stopping: set[asyncio.Task[None]] = set()
 
     @property
     def busy(self) -> bool:
-        return bool(self._running or self._starting or self._tidying)
+        unfinished = self._running.keys() - self._told
+        return bool(unfinished or self._starting or self._tidying)
 
     @property
     def count(self) -> int:
@@ -84,7 +87,10 @@ class Supervisor:
             with suppress(Exception):
                 await asyncio.shield(pending)
         if task := self._running.get(identifier):
-            return await asyncio.shield(task)
+            outcome = await asyncio.shield(task)
+            if identifier in self._running:
+                self._told.add(identifier)
+            return outcome
         return self._load(identifier) or Outcome(
             None,
             Ending.LOST,
@@ -132,6 +138,9 @@ class Supervisor:
         await self.stop(identifier, 0.0)
         if tidying := self._tidying.get(identifier):
             await asyncio.shield(tidying)
+        self._told.discard(identifier)
+        self._running.pop(identifier, None)
+        self._attempts.pop(identifier, None)
         shutil.rmtree(self._paths.attempt(identifier), ignore_errors=True)
 
     async def close(self) -> None:
@@ -146,8 +155,10 @@ class Supervisor:
             return_exceptions=True,
         )
         await asyncio.gather(*self._tidying.values(), return_exceptions=True)
-        await self._pool.close()
-        await self._host.close()
+        try:
+            await self._pool.close()
+        finally:
+            await self._host.close()
 
     async def _abandon(self, identifier: str) -> None:
         """End an attempt because the runner ends: it is lost, nobody cancelled it."""
@@ -172,7 +183,12 @@ class Supervisor:
         except BaseException:
             self._paths.attempt(identifier).rmdir()
             raise
-        attempt = Attempt(request, plan, lease.sandbox, self._paths, job=job)
+        try:
+            attempt = Attempt(request, plan, lease.sandbox, self._paths, job=job)
+        except BaseException:  # such as a log that cannot be made on a full disk
+            await end_lease(lease)
+            shutil.rmtree(self._paths.attempt(identifier), ignore_errors=True)
+            raise
         self._attempts[identifier] = attempt
 
         async def carry() -> Outcome:

@@ -121,7 +121,7 @@ class WarmPool:
             if lease.sandbox.alive:
                 lease.prefer(high=True)
                 return lease
-            asyncio.get_running_loop().create_task(_end(lease))
+            asyncio.get_running_loop().create_task(end_lease(lease))
         return None
 
     async def close(self) -> None:
@@ -132,7 +132,7 @@ class WarmPool:
                 await self._worker
         leases = [idle.lease for shelf in self._shelves.values() for idle in shelf.ready]
         self._shelves.clear()
-        await asyncio.gather(*(_end(lease) for lease in leases), return_exceptions=True)
+        await asyncio.gather(*(end_lease(lease) for lease in leases), return_exceptions=True)
 
     async def _work(self) -> None:
         while True:
@@ -184,7 +184,7 @@ class WarmPool:
             if not stale.ready:
                 del self._shelves[stale.shape.key]
         for lease in ended:
-            await _end(lease)
+            await end_lease(lease)
 
     async def _prepare(self, shape: WarmShape) -> Lease:
         lease = await self._host.obtain(
@@ -198,7 +198,7 @@ class WarmPool:
             if os.read(lease.sandbox.stdout, 1) != b"R":
                 raise IsolationError("A warm sandbox did not come up.")  # noqa: TRY301
         except BaseException as error:
-            await _end(lease)
+            await end_lease(lease)
             if isinstance(error, TimeoutError | OSError):
                 raise IsolationError(f"A warm sandbox did not come up: {error}") from error
             raise
@@ -218,7 +218,8 @@ def job_message(request: JobRequest, environment: Mapping[str, str]) -> bytes:
     return len(header).to_bytes(8, "big") + header + request.input_json
 
 
-async def _end(lease: Lease) -> None:
+async def end_lease(lease: Lease) -> None:
+    """End a sandbox whose program was never started, and give back what it had."""
     lease.sandbox.kill()
     await lease.sandbox.reap()
     lease.sandbox.close_streams()
