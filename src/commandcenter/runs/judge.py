@@ -13,6 +13,8 @@ from commandcenter.runtimes.base import AttemptResult, FailureReason
 
 REDACTED = "[redacted]"
 MAX_LOST_ATTEMPTS = 10
+# After failures of the platform under an attempt, such as a full disk, where repeating is safe.
+MAX_PLATFORM_RETRIES = 3
 
 _RETRYABLE = frozenset(
     {
@@ -61,11 +63,16 @@ def may_retry(
 ) -> bool:
     """Whether another attempt follows; `failures` and `lost` count this one.
 
-    A lost attempt is the platform's fault and does not use up the node's retries.
+    A lost attempt is the platform's fault and does not use up the node's retries. An attempt that
+    ran and that the runtime could not carry to its end is too: where a lost one may be repeated
+    it is, a few times, whatever the node's policy.
     """
     if end.reason == FailureReason.LOST.value:
         return retry_lost and lost <= MAX_LOST_ATTEMPTS
-    return end.reason in _RETRYABLE and failures <= policy.max
+    most = policy.max
+    if end.reason == FailureReason.SYSTEM_ERROR.value and end.result is not None and retry_lost:
+        most = max(most, MAX_PLATFORM_RETRIES)
+    return end.reason in _RETRYABLE and failures <= most
 
 
 def lost_delay(lost: int) -> float:
