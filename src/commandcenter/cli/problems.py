@@ -42,6 +42,13 @@ class NothingFoundError(CliError):
     title = "Not found"
 
 
+class AmbiguousLatestError(CliError):
+    exit_code = ExitCode.CONFLICT
+    code = "ambiguous_latest"
+    status = 409
+    title = "More than one waits for a decision"
+
+
 # What the hub says of an address or a body that it does not know at all.
 _OTHER_VERSION = frozenset({"not_found", "method_not_allowed", "invalid_input"})
 
