@@ -163,7 +163,7 @@ def _is_running(data_directory: Path) -> bool:
     """
     try:
         descriptor = os.open(data_directory / "hub.lock", os.O_RDONLY | os.O_CLOEXEC)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return False
     except OSError:
         return True
