@@ -41,6 +41,7 @@ def test_detach_returns_at_once_and_the_run_can_be_watched_and_cancelled(hub: Hu
     problem = json.loads(hub.run("runs", "cancel", started["id"], "--json", code=8).err)
     assert problem["code"] == "run_finished"
     assert problem["exit_code"] == 8
+    assert "was cancelled; there is nothing to cancel" in problem["detail"]
 
 
 def test_the_same_idempotency_key_returns_the_first_run(hub: Hub) -> None:
