@@ -41,9 +41,9 @@ def show_summary(
             target.print(line)
         if step["state"] == "failed" and step["attempts"] and asked < _TOP:
             asked += 1
-            words = last_words(cli, run["id"], step)
-            if words:
-                target.print(Text(f"    {words}", "red"))
+            said = last_words(cli, run["id"], step)
+            if said:
+                target.print(Text(f"    {said}", "red"))
     show_restore(cli, target, run)
     if with_next:
         target.print(Text.assemble(("  Next: ", "bold"), _next(cli, run)))

@@ -110,6 +110,8 @@ class _Teller:
         except (ProblemError, HubProblemError) as error:
             if self._stop.is_set():
                 return  # the hub went away because it was told to
-            for line in problem_lines(describe(error)[0]):
+            document = describe(error)[0]
+            document["hint"] = cli.pasteable(document.get("hint") or "")
+            for line in problem_lines(document):
                 cli.err.print(line)
             cli.err.print(Text("The hub goes on serving."))
