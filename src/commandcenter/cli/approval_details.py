@@ -31,8 +31,8 @@ def show_approval(cli: Cli, approval: dict[str, Any]) -> None:
                 ("What", f"{approval['agent']}: {_described(approval)}"),
                 ("Workflow", f"{approval['workflow']}, node {approval['node']}"),
                 ("Run", approval["run_id"]),
-                ("Project", _project(project)),
-                ("Target", _target(target)),
+                ("Project", project_of(project)),
+                ("Target", target_of(target)),
                 ("Could touch", "\n".join(approval["blast_radius"])),
                 ("Files", _files(approval["changes"])),
                 ("Take care", "\n".join(approval["notes"])),
@@ -81,11 +81,13 @@ def _described(approval: dict[str, Any]) -> str:
     return one_line(approval["effect"]["agent"].get("description") or "")
 
 
-def _project(project: dict[str, Any]) -> str | None:
+def project_of(project: dict[str, Any]) -> str | None:
+    """Return the words for an effect's project."""
     return f"{project['name']} ({project['path']})" if project else None
 
 
-def _target(target: dict[str, Any]) -> str | None:
+def target_of(target: dict[str, Any]) -> str | None:
+    """Return the words for the branch and commit an effect is bound to."""
     if not target:
         return None
     return f"{target.get('branch') or 'detached HEAD'} at commit {str(target['commit'])[:12]}"

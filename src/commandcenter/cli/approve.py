@@ -16,7 +16,7 @@ app = noun("Approve what a run is about to do.")
 @command(
     app,
     "approve",
-    examples=["approve apr_2k --comment ok", "approve latest --watch"],
+    examples=["approve apr_2k --comment ok", "approve apr_2k --watch"],
 )
 def approve(
     cli: Cli,

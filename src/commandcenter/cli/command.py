@@ -14,6 +14,7 @@ from typer.main import get_command
 from commandcenter.cli.invocation import program
 from commandcenter.cli.problems import HubProblemError
 from commandcenter.cli.session import Cli, GlobalOptions
+from commandcenter.kit.errors import ProblemError
 
 CommandT = TypeVar("CommandT", bound=Callable[..., object])
 
@@ -142,8 +143,12 @@ def _with_globals(
         try:
             code = function(cli, **values)
         except HubProblemError as error:
+            error.rewrite_hint(cli.pasteable)
             if error.hints_at_versions:
                 error.version_note = cli.version_note()
+            raise
+        except ProblemError as error:
+            error.hint = cli.pasteable(error.hint) if error.hint else None
             raise
         if isinstance(code, int) and code:
             raise typer.Exit(int(code))

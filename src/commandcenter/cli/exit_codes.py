@@ -27,7 +27,7 @@ MEANINGS: Final[Mapping[ExitCode, str]] = MappingProxyType(
         "or the hub had an error of its own.",
         ExitCode.USAGE: "The command line, an input or a definition is not valid.",
         ExitCode.WAITING: "The run waits for an approval, and the command was told not to wait.",
-        ExitCode.CANCELLED: "The run was cancelled.",
+        ExitCode.CANCELLED: "The run was cancelled (`runs cancel --wait` ends with 0 then).",
         ExitCode.UNREACHABLE: "The hub cannot be reached, or could not start.",
         ExitCode.NOT_ALLOWED: "Not signed in, or not allowed.",
         ExitCode.NOT_FOUND: "There is nothing of that name or id.",

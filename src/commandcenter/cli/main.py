@@ -2,14 +2,16 @@
 
 import os
 import sys
-from typing import Any, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
+from typer.exceptions import TyperException
 from typer.main import get_command
 
+from commandcenter import __version__
 from commandcenter.cli.command import Entry, Root, default
 from commandcenter.cli.exit_codes import ExitCode
-from commandcenter.cli.problems import HubProblemError
+from commandcenter.cli.problems import HubProblemError, UsageProblemError
 from commandcenter.cli.session import Cli
 from commandcenter.kit.errors import ProblemError
 
@@ -47,12 +49,22 @@ def build() -> Root:
         cls=Root,
         help="Durable workflows of sandboxed agents, with a human approving what is risky.",
         no_args_is_help=True,
+        context_settings={"help_option_names": ["--help", "-h"]},
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
     )
 
     @default(app)
-    def top(_cli: Cli) -> None:
+    def top(
+        _cli: Cli,
+        *,
+        _version: Annotated[
+            bool,
+            typer.Option(
+                "--version", is_eager=True, callback=_show_version, help="Print it and end."
+            ),
+        ] = False,
+    ) -> None:
         """Durable workflows of sandboxed agents, with a human approving what is risky."""
 
     root: Any = get_command(app)
@@ -61,15 +73,29 @@ def build() -> Root:
     return root  # type: ignore[no-any-return]  # Typer's own types are private
 
 
+def _show_version(wanted: bool) -> None:  # noqa: FBT001  # called by Typer
+    if wanted:
+        typer.echo(f"commandcenter {__version__}")
+        raise typer.Exit
+
+
 def main() -> NoReturn:
     """Run the program and exit with a code of `exit_codes`."""
+    as_json = "--json" in sys.argv
     try:
-        build().main(prog_name="commandcenter")
+        # On its own Typer prints an error of usage as text; else it raises, and returns codes.
+        code = build().main(prog_name="commandcenter", standalone_mode=not as_json)
+        sys.exit(code if isinstance(code, int) else 0)
+    except TyperException as error:
+        from commandcenter.cli.show_problem import show_problem  # noqa: PLC0415  # loads Rich
+
+        sys.exit(int(show_problem(UsageProblemError(error.format_message()), as_json=as_json)))
     except (ProblemError, HubProblemError) as error:
         from commandcenter.cli.show_problem import show_problem  # noqa: PLC0415  # loads Rich
 
-        code = show_problem(error, as_json="--json" in sys.argv)
-        sys.exit(int(code))
+        sys.exit(int(show_problem(error, as_json=as_json)))
+    except typer.Abort:
+        sys.exit(int(ExitCode.FAILED))
     except KeyboardInterrupt:
         sys.exit(int(ExitCode.INTERRUPTED))
     except BrokenPipeError:
@@ -82,7 +108,6 @@ def main() -> NoReturn:
         from commandcenter.cli.show_problem import show_unexpected  # noqa: PLC0415  # the same
 
         sys.exit(int(show_unexpected(error)))
-    sys.exit(0)
 
 
 if __name__ == "__main__":

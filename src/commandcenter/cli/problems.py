@@ -1,6 +1,6 @@
 """Errors as the command line knows them: all of them end a command with words and a code."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 from commandcenter.cli.exit_codes import ExitCode, for_status
@@ -42,6 +42,13 @@ class NothingFoundError(CliError):
     title = "Not found"
 
 
+class AmbiguousLatestError(CliError):
+    exit_code = ExitCode.CONFLICT
+    code = "ambiguous_latest"
+    status = 409
+    title = "More than one waits for a decision"
+
+
 # What the hub says of an address or a body that it does not know at all.
 _OTHER_VERSION = frozenset({"not_found", "method_not_allowed", "invalid_input"})
 
@@ -58,6 +65,12 @@ class HubProblemError(Exception):
     @property
     def code(self) -> str:
         return str(self.document.get("code", ""))
+
+    def rewrite_hint(self, rewrite: Callable[[str], str]) -> None:
+        """Have the hint say what to type here."""
+        hint = self.document.get("hint")
+        if isinstance(hint, str):
+            self.document["hint"] = rewrite(hint)
 
     @property
     def hints_at_versions(self) -> bool:

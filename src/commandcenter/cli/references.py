@@ -5,12 +5,13 @@ from collections.abc import Iterable
 from typing import Any
 
 from commandcenter.cli.client import HubClient
-from commandcenter.cli.problems import NothingFoundError, UsageProblemError
+from commandcenter.cli.problems import AmbiguousLatestError, NothingFoundError, UsageProblemError
 
 LATEST = "latest"
 _WHOLE = re.compile(r"^[a-z]{3}_[0-9a-z]{14}$")
 _LOOKED_AT = 2000
 _SHOWN = 5
+_LISTED = 15
 
 
 def run_id(client: HubClient, given: str) -> str:
@@ -23,11 +24,11 @@ def run_id(client: HubClient, given: str) -> str:
 
 
 def approval_id(client: HubClient, given: str, *, pending: bool = False) -> str:
-    """Return the id of an approval; `latest` is the newest, with `pending` the newest open one."""
-    state = "pending" if pending else None
+    """Return the id of an approval; `latest` is the newest, with `pending` the only open one."""
     if given == LATEST:
-        newest = client.pages("/approvals", limit=1, state=state)
-        return _newest(newest, "approval", "commandcenter runs list")
+        if pending:
+            return _only_pending(client)
+        return _newest(client.pages("/approvals", limit=1), "approval", "commandcenter runs list")
     if _WHOLE.match(given):
         return given
     return _unique("approval", given, client.pages("/approvals", limit=_LOOKED_AT))
@@ -41,6 +42,31 @@ def named(kind: str, given: str, items: Iterable[dict[str, Any]]) -> dict[str, A
             return item
     wanted = _unique(kind, given, found)
     return next(item for item in found if item["id"] == wanted)
+
+
+def _only_pending(client: HubClient) -> str:
+    """Return the open approval if there is but one: nobody shall decide what they did not see."""
+    items = list(client.pages("/approvals", limit=_LOOKED_AT, state="pending"))
+    if not items:
+        raise NothingFoundError("Nothing waits for a decision.", hint="commandcenter approvals")
+    if len(items) == 1:
+        return str(items[0]["id"])
+    raise AmbiguousLatestError(
+        f"{len(items)} approvals are pending, and '{LATEST}' could be any of them. "
+        "Nothing was decided.",
+        hint="Look at one with commandcenter approvals show ID, then give that id.",
+        fields={
+            "errors": [
+                {"path": item["id"], "message": _described(item)} for item in items[:_LISTED]
+            ]
+            + ([{"message": f"and {len(items) - _LISTED} more"}] if len(items) > _LISTED else [])
+        },
+    )
+
+
+def _described(item: dict[str, Any]) -> str:
+    on = f" on {item['project']}" if item["project"] else ""
+    return f"{item['workflow']}/{item['node']}{on}, asked by run {item['run_id']}"
 
 
 def _newest(items: Iterable[dict[str, Any]], kind: str, next_step: str) -> str:

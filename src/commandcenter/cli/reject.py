@@ -16,7 +16,7 @@ app = noun("Reject what a run is about to do.")
 @command(
     app,
     "reject",
-    examples=["reject apr_2k --comment 'not before the release'", "reject latest --watch"],
+    examples=["reject apr_2k --comment 'not before the release'", "reject apr_2k --watch"],
 )
 def reject(
     cli: Cli,

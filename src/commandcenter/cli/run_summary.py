@@ -10,6 +10,7 @@ from rich.text import Text
 from commandcenter.cli.client import segment
 from commandcenter.cli.durations import between
 from commandcenter.cli.follow import Run
+from commandcenter.cli.last_words import last_words
 from commandcenter.cli.problems import HubProblemError, HubUnreachableError
 from commandcenter.cli.session import Cli
 from commandcenter.cli.terminal import STATE_STYLES, clean, glyph, one_line, speaks_unicode
@@ -34,9 +35,15 @@ def show_summary(
             (run["id"], "dim"),
         )
     )
+    asked = 0
     for step in run["steps"]:
         for line in _step_lines(step, top):
             target.print(line)
+        if step["state"] == "failed" and step["attempts"] and asked < _TOP:
+            asked += 1
+            said = last_words(cli, run["id"], step)
+            if said:
+                target.print(Text(f"    {said}", "red"))
     show_restore(cli, target, run)
     if with_next:
         target.print(Text.assemble(("  Next: ", "bold"), _next(cli, run)))

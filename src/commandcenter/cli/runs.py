@@ -101,7 +101,11 @@ def cancel(
     *,
     wait: Annotated[bool, typer.Option("--wait", help="Follow it until it has ended.")] = False,
 ) -> ExitCode:
-    """Ask a run to stop: its agents are told, then killed. Ended steps stay as they are."""
+    """Ask a run to stop: its agents are told, then killed. Ended steps stay as they are.
+
+    With --wait the exit code is 0 once the run was cancelled, as that was asked for; if it ended
+    otherwise meanwhile, the code is that of its state.
+    """
     wanted = run_id(cli.client, run)
     asked = cli.client.post(f"/runs/{segment(wanted)}/cancel", {})
     if wait:

@@ -2,6 +2,8 @@
 
 import fcntl
 import os
+import re
+import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
 
 DEFAULT_URL = "http://127.0.0.1:3333"
 _MAX_TOKEN_BYTES = 4096
+# In words of the hub's, which does not know how this program is called; in no path.
+_COMMAND = re.compile(r"(?<![\w/.-])commandcenter (?=[a-z])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +102,17 @@ class Cli:
 
     def command(self, *words: str) -> str:
         """Return a command of this program that reaches the same hub from any terminal."""
+        return command_line(*words, options=self._reaching())
+
+    def pasteable(self, hint: str) -> str:
+        """Return a hint whose commands are written as this program was called, for this hub."""
+        options = self._reaching()
+        if options and shlex.join(options) in hint:
+            return hint  # written by `command`
+        start = command_line(options=options)
+        return _COMMAND.sub(lambda _match: f"{start} ", hint)
+
+    def _reaching(self) -> list[str]:
         options: list[str] = []
         if self.options.data_directory is not None:
             options += ["--data-directory", str(self.options.data_directory)]
@@ -105,7 +120,7 @@ class Cli:
             options += ["--url", self.options.url]
         if self.options.token_file is not None:
             options += ["--token-file", str(self.options.token_file)]
-        return command_line(*words, options=options)
+        return options
 
     def emit(self, document: Any, show: Callable[[], object]) -> None:
         """Print the document with --json, else call `show`."""
@@ -163,7 +178,7 @@ def _is_running(data_directory: Path) -> bool:
     """
     try:
         descriptor = os.open(data_directory / "hub.lock", os.O_RDONLY | os.O_CLOEXEC)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return False
     except OSError:
         return True

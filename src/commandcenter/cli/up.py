@@ -1,7 +1,6 @@
 """`commandcenter up`: the hub, and at the very first start a demonstration of what it does."""
 
 import os
-import sys
 import threading
 from dataclasses import replace
 from typing import Annotated
@@ -16,6 +15,7 @@ from commandcenter.cli.problems import HubProblemError, describe
 from commandcenter.cli.session import Cli
 from commandcenter.cli.show_problem import problem_lines
 from commandcenter.cli.up_words import show_ready, show_resumed
+from commandcenter.hub.lock import keep_files_private
 from commandcenter.hub.server import Ready
 from commandcenter.kit.errors import ProblemError
 
@@ -51,9 +51,10 @@ def up(
         host=host,
         port=port,
         runtime=runtime,
-        # A person's terminal is for what happens; COMMANDCENTER_LOG_LEVEL=info tells of the rest.
-        log_level="warning" if _is_for_people() else None,
+        # What happens is told in words; COMMANDCENTER_LOG_LEVEL=info tells of the rest.
+        log_level=None if "COMMANDCENTER_LOG_LEVEL" in os.environ else "warning",
     )
+    keep_files_private()
     teller = _Teller(cli, with_demo=not no_demo)
     hub = Hub(settings, on_ready=teller.start, on_stop=teller.stopping)
     teller.url = hub.local_url
@@ -62,10 +63,6 @@ def up(
     finally:
         teller.stop()
     cli.err.print(Text("Stopped. What was under way goes on at the next start."))
-
-
-def _is_for_people() -> bool:
-    return sys.stderr.isatty() and "COMMANDCENTER_LOG_LEVEL" not in os.environ
 
 
 class _Teller:
@@ -113,6 +110,8 @@ class _Teller:
         except (ProblemError, HubProblemError) as error:
             if self._stop.is_set():
                 return  # the hub went away because it was told to
-            for line in problem_lines(describe(error)[0]):
+            document = describe(error)[0]
+            document["hint"] = cli.pasteable(document.get("hint") or "")
+            for line in problem_lines(document):
                 cli.err.print(line)
             cli.err.print(Text("The hub goes on serving."))

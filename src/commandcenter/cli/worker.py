@@ -3,6 +3,7 @@
 from commandcenter.cli.command import command, noun
 from commandcenter.cli.hosting import hub_settings
 from commandcenter.cli.session import Cli
+from commandcenter.hub.lock import keep_files_private
 from commandcenter.hub.worker import run_worker
 
 app = noun("Execute runs beside a hub.")
@@ -12,6 +13,7 @@ app = noun("Execute runs beside a hub.")
 def worker(cli: Cli) -> None:
     """Execute runs until Ctrl-C. Needs PostgreSQL and the hub's data directory, shared."""
     settings = hub_settings(data_directory=cli.data_directory)
+    keep_files_private()
 
     def ready(executor_id: str) -> None:
         cli.err.print(f"Worker {executor_id} is ready.")

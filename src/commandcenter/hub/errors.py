@@ -1,7 +1,7 @@
-from commandcenter.kit.errors import ConflictError, ForbiddenError
+from commandcenter.kit.errors import ForbiddenError, UnavailableError
 
 
-class PortInUseError(ConflictError):
+class PortInUseError(UnavailableError):
     code = "port_in_use"
     title = "The port is taken"
 

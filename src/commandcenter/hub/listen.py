@@ -63,14 +63,15 @@ def _explain(settings: Settings, error: OSError) -> Exception:
     if error.errno == errno.EADDRINUSE:
         return PortInUseError(
             f"Port {settings.port} on {settings.host} is in use by another program.",
-            hint="Stop that program, or choose another port: COMMANDCENTER_PORT=3334 "
-            "(0 takes any free one).",
+            hint="If a hub runs there, use it or stop it. Else choose another port with "
+            "--port 3334 (COMMANDCENTER_PORT; 0 takes any free one); a second hub needs "
+            "a --data-directory of its own, too.",
             fields={"port": settings.port},
         )
     if error.errno == errno.EACCES:
         return PortInUseError(
             f"This user may not listen on {where}: ports below 1024 belong to root.",
-            hint="Choose another port: COMMANDCENTER_PORT=3333.",
+            hint="Choose another port: --port 3333 (COMMANDCENTER_PORT).",
             fields={"port": settings.port},
         )
     return HostUnknownError(f"Cannot listen on {where}: {error.strerror}.", hint="Use 127.0.0.1.")

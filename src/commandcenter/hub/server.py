@@ -1,6 +1,7 @@
 """Running the hub: lock, bind, serve, drain."""
 
 import asyncio
+import os
 import signal
 import socket
 from collections.abc import Callable, Iterator
@@ -15,7 +16,7 @@ from commandcenter.auth.bootstrap import Bootstrap
 from commandcenter.auth.links import LoginLinks
 from commandcenter.hub.app import create_app
 from commandcenter.hub.listen import bind
-from commandcenter.hub.lock import DataDirectoryLock
+from commandcenter.hub.lock import DataDirectoryLock, keep_files_private
 from commandcenter.hub.loops import loop_factory
 from commandcenter.hub.settings import Settings
 from commandcenter.kit.draining import Draining
@@ -44,12 +45,7 @@ class HubServer:
     def __init__(self, settings: Settings, *, on_ready: Callable[[Ready], None]) -> None:
         """Lock the data directory and bind the port: what cannot work fails here."""
         self._on_ready = on_ready
-        self._lock = DataDirectoryLock(settings.data_directory)
-        try:
-            self._socket = bind(settings)
-        except BaseException:
-            self._lock.release()
-            raise
+        self._lock, self._socket = _claim(settings)
         self.settings = settings.model_copy(update={"port": self._socket.getsockname()[1]})
         self._lock.tell(self.settings.base_url)
         self.app = create_app(self.settings)
@@ -94,6 +90,8 @@ class HubServer:
         self._server.should_exit = True
 
     def _announce(self) -> None:
+        if self._lock.warning is not None:
+            _log.warning("data_directory_not_private", detail=self._lock.warning)
         made = self.services.get(Bootstrap)
         links = self.services.get(LoginLinks)
         self._on_ready(
@@ -105,8 +103,27 @@ class HubServer:
         )
 
 
+def _claim(settings: Settings) -> tuple[DataDirectoryLock, socket.socket]:
+    """Lock and bind, or leave everything as it was."""
+    if not os.path.exists(settings.data_directory):  # noqa: PTH110  # False where one may not look
+        # Nobody's hub is there to be named, and a taken port leaves no empty directory behind.
+        listener = bind(settings)
+        try:
+            return DataDirectoryLock(settings.data_directory), listener
+        except BaseException:
+            listener.close()
+            raise
+    lock = DataDirectoryLock(settings.data_directory)
+    try:
+        return lock, bind(settings)
+    except BaseException:
+        lock.release()
+        raise
+
+
 def run(settings: Settings, *, on_ready: Callable[[Ready], None]) -> None:
     """Run a hub until it is stopped, on uvloop where there is one."""
+    keep_files_private()
     server = HubServer(settings, on_ready=on_ready)
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
         runner.run(server.serve())

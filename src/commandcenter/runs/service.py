@@ -24,6 +24,12 @@ logger = logging.getLogger(__name__)
 
 Submit = Callable[[str], Awaitable[None]]
 
+_ENDED = {
+    RunState.SUCCEEDED: "has succeeded",
+    RunState.FAILED: "has failed",
+    RunState.CANCELLED: "was cancelled",
+}
+
 
 class RunService:
     def __init__(
@@ -73,7 +79,7 @@ class RunService:
             run = await find_run(session, run_id, for_update=True)
             if RunState(run.state).is_final:
                 raise RunFinishedError(
-                    f"Run {run.id} has {run.state} already; there is nothing to cancel.",
+                    f"Run {run.id} {_ENDED[RunState(run.state)]}; there is nothing to cancel.",
                     fields={"state": run.state},
                 )
             if run.cancel_requested_at is not None:

@@ -49,6 +49,8 @@ def test_approving_lets_the_run_go_on_and_a_second_answer_loses(hub: Hub, patch:
     run_id, approval = _waiting(hub, patch)
     done = hub.run("approve", approval[:-3], "--comment", "fine", "--watch")
     assert "gated/change is approved and goes on" in done.out
+    assert "1 file: hello.txt" in done.out
+    assert "has no network" in done.out
     assert "gated succeeded after" in done.out
     shown = hub.run("approvals", "show", approval).out
     assert "approve by admin" in shown
@@ -65,12 +67,25 @@ def test_rejecting_fails_the_step(hub: Hub, patch: str) -> None:
     assert approval in hub.run("approvals", "list", "--state", "rejected").out
 
 
-def test_latest_is_the_newest_open_one(hub: Hub, patch: str) -> None:
+def test_latest_answers_the_only_open_one(hub: Hub, patch: str) -> None:
     run_id, approval = _waiting(hub, patch)
     assert hub.json("approve", "latest")["id"] == approval
     wait_for("the end", lambda: hub.json("runs", "show", run_id)["state"] == "succeeded")
     assert "Nothing waits for a decision." in hub.run("approvals").out
-    assert "There is no approval yet" in hub.run("approve", "latest", code=7).err
+    assert "Nothing waits for a decision" in hub.run("approve", "latest", code=7).err
+
+
+def test_latest_answers_nothing_when_several_wait(hub: Hub, patch: str) -> None:
+    waiting = [_waiting(hub, patch) for _ in range(2)]
+    for verb in ("approve", "reject"):
+        refused = hub.run(verb, "latest", code=8)
+        assert "Nothing was decided" in refused.err
+        for run_id, approval in waiting:
+            assert approval in refused.err
+            assert run_id in refused.err
+    assert {item["id"] for item in hub.json("approvals")} == {item for _, item in waiting}
+    for run_id, _ in waiting:
+        hub.run("runs", "cancel", run_id, "--wait", code=None)
 
 
 def test_one_open_approval_is_shown_whole(hub: Hub, patch: str) -> None:

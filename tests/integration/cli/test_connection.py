@@ -83,8 +83,33 @@ def test_a_wrong_command_line_is_code_2() -> None:
 
 
 def test_a_second_hub_on_the_same_data_is_refused(hub: Hub) -> None:
-    done = hub.run("up", "--port", "0", "--no-demo", code=8)
+    done = hub.run("up", "--port", "0", "--no-demo", code=5)
     assert "is in use by another hub" in done.err
+    assert "--data-directory" in done.err
+
+
+def test_a_hub_that_cannot_start_says_why(hub: Hub, tmp_path: Path) -> None:
+    taken = tmp_path / "new"
+    port = hub.url.rsplit(":", 1)[1]
+    done = _run("up", "--port", port, "--data-directory", str(taken))
+    assert done.returncode == 5
+    assert "--port 3334" in done.stderr
+    assert not taken.exists()
+    (tmp_path / "file").write_text("")
+    done = _run("up", "--port", "0", "--data-directory", str(tmp_path / "file" / "data"))
+    assert done.returncode == 5
+    assert "A file is in the way" in done.stderr
+
+
+def test_what_is_told_is_not_mixed_with_the_log(hub: Hub) -> None:
+    said = hub.log.read_text()
+    assert "CommandCenter is ready" in said
+    assert "[info" not in said
+
+
+def test_hints_of_the_hub_reach_the_same_hub(hub: Hub) -> None:
+    done = hub.run("runs", "show", "run_00000000000000", code=7)
+    assert f"--data-directory {hub.data} runs list" in done.err
 
 
 def test_following_survives_the_death_of_the_hub(tmp_path: Path, patch: str) -> None:

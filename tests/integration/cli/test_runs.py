@@ -26,6 +26,7 @@ def test_json_is_one_document_on_stdout_and_progress_goes_to_stderr(hub: Hub) ->
 def test_a_failed_run_exits_with_1_and_names_what_to_look_at(hub: Hub) -> None:
     done = hub.run("run", "broken", code=1)
     assert "bad failed: The program exited with 3." in done.out
+    assert "    it went wrong\n" in done.out
     run_id = hub.json("runs", "list", "--limit", "1")[0]["id"]
     assert f"runs logs {run_id} bad" in done.out
     assert "it went wrong" in hub.run("runs", "logs", run_id, "bad").out
@@ -41,6 +42,7 @@ def test_detach_returns_at_once_and_the_run_can_be_watched_and_cancelled(hub: Hu
     problem = json.loads(hub.run("runs", "cancel", started["id"], "--json", code=8).err)
     assert problem["code"] == "run_finished"
     assert problem["exit_code"] == 8
+    assert "was cancelled; there is nothing to cancel" in problem["detail"]
 
 
 def test_the_same_idempotency_key_returns_the_first_run(hub: Hub) -> None:

@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from commandcenter.hub.errors import PortInUseError, RemoteAccessNotAllowedError
-from commandcenter.hub.lock import DataDirectoryInUseError
+from commandcenter.hub.lock import DataDirectoryInUseError, DataDirectoryLock
 from commandcenter.hub.server import HubServer
 from commandcenter.hub.settings import Settings
 from commandcenter.kit.draining import Draining
@@ -93,10 +93,22 @@ async def test_taken_port_is_named_before_anything_is_made(tmp_path: Path) -> No
 
     assert str(port) in refused.value.detail
     assert "COMMANDCENTER_PORT" in str(refused.value.hint)
-    assert [path.name for path in (tmp_path / "data").iterdir()] == ["hub.lock"]
+    assert "--port" in str(refused.value.hint)
+    assert not (tmp_path / "data").exists()
     # The lock was let go of: another port works.
     async with running_hub(settings.model_copy(update={"port": 0, "runtime": "fake"})):
         pass
+
+
+async def test_taken_port_lets_go_of_a_directory_that_was_there(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        settings = Settings(data_directory=tmp_path, port=taken.getsockname()[1])
+        with pytest.raises(PortInUseError):
+            HubServer(settings, on_ready=lambda _: None)
+
+    DataDirectoryLock(tmp_path).release()
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "hub.example.org"])  # noqa: S104  # refused

@@ -1,13 +1,16 @@
 """The program as a whole: what it loads, and the page that is written from it."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from commandcenter import __version__
 from commandcenter.cli.main import ENTRIES, build
 from commandcenter.cli.reference import reference
+from commandcenter.cli.session import Cli, GlobalOptions
 
 _HEAVY = ("fastapi", "sqlalchemy", "dbos", "uvicorn", "alembic")
 _NEEDS_THE_HUB = {"up", "worker", "doctor"}
@@ -47,3 +50,43 @@ def test_the_reference_is_that_of_the_commands() -> None:
     assert _PAGE.read_text() == reference(), (
         "Write it again: python -m commandcenter.cli.reference > docs/reference/cli.md"
     )
+
+
+def _call(*words: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, "-m", "commandcenter.cli", *words],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+def test_version_and_short_help() -> None:
+    assert _call("--version").stdout == f"commandcenter {__version__}\n"
+    assert "Examples:" in _call("runs", "show", "-h").stdout
+
+
+@pytest.mark.parametrize("words", [("nonsense",), ("runs", "show"), ("up", "--port", "x")])
+def test_an_error_of_usage_is_json_where_json_is_wanted(words: tuple[str, ...]) -> None:
+    done = _call(*words, "--json")
+    assert done.returncode == 2
+    assert done.stdout == ""
+    problem = json.loads(done.stderr)
+    assert problem["code"] == "usage"
+    assert problem["exit_code"] == 2
+    plain = _call(*words)
+    assert plain.returncode == 2
+    assert "Error: " in plain.stderr
+
+
+def test_hints_are_written_for_the_hub_in_use() -> None:
+    cli = Cli(GlobalOptions(data_directory=Path("/srv/other data")))
+    start = cli.command().partition(" --data")[0]
+    assert cli.pasteable("commandcenter runs show run_1 tells how.") == (
+        f"{start} --data-directory '/srv/other data' runs show run_1 tells how."
+    )
+    assert cli.pasteable("See `commandcenter doctor`.").endswith("'/srv/other data' doctor`.")
+    own = f"Start one: {cli.command('up')}"
+    assert cli.pasteable(own) == own
+    assert cli.pasteable("/opt/commandcenter x") == "/opt/commandcenter x"
