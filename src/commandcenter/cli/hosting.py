@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from commandcenter.cli.problems import UsageProblemError
+from commandcenter.hub.loops import loop_factory
 from commandcenter.hub.server import HubServer, Ready
 from commandcenter.hub.settings import Settings
 
@@ -68,13 +69,5 @@ def private_directory(path: Path) -> None:
 
 def serve(hub: HubServer) -> None:
     """Serve until the hub is stopped, by a signal or by `stop`."""
-    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+    with asyncio.Runner(loop_factory=loop_factory()) as runner:
         runner.run(hub.serve())
-
-
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    try:
-        import uvloop  # noqa: PLC0415  # not on every platform
-    except ImportError:
-        return None
-    return uvloop.new_event_loop
