@@ -20,7 +20,7 @@ from dbos import DBOS, DBOSConfig, SetWorkflowID
 from sqlalchemy import create_engine, event
 from sqlalchemy.engine import make_url
 
-from commandcenter.kit.database import apply_sqlite_pragmas
+from commandcenter.kit.database import IDLE_TRANSACTION_SECONDS, apply_sqlite_pragmas
 
 Execute = Callable[[str], Awaitable[bool]]
 
@@ -181,6 +181,7 @@ class DurableRuns:
             "enable_otlp": False,
             "log_level": "WARNING",
             "max_executor_threads": 8,
+            "sys_db_idle_transaction_timeout_sec": IDLE_TRANSACTION_SECONDS,
         }
         if self._is_shared:
             config["system_database_url"] = (

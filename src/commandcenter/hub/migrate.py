@@ -39,6 +39,8 @@ async def migrate(database: Database) -> None:
         if database.is_sqlite:
             await connection.exec_driver_sql("BEGIN IMMEDIATE")
         else:
+            # Another process may be at it, for longer than a lock is waited for otherwise.
+            await connection.execute(text("SET LOCAL lock_timeout = '15min'"))
             await connection.execute(
                 text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK}
             )

@@ -6,6 +6,7 @@ begins with BEGIN IMMEDIATE, and writers of this process queue on a lock rather 
 """
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -20,6 +21,12 @@ from sqlalchemy.ext.asyncio import (
 
 _BUSY_TIMEOUT_MS = 10_000
 _POOL_SIZE = 8
+# What a process may hold up others for when it stands still in the middle of a transaction (paused,
+# out of CPU, cut off): PostgreSQL then ends its session, and with it the locks. No transaction of
+# ours waits for anything but the database.
+IDLE_TRANSACTION_SECONDS = 10.0
+# Longer than that, so that whoever waits for such a process outlasts it.
+_LOCK_SECONDS = 30.0
 
 
 def apply_sqlite_pragmas(connection: Any, _record: Any) -> None:
@@ -56,7 +63,10 @@ AfterCommit = Callable[[], None]
 class Database:
     """Sessions for reading and for writing. Close it once at the end of the process."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(
+        self, url: str, *, idle_transaction_seconds: float = IDLE_TRANSACTION_SECONDS
+    ) -> None:
+        """On PostgreSQL a transaction that idles for longer is ended by the server."""
         self.url = async_url(url)
         self.is_sqlite = self.url.startswith("sqlite")
         arguments: dict[str, Any] = {}
@@ -68,6 +78,8 @@ class Database:
                 "keepalives_interval": 2,
                 "keepalives_count": 2,
                 "tcp_user_timeout": 5000,
+                "fallback_application_name": f"commandcenter-{os.getpid()}",
+                "options": _session_options(self.url, idle_transaction_seconds),
             }
             arguments["pool_pre_ping"] = True
         else:
@@ -134,6 +146,17 @@ class Database:
 
     async def close(self) -> None:
         await self.engine.dispose()
+
+
+def _session_options(url: str, idle_transaction_seconds: float) -> str:
+    """Return the settings of a PostgreSQL session; those of the URL come last and win."""
+    given = make_url(url).query.get("options", "")
+    settings = {
+        "idle_in_transaction_session_timeout": idle_transaction_seconds,
+        "lock_timeout": _LOCK_SECONDS,
+    }
+    ours = [f"-c {name}={int(seconds * 1000)}" for name, seconds in settings.items()]
+    return " ".join([*ours, given if isinstance(given, str) else " ".join(given)]).strip()
 
 
 def _leave_transactions_to_us(connection: Any, _record: Any) -> None:

@@ -1,6 +1,7 @@
 """Workers beside a hub on PostgreSQL: sharing, dying, being taken over, coming back too late."""
 
 import signal
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -100,6 +101,39 @@ def test_a_paused_worker_is_fenced_when_it_comes_back(
             campaign.fill_until_executed_by(worker.executor_id)
             check_once(campaign)
         campaign.end()
+
+
+def test_a_worker_paused_within_a_transaction_holds_nobody_up(
+    campaigns: Callable[..., Campaign], postgres_server: PostgresServer
+) -> None:
+    with postgres_server.database() as url:
+        campaign = campaigns(database_url=url, max_concurrent_attempts="2")
+        campaign.begin()
+        with workers(campaign, 1) as [worker]:
+            pause_within_a_transaction(campaign, worker, url)
+            campaign.finish()
+            worker.send(signal.SIGCONT)
+            check_once(campaign)
+        campaign.end()
+
+
+def pause_within_a_transaction(campaign: Campaign, worker: ServerProcess, url: str) -> None:
+    """Pause it at one moment after another until the server sees it hold locks and stand still."""
+    held = """
+        SELECT count(*) FROM pg_stat_activity JOIN pg_locks USING (pid)
+        WHERE application_name = %s AND state = 'idle in transaction'
+        AND mode IN ('RowExclusiveLock', 'ExclusiveLock') AND locktype <> 'virtualxid'
+    """
+    deadline = time.monotonic() + 60
+    with psycopg.connect(url, autocommit=True) as connection:
+        while time.monotonic() < deadline:
+            campaign.refill()
+            worker.send(signal.SIGSTOP)
+            found = connection.execute(held, [f"commandcenter-{worker.pid}"]).fetchone()
+            if found and found[0]:
+                return
+            worker.send(signal.SIGCONT)
+    pytest.fail("the worker was never caught within a transaction")
 
 
 def test_a_worker_that_is_stopped_in_order_hands_its_runs_over_at_once(
