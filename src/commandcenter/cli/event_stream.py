@@ -78,7 +78,7 @@ class EventStream:
         while not self._stop.is_set():
             try:
                 connection = self._connect()
-            except (OSError, TimeoutError, InvalidHandshake) as error:
+            except (OSError, TimeoutError, InvalidHandshake, ConnectionClosed) as error:
                 _raise_refusal(error)
                 now = time.monotonic()
                 lost_at = lost_at if lost_at is not None else now

@@ -172,7 +172,19 @@ class Started:
         return self.file.read_text()
 
     def says(self, words: str) -> None:
-        wait_for(words, lambda: self.out if words in self.out else "")
+        """Wait until it has said so; fail with all it said once it has ended or time is over."""
+
+        def look() -> bool:
+            ended = self.process.poll()
+            if words in self.out:
+                return True
+            assert ended is None, f"it ended with {ended} and never said {words!r}:\n{self.out}"
+            return False
+
+        try:
+            wait_for(words, look)
+        except AssertionError as error:
+            raise AssertionError(f"{error}; it said:\n{self.out}") from error
 
 
 AGENTS = {

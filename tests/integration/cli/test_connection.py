@@ -2,13 +2,18 @@
 
 import http.server
 import json
+import socket
+import struct
 import subprocess
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from commandcenter.cli.client import HubClient
+from commandcenter.cli.event_stream import EventStream, Reconnecting
 from tests.integration.cli.conftest import PROGRAM, Hub, environment, furnish, wait_for
 
 
@@ -110,6 +115,26 @@ def test_what_is_told_is_not_mixed_with_the_log(hub: Hub) -> None:
 def test_hints_of_the_hub_reach_the_same_hub(hub: Hub) -> None:
     done = hub.run("runs", "show", "run_00000000000000", code=7)
     assert f"--data-directory {hub.data} runs list" in done.err
+
+
+@pytest.mark.parametrize("linger", [b"", struct.pack("ii", 1, 0)], ids=["closed", "reset"])
+def test_a_connection_that_breaks_while_it_is_opened_is_tried_again(linger: bytes) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def hang_up() -> None:
+            for _ in range(2):
+                peer, _ = server.accept()
+                if linger:
+                    peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+                peer.close()
+
+        thread = threading.Thread(target=hang_up)
+        thread.start()
+        client = HubClient(f"http://127.0.0.1:{server.getsockname()[1]}", "token", start_hint="")
+        with closing(client):
+            items = EventStream(client, after=0).items()
+            assert [next(items), next(items)] == [Reconnecting(1), Reconnecting(2)]
+        thread.join(10)
 
 
 def test_following_survives_the_death_of_the_hub(tmp_path: Path, patch: str) -> None:
