@@ -36,7 +36,7 @@ async def kill_in_a_burst(data: Path, number: int, *, delete: bool) -> list[str]
         guardian = int((await client.status())["guardian"])
         runner = int(paths.lock.read_text())
         noted = json.loads(paths.leftovers.read_text())
-        namespace = os.readlink(f"/proc/{runner}/ns/mnt")
+        namespace = Path(f"/proc/{runner}/ns/mnt").readlink()
         token = f"6{secrets.randbelow(10**9):09}"  # seconds: the agents' command tells them apart
         agent = data.with_name("agent")
         agent.mkdir(exist_ok=True)
@@ -56,10 +56,10 @@ async def kill_in_a_burst(data: Path, number: int, *, delete: bool) -> list[str]
     finally:
         await client.close()
     marks = [f"bwrap-{noted['instance']}\0".encode(), token.encode(), os.fsencode(data.resolve())]
-    mine = os.readlink("/proc/self/ns/mnt")
+    mine = Path("/proc/self/ns/mnt").readlink()
     deadline = time.monotonic() + _SECONDS
     while True:
-        left = _processes(marks, "" if namespace == mine else namespace, noted["instance"])
+        left = _processes(marks, None if namespace == mine else namespace, noted["instance"])
         left += [path for path in noted["cgroups"] + noted["staging"] if os.path.lexists(path)]
         if _lives(guardian):
             left.append(f"the guardian {guardian}")
@@ -69,16 +69,20 @@ async def kill_in_a_burst(data: Path, number: int, *, delete: bool) -> list[str]
 
 
 def _request(agent: Path, token: str, index: int) -> JobRequest:
-    fields = {"timeout_seconds": 60.0, "grace_seconds": 1.0}
-    if index % 2:
-        return JobRequest(f"a-{token}-{index}", False, ("sleep", token), LIMITS, **fields)
+    sleeping = index % 2 == 1
     return JobRequest(
-        f"a-{token}-{index}", False, ("python", "main.py"), LIMITS,
-        agent_directory=str(agent), warm=True, **fields,
-    )  # fmt: skip
+        f"a-{token}-{index}",
+        False,
+        ("sleep", token) if sleeping else ("python", "main.py"),
+        LIMITS,
+        60.0,
+        1.0,
+        agent_directory=None if sleeping else str(agent),
+        warm=not sleeping,
+    )
 
 
-def _processes(marks: list[bytes], namespace: str, instance: str) -> list[str]:
+def _processes(marks: list[bytes], namespace: Path | None, instance: str) -> list[str]:
     """Living processes with one of the words in their command, or with a staged mount."""
     found = []
     for entry in Path("/proc").iterdir():
@@ -90,7 +94,7 @@ def _processes(marks: list[bytes], namespace: str, instance: str) -> list[str]:
                 found.append(f"{entry.name} {command!r}")
                 continue
         with suppress(OSError):
-            if namespace and os.readlink(entry / "ns" / "mnt") == namespace:
+            if namespace and (entry / "ns" / "mnt").readlink() == namespace:
                 found.append(f"{entry.name} is in the runner's mount namespace")
         with suppress(OSError):
             if f"commandcenter-{instance}" in (entry / "mountinfo").read_text():
