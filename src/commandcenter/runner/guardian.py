@@ -11,6 +11,7 @@ import fcntl
 import os
 import signal
 import sys
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -53,6 +54,7 @@ class Guardian:
         """Tell it who the runner is, and start another one whenever it dies. Never returns."""
         pause = _FIRST_PAUSE_SECONDS
         while True:
+            began = time.monotonic()
             with suppress(OSError):  # such as a lack of processes, or its death since: once more
                 if self._process is None:
                     self.start()
@@ -60,6 +62,8 @@ class Guardian:
                     os.write(self._life, b"%d\n" % os.getpid())
                     await readable(self._process)
             self._forget()
+            if time.monotonic() - began > _LONGEST_PAUSE_SECONDS:
+                pause = _FIRST_PAUSE_SECONDS
             sys.stderr.write(f"the guardian ended; another one in {pause:g} seconds\n")
             await asyncio.sleep(pause)
             pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)

@@ -213,7 +213,7 @@ class _Ends:
 
 
 def end_processes(instance: str) -> None:
-    """End what a killed runner had not finished setting up; it waits, and never runs a program."""
+    """End what a killed runner had not finished setting up, if its guardian was killed as well."""
     name = f"{PROCESS_NAME}{instance}".encode()
     for entry in os.listdir("/proc"):
         if instance and entry.isdigit():
