@@ -16,6 +16,7 @@ from typing import Any
 
 from commandcenter.runner import kernel
 from commandcenter.runner.cgroups import open_cgroups, plan_directories, sweep
+from commandcenter.runner.guardian import Guardian
 from commandcenter.runner.host import Host
 from commandcenter.runner.launch import end_processes
 from commandcenter.runner.paths import RunnerPaths
@@ -46,7 +47,7 @@ def main() -> int:
     except BlockingIOError:
         return _ALREADY_RUNNING
     instance = secrets.token_hex(6)
-    host = _prepare(paths, instance)
+    host, guardian = _prepare(paths, instance)
     if arguments.detach and os.fork():
         os._exit(0)  # the lock and the namespace live on in the child
     try:
@@ -56,7 +57,7 @@ def main() -> int:
         kernel.become_subreaper()
         _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # a dozen for each attempt
-        asyncio.run(_serve(paths, instance, host, lock, arguments.idle_minutes * 60))
+        asyncio.run(_serve(paths, instance, host, guardian, lock, arguments.idle_minutes * 60))
     finally:  # also when the disk was too full to begin or to end in order
         end_processes(instance)
         host.cgroups.close()
@@ -66,8 +67,8 @@ def main() -> int:
     return 0
 
 
-def _prepare(paths: RunnerPaths, instance: str) -> Host:
-    """Sweep what a killed predecessor left, then note and make our own directories."""
+def _prepare(paths: RunnerPaths, instance: str) -> tuple[Host, Guardian]:
+    """Sweep what a killed predecessor left, then note, guard and make our own directories."""
     unswept: list[str] = []
     with suppress(FileNotFoundError, ValueError, KeyError):
         left = json.loads(paths.leftovers.read_text())
@@ -76,19 +77,20 @@ def _prepare(paths: RunnerPaths, instance: str) -> Host:
         for directory in left["staging"]:
             remove_directory(directory)
     hierarchies = plan_directories(instance)
-    noted = {
-        "instance": instance,
-        "cgroups": [*(str(hierarchy.directory) for hierarchy in hierarchies), *unswept],
-        "staging": staging_candidates(instance) if os.geteuid() == 0 else [],
-    }
+    cgroups = [*(str(hierarchy.directory) for hierarchy in hierarchies), *unswept]
+    places = staging_candidates(instance) if os.geteuid() == 0 else []
+    noted = {"instance": instance, "cgroups": cgroups, "staging": places}
     paths.leftovers.write_text(json.dumps(noted))
+    guardian = Guardian(instance, cgroups, places)
+    guardian.start()
     staging, problem = None, ""
     if os.geteuid() == 0:
         try:
             staging = make_private_namespace(instance)
         except OSError as error:
             problem = f"a hub run as root needs a mount namespace of its own ({error})"
-    return Host(paths.data, open_cgroups(hierarchies), staging, instance, problem)
+    opened = open_cgroups(hierarchies)
+    return Host(paths.data, opened, staging, instance, problem, guardian.mark), guardian
 
 
 def _still_ours(paths: RunnerPaths, lock: int) -> bool:
@@ -100,9 +102,15 @@ def _still_ours(paths: RunnerPaths, lock: int) -> bool:
 
 
 async def _serve(
-    paths: RunnerPaths, instance: str, host: Host, lock: int, idle_seconds: float
+    paths: RunnerPaths,
+    instance: str,
+    host: Host,
+    guardian: Guardian,
+    lock: int,
+    idle_seconds: float,
 ) -> None:
     ended = asyncio.Event()
+    guarding = asyncio.create_task(guardian.watch())
     supervisor = Supervisor(paths, host)
     lost = supervisor.account_for_lost()
     if lost:
@@ -112,6 +120,7 @@ async def _serve(
         return {
             "attempts": supervisor.count,
             "warm": supervisor.warm,
+            "guardian": guardian.pid,
             "cgroups": host.cgroups.available,
             "cgroups_problem": host.cgroups.problem,
             "problem": host.problem,
@@ -140,6 +149,7 @@ async def _serve(
         with suppress(FileNotFoundError):
             paths.socket.unlink()
         await supervisor.close()
+    guarding.cancel()
     os.close(home)
 
 

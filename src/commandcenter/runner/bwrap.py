@@ -108,9 +108,9 @@ class Signals:
     """Descriptors by which the launch is followed; bubblewrap's ends."""
 
     info: int
-    block: int
-    release: int  # the other end of `block`
+    filter: int  # the sandbox waits here for its system call filter
     ready: int
+    mark: int | None  # what only sandboxes of this runner hold, see `guardian.py`
 
 
 def options(
@@ -118,7 +118,6 @@ def options(
     contents: Contents,
     *,
     sources: Mapping[str, str],
-    seccomp: bytes,
     files: Files,
     signals: Signals,
 ) -> bytes:
@@ -153,11 +152,13 @@ def options(
         args += ["--perms", "0444", "--file", files.add("file", data), path]
     args += _contents(contents, files)
     args += ["--file", str(signals.ready), "/etc/.ready", "--remount-ro", "/"]
-    args += ["--chdir", plan.directory, "--seccomp", files.add("seccomp", seccomp)]
-    args += ["--info-fd", str(signals.info), "--block-fd", str(signals.block)]
-    # With the writing end in its own hands the sandbox never takes the runner's death, which would
-    # be an end of file, for the release. bubblewrap keeps this descriptor from the program.
-    args += ["--sync-fd", str(signals.release)]
+    args += ["--chdir", plan.directory, "--info-fd", str(signals.info)]
+    # bubblewrap reads the filter last, after every mount, so that the filter is the release. The
+    # runner's death is an end of file instead: an empty filter, which the kernel refuses, and
+    # bubblewrap ends. (`--block-fd` takes an end of file for a release.)
+    args += ["--seccomp", str(signals.filter)]
+    if signals.mark is not None:  # bubblewrap holds it, and keeps it from the program
+        args += ["--sync-fd", str(signals.mark)]
     return b"\0".join(os.fsencode(arg) for arg in args) + b"\0"
 
 

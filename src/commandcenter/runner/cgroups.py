@@ -233,9 +233,11 @@ def sweep(directories: list[str]) -> list[str]:
 
 
 def _sweep_once(base: Path) -> None:
-    if not base.is_dir():
+    try:
+        leaves = [entry for entry in base.iterdir() if entry.is_dir()]
+    except OSError:  # it is gone, perhaps by the dead runner's guardian in this moment
         return
-    for leaf in [*(entry for entry in base.iterdir() if entry.is_dir()), base]:
+    for leaf in [*leaves, base]:
         with suppress(OSError):
             for pid in (leaf / "cgroup.procs").read_text().split():
                 with suppress(ProcessLookupError):

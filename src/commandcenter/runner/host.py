@@ -61,6 +61,7 @@ class Host:
     staging_directory: Path | None  # set for root
     instance: str = ""
     problem: str = ""  # why no sandbox can be started here at all
+    mark: int | None = None  # see `guardian.py`
     egress: Egress = field(init=False)
     _identities: IdentityPool = field(init=False)
     _stager: Stager | None = field(init=False)
@@ -117,6 +118,7 @@ class Host:
                 identity=identity,
                 leaf=leaf,
                 instance=self.instance,
+                mark=self.mark,
                 with_job_pipe=with_job_pipe,
                 inherited=(theirs.fileno(),) if theirs is not None else (),
             )

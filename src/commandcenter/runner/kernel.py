@@ -60,6 +60,12 @@ def unshare(flags: int) -> None:
     _checked(_libc.unshare(flags), "unshare")
 
 
+def enter_mount_namespace(fd: int) -> None:
+    """Enter the mount namespace that `fd` stands for; nothing if this process is in it."""
+    if not os.path.samestat(os.fstat(fd), os.stat("/proc/self/ns/mnt")):
+        _checked(_libc.setns(fd, CLONE_NEWNS), "setns")
+
+
 def mount(source: str, target: str, kind: str | None, flags: int, options: str = "") -> None:
     _checked(
         _libc.mount(

@@ -1,8 +1,8 @@
 """Start a sandbox: bubblewrap is forked, followed until the sandbox stands, and let go.
 
 Nothing of the agent runs before its limits are set: the process joins its cgroups before it becomes
-bubblewrap, and bubblewrap waits for a byte after everything is mounted. In that pause the runner
-takes hold of /out and /tmp inside, so that results can be read when the sandbox is gone.
+bubblewrap, and bubblewrap waits for its filter after everything is mounted. In that pause the
+runner takes hold of /out and /tmp inside, so that results can be read when the sandbox is gone.
 """
 
 import asyncio
@@ -49,6 +49,7 @@ class LaunchOrder:
     identity: Identity | None
     leaf: Leaf | None
     instance: str = ""
+    mark: int | None = None  # the descriptor by which the guardian knows this runner's sandboxes
     with_job_pipe: bool = False
     inherited: tuple[int, ...] = ()  # more descriptors for the sandbox's first program
 
@@ -65,7 +66,8 @@ class Sandbox:
     stderr: int
     out_directory: int
     tmp_directory: int
-    block: int | None  # writing a byte lets the program start
+    block: socket.socket | None  # the filter, sent here, lets the program start
+    filter: bytes
     job_pipe: int | None = None
     leaf: Leaf | None = None
     exit_status: int | None = None
@@ -75,9 +77,9 @@ class Sandbox:
     def release(self) -> None:
         """Let the program start. Idempotent."""
         if self.block is not None:
-            with suppress(BrokenPipeError):
-                os.write(self.block, b"1")
-            os.close(self.block)
+            with suppress(OSError), self.block:  # it is dead; its end is told by `reap`
+                self.block.sendall(self.filter)
+                self.block.shutdown(socket.SHUT_WR)  # a child just forked may hold a copy
             self.block = None
 
     @property
@@ -140,8 +142,10 @@ class Sandbox:
     def close(self) -> None:
         close_all(
             self.monitor_pidfd, self.init_pidfd, self.out_directory, self.tmp_directory,
-            self.block, self.job_pipe,
+            self.job_pipe,
         )  # fmt: skip
+        if self.block is not None:
+            self.block.close()
         self.block = self.job_pipe = None
 
     def _init_alive(self) -> bool:
@@ -159,19 +163,19 @@ class _Ends:
     stdout: int
     stderr: int
     info: int
-    block: int
+    block: socket.socket
     job: int | None
     ready: socket.socket
     stdio: tuple[int, int, int]
     signals: bwrap.Signals
-    _theirs: socket.socket
+    _theirs: tuple[socket.socket, socket.socket]
 
     @classmethod
-    def open(cls, *, with_job_pipe: bool) -> "_Ends":
+    def open(cls, *, with_job_pipe: bool, mark: int | None) -> "_Ends":
         out_read, out_write = os.pipe2(os.O_CLOEXEC)
         err_read, err_write = os.pipe2(os.O_CLOEXEC)
         info_read, info_write = os.pipe2(os.O_CLOEXEC)
-        block_read, block_write = os.pipe2(os.O_CLOEXEC)
+        block, filter_end = socket.socketpair()
         job_read, job_write = (
             os.pipe2(os.O_CLOEXEC)
             if with_job_pipe
@@ -185,17 +189,18 @@ class _Ends:
             stdout=out_read,
             stderr=err_read,
             info=info_read,
-            block=block_write,
+            block=block,
             job=job_write,
             ready=ours,
             stdio=(job_read, out_write, err_write),
-            signals=bwrap.Signals(info_write, block_read, block_write, theirs.fileno()),
-            _theirs=theirs,
+            signals=bwrap.Signals(info_write, filter_end.fileno(), theirs.fileno(), mark),
+            _theirs=(theirs, filter_end),
         )
 
     def close_inner(self) -> None:
-        close_all(*self.stdio, self.signals.info, self.signals.block)
-        self._theirs.close()
+        close_all(*self.stdio, self.signals.info)
+        for end in self._theirs:
+            end.close()
 
     def close_followed(self) -> None:
         """Close what is only needed until the sandbox stands."""
@@ -203,11 +208,12 @@ class _Ends:
         self.ready.close()
 
     def close_kept(self) -> None:
-        close_all(self.stdout, self.stderr, self.block, self.job)
+        close_all(self.stdout, self.stderr, self.job)
+        self.block.close()
 
 
 def end_processes(instance: str) -> None:
-    """End what a killed runner had not finished setting up; it waits, and never runs a program."""
+    """End what a killed runner had not finished setting up, if its guardian was killed as well."""
     name = f"{PROCESS_NAME}{instance}".encode()
     for entry in os.listdir("/proc"):
         if instance and entry.isdigit():
@@ -220,7 +226,7 @@ def end_processes(instance: str) -> None:
 
 async def launch(order: LaunchOrder) -> Sandbox:
     """A sandbox that stands and waits for `release`. Raises `IsolationError`."""
-    ends = _Ends.open(with_job_pipe=order.with_job_pipe)
+    ends = _Ends.open(with_job_pipe=order.with_job_pipe, mark=order.mark)
     try:
         pid = _spawn_bubblewrap(order, ends)
     except BaseException:
@@ -261,6 +267,7 @@ async def launch(order: LaunchOrder) -> Sandbox:
         out_directory=out_directory,
         tmp_directory=tmp_directory,
         block=ends.block,
+        filter=order.seccomp,
         job_pipe=ends.job,
         leaf=order.leaf,
     )
@@ -279,7 +286,6 @@ def _spawn_bubblewrap(order: LaunchOrder, ends: _Ends) -> int:
             order.plan,
             order.contents,
             sources=order.sources,
-            seccomp=order.seccomp,
             files=files,
             signals=signals,
         )
@@ -294,9 +300,9 @@ def _spawn_bubblewrap(order: LaunchOrder, ends: _Ends) -> int:
             stdio=ends.stdio,
             keep=[
                 signals.info,
-                signals.block,
-                signals.release,
+                signals.filter,
                 signals.ready,
+                *((signals.mark,) if signals.mark is not None else ()),
                 *files.fds,
                 *order.inherited,
             ],
@@ -337,7 +343,7 @@ async def _open_inside(init_pid: int, monitor: int) -> tuple[int, int]:
     """Descriptors of the sandbox's /out and /tmp, once it has changed to its own root.
 
     The mounts are made when this is called; the last steps take bubblewrap some 100 microseconds,
-    after which it waits for its byte, so that nothing can be missed.
+    after which it waits for its filter, so that nothing can be missed.
     """
     flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
     outside = os.stat("/")

@@ -137,7 +137,9 @@ class WarmPool:
     async def _work(self) -> None:
         while True:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), self._limits.idle_seconds / 10)
+                # Not `wait_for`: it loses a cancellation that comes together with the wake-up.
+                async with asyncio.timeout(self._limits.idle_seconds / 10):
+                    await self._wake.wait()
             self._wake.clear()
             await self._expire()
             while (shelf := self._shelf_to_fill()) is not None:
