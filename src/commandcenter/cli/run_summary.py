@@ -43,11 +43,19 @@ def show_summary(
         if step["state"] == "failed" and tried and asked < _TOP:
             asked += 1
             said = last_words(cli, run["id"], step)
-            if said:
+            if said and not _is_told(step, said):
                 target.print(Text(f"    {said}", "red"))
     show_restore(cli, target, run)
     if with_next:
         target.print(Text.assemble(("  Next: ", "bold"), _next(cli, run)))
+
+
+def _is_told(step: dict[str, Any], said: str) -> bool:
+    """Whether a failed check said in its answer what it then said on standard error."""
+    if step["reason"] != "check_failed":
+        return False
+    told = one_line((step["checks"][-1]["report"] or {}).get("message") or "")
+    return bool(told) and told in said
 
 
 def show_restore(cli: Cli, target: Console, run: Run) -> None:
