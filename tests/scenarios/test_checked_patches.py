@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from commandcenter.runner.bwrap import find_bubblewrap
+from commandcenter.runner.client import RunnerClient
 from commandcenter.runner.errors import IsolationError
 from commandcenter.runner.paths import RunnerPaths
 from tests.conformance.runtimes.harness import end_runner
@@ -43,6 +44,15 @@ if given.get("fake"):
     print("secrets:", os.path.isdir("/run/secrets") and os.listdir("/run/secrets"), flush=True)
     print("network:", [name for _, name in socket.if_nameindex()], flush=True)
     time.sleep(given["fake"]["seconds"])
+"""
+
+
+# A check of it lasts as long as there is a file `hold` in the workspace.
+HOLDS = """\
+import json, os, time
+
+while json.load(open("/in/input.json")).get("fake") and os.path.exists("/workspace/hold"):
+    time.sleep(0.02)
 """
 
 
@@ -235,6 +245,41 @@ async def test_a_check_of_what_has_changed_since_is_dropped(tmp_path: Path) -> N
     first, second = steps_of(run)["only"]["checks"]
     assert (first["state"], second["state"]) == ("cancelled", "cancelled")
     assert "had changed" in first["message"]
+
+
+async def test_a_target_that_moved_and_came_back_leaves_the_question_as_it_was(
+    tmp_path: Path,
+) -> None:
+    async with sandbox_hub(tmp_path) as driver:
+        await driver.agent(
+            "looks",
+            risk="APPROVAL_REQUIRED",
+            workspace="write",
+            program=HOLDS,
+            check={"inputs": {"fake": {"seconds": 0}}, "timeout": "10m"},
+        )
+        folder = await driver.project("shop")
+        run_id = await driver.start(await driver.workflow(LOOKING), project="shop")
+        before = await driver.pending_approval(run_id)
+    (folder / "hold").write_text("")
+    git(folder, "commit", "-q", "--allow-empty", "-m", "moves")
+    async with sandbox_hub(tmp_path) as driver:
+        await driver.step_in(run_id, "only", "running")
+    git(folder, "reset", "-q", "--soft", "HEAD^")
+    async with sandbox_hub(tmp_path) as driver:
+        run = await driver.step_in(run_id, "only", "waiting")
+        await driver.answer(before["id"])
+        ended = await driver.ended(run_id)
+        client = RunnerClient(tmp_path / "data")
+        status = await client.status()
+        await client.close()
+    await end_runner(RunnerPaths(tmp_path / "data"))
+
+    step = steps_of(run)["only"]
+    assert [check["state"] for check in step["checks"]] == ["succeeded", "cancelled"]
+    assert step["approval_id"] == before["id"]
+    assert (ended["state"], len(steps_of(ended)["only"]["attempts"])) == ("succeeded", 1)
+    assert status["attempts"] == 0
 
 
 async def _waits_in_its_check(driver: Driver, *, seconds: float = 600) -> str:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 from commandcenter.approvals.check import CheckOutcome, CheckReport
 from commandcenter.engine.definition import NodeDefinition
+from commandcenter.engine.states import StepState
 from commandcenter.kit.errors import ProblemError
 from commandcenter.models import Attempt
 from commandcenter.runs.attempt import AttemptRunner
@@ -90,6 +91,19 @@ class StepCheck:
             effect = now
         words = "the target moved again and again while it was checked"
         return effect, CheckReport.of(CheckOutcome.UNKNOWN, words)
+
+    async def drop_unfinished(self) -> None:
+        """End the check that an earlier execution left where the question still stands by now."""
+        for check in await checks_so_far(self._dependencies.database, self._run.id, self._node):
+            if check.state == AttemptState.RUNNING.value:
+                await self._drop(check)
+                async with self._recorder.transaction() as session:
+                    await self._recorder.set_step(
+                        session,
+                        self._node,
+                        state=StepState.WAITING.value,
+                        message="waits for an approval",
+                    )
 
     async def give_up(self, message: str) -> None:
         """Stop the check under way, if there is one, and record that we failed, not the agent."""
