@@ -7,8 +7,10 @@ whether people are asked, and what they are told.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+import logging
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from commandcenter.approvals.check import CheckOutcome, CheckReport
 from commandcenter.engine.definition import NodeDefinition
@@ -22,13 +24,16 @@ from commandcenter.runs.dependencies import ExecutionDependencies
 from commandcenter.runs.gate import Effect
 from commandcenter.runs.judge import Verdict
 from commandcenter.runs.loaded import LoadedRun, PinnedAgent
-from commandcenter.runs.recorder import AttemptEnd, RunRecorder
+from commandcenter.runs.outage import is_outage
+from commandcenter.runs.recorder import AttemptEnd, RunRecorder, SupersededError
 from commandcenter.runs.states import AttemptState
 from commandcenter.runs.stopping import StopReason, StopRequestedError, StopSignal
 from commandcenter.runtimes.base import FailureReason
 
 # A target that moves again and again is asked about as it is: the agent looks once more anyway.
 _MAX_MOVES = 3
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,12 +114,18 @@ class StepCheck:
         """Stop the check under way, if there is one, and record that we failed, not the agent."""
         attempt_id = self._attempts.under_way
         if attempt_id is not None:
-            end = AttemptEnd(AttemptState.FAILED, FailureReason.SYSTEM_ERROR.value, message, None)
             await self._attempts.discard(attempt_id)
-            await self._record(attempt_id, end, None)
+            await self._record(attempt_id, _broken(message), None)
 
     async def _settle(self, effect: Effect) -> CheckReport:
         """Check until there is an answer, or no use in trying again."""
+        check = self._agent.manifest.check
+        inputs = {**effect.inputs, **(check.inputs if check is not None else {})}
+        try:
+            self._dependencies.agents.check_inputs(self._agent.row, inputs)
+        except ProblemError as error:
+            words = f"the inputs for a check do not fit the agent: {error.detail}"
+            return CheckReport.of(CheckOutcome.UNKNOWN, words)
         checks = await checks_so_far(self._dependencies.database, self._run.id, self._node)
         under_way = next((one for one in checks if one.state == AttemptState.RUNNING.value), None)
         if under_way is not None and under_way.effect_hash != effect.hash:
@@ -124,17 +135,13 @@ class StepCheck:
         number = checks[-1].number if checks else 0
         while True:
             if under_way is not None:
-                attempt_id = under_way.id
-                verdict = await self._attempts.adopt(under_way)
+                attempt_id, work = under_way.id, self._attempts.adopt(under_way)
                 under_way = None
             else:
                 number += 1
                 attempt_id = f"{self._run.id}.{self._node}.check-{number}"
-                try:
-                    verdict = await self._start(attempt_id, number, effect)
-                except ProblemError as error:
-                    words = f"the check's inputs do not fit: {error.detail}"
-                    return CheckReport.of(CheckOutcome.UNKNOWN, words)
+                work = self._start(attempt_id, number, effect, inputs)
+            verdict = await self._verdict(attempt_id, work)
             report = report_of(verdict)
             await self._record(attempt_id, verdict.end, report)
             await self._attempts.forget(attempt_id)
@@ -148,11 +155,22 @@ class StepCheck:
                 return report
             await self._stop.race(asyncio.sleep(delay))
 
-    async def _start(self, attempt_id: str, number: int, effect: Effect) -> Verdict:
-        check = self._agent.manifest.check
-        inputs = {**effect.inputs, **(check.inputs if check is not None else {})}
-        self._dependencies.agents.check_inputs(self._agent.row, inputs)
+    async def _verdict(self, attempt_id: str, work: Coroutine[Any, Any, Verdict]) -> Verdict:
+        """Return what `work` comes to; a mistake of ours is no reason not to ask people."""
+        try:
+            return await work
+        except (StopRequestedError, SupersededError):
+            raise
+        except Exception as error:
+            if is_outage(error):
+                raise
+            logger.exception("check %s: internal error", attempt_id)
+            await self._attempts.discard(attempt_id)
+            return Verdict(_broken("an internal error ended this check; the hub's log tells"), None)
 
+    async def _start(
+        self, attempt_id: str, number: int, effect: Effect, inputs: Mapping[str, Any]
+    ) -> Verdict:
         async def record() -> None:
             await check_started(
                 self._recorder,
@@ -176,6 +194,10 @@ class StepCheck:
         await check_finished(
             self._recorder, node=self._node, attempt_id=attempt_id, end=end, report=report
         )
+
+
+def _broken(message: str) -> AttemptEnd:
+    return AttemptEnd(AttemptState.FAILED, FailureReason.SYSTEM_ERROR.value, message, None)
 
 
 def _count(checks: Sequence[Attempt], effect: Effect) -> _Tried:

@@ -2,21 +2,19 @@
 
 from commandcenter.approvals.check import CheckOutcome, CheckReport
 from commandcenter.runs.judge import MAX_LOST_ATTEMPTS, Verdict
-from commandcenter.runs.states import AttemptState
+from commandcenter.runs.states import AttemptState, StepFailure
 from commandcenter.runtimes.base import FailureReason
 
 MAX_CHECK_FAILURES = 3
 PASSING_EXIT_CODE = 75  # the agent contract's "may be tried again"
 
 _FIRST_DELAY_SECONDS = 0.5
-_PASSING = frozenset(
+# The agent's own answer, or what would befall the step just so. Anything else says nothing.
+_SETTLES = frozenset(
     {
-        FailureReason.LOST.value,
-        FailureReason.SYSTEM_ERROR.value,
-        FailureReason.TIMEOUT.value,
-        FailureReason.OUT_OF_MEMORY.value,
-        FailureReason.DISK_FULL.value,
-        FailureReason.CANCELLED.value,  # by nobody of ours
+        FailureReason.EXIT_CODE.value,
+        StepFailure.INVALID_OUTPUT.value,
+        StepFailure.REFUSED.value,
     }
 )
 
@@ -29,9 +27,9 @@ def report_of(verdict: Verdict) -> CheckReport:
     end = verdict.end
     if end.state is AttemptState.SUCCEEDED:
         return CheckReport.of(CheckOutcome.POSSIBLE, "it can be done", verdict.outputs)
-    if end.reason in _PASSING or _exit_code(verdict) == PASSING_EXIT_CODE:
-        return CheckReport.of(CheckOutcome.UNKNOWN, end.message or str(end.reason), verdict.outputs)
-    return CheckReport.of(CheckOutcome.IMPOSSIBLE, end.message or str(end.reason), verdict.outputs)
+    settles = end.reason in _SETTLES and _exit_code(verdict) != PASSING_EXIT_CODE
+    outcome = CheckOutcome.IMPOSSIBLE if settles else CheckOutcome.UNKNOWN
+    return CheckReport.of(outcome, end.message or str(end.reason), verdict.outputs)
 
 
 def check_again_after(reason: str | None, *, failures: int, lost: int) -> float | None:

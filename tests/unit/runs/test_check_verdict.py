@@ -29,6 +29,7 @@ def verdict(state: AttemptState, reason: str | None, exit_code: int | None) -> V
         (FailureReason.LOST.value, None, CheckOutcome.UNKNOWN),
         (FailureReason.SYSTEM_ERROR.value, None, CheckOutcome.UNKNOWN),
         (StepFailure.INVALID_OUTPUT.value, 0, CheckOutcome.IMPOSSIBLE),
+        ("a reason of days to come", None, CheckOutcome.UNKNOWN),
         (StepFailure.REFUSED.value, None, CheckOutcome.IMPOSSIBLE),
     ],
 )
