@@ -32,3 +32,8 @@ def test_what_cannot_be_done_fails_with_its_reasons(hub: Hub) -> None:
     assert hub.json("approvals") == []
     assert "check 1 impossible" in hub.run("runs", "show", "latest").out
     assert "error: it is in the way" in hub.run("runs", "logs", "latest", "change").out
+
+
+def test_an_agent_says_that_it_is_checked_first(hub: Hub) -> None:
+    assert "Checked first" in hub.run("agents", "show", "careful").out
+    assert "Checked first" not in hub.run("agents", "show", "risky").out
