@@ -14,11 +14,15 @@ from typing import Any
 
 from commandcenter.approvals.check import CheckOutcome, CheckReport
 from commandcenter.engine.definition import NodeDefinition
-from commandcenter.engine.states import StepState
 from commandcenter.kit.errors import ProblemError
 from commandcenter.models import Attempt
 from commandcenter.runs.attempt import AttemptRunner
-from commandcenter.runs.check_recorder import check_finished, check_started, checks_so_far
+from commandcenter.runs.check_recorder import (
+    check_finished,
+    check_started,
+    checks_so_far,
+    waits_again,
+)
 from commandcenter.runs.check_verdict import check_again_after, report_of
 from commandcenter.runs.dependencies import ExecutionDependencies
 from commandcenter.runs.gate import Effect
@@ -102,13 +106,7 @@ class StepCheck:
         for check in await checks_so_far(self._dependencies.database, self._run.id, self._node):
             if check.state == AttemptState.RUNNING.value:
                 await self._drop(check)
-                async with self._recorder.transaction() as session:
-                    await self._recorder.set_step(
-                        session,
-                        self._node,
-                        state=StepState.WAITING.value,
-                        message="waits for an approval",
-                    )
+                await waits_again(self._recorder, self._node)
 
     async def give_up(self, message: str) -> None:
         """Stop the check under way, if there is one, and record that we failed, not the agent."""

@@ -84,3 +84,11 @@ async def check_finished(
             is_check=True,
             report=report.to_json() if report is not None else None,
         )
+
+
+async def waits_again(recorder: RunRecorder, node: str) -> None:
+    """Record that the step goes on waiting for the answer to the question that it asked before."""
+    async with recorder.transaction() as session:
+        await recorder.set_step(
+            session, node, state=StepState.WAITING.value, message="waits for an approval"
+        )
