@@ -271,20 +271,20 @@ class StepExecution:
 
         The effect may be another one by then.
         """
-        report = None
         if self._check is None:
-            pass
-        elif not await guard.standing(effect, self._approval_id):
-            effect, report = await self._check.run(effect, lambda: self._effect(inputs))
-            if report.outcome is CheckOutcome.IMPOSSIBLE:
-                await guard.close(self._approval_id)
-                raise _StepFailedError(
-                    StepFailure.CHECK_FAILED.value,
-                    f"checked beforehand, and it cannot be done: {report.message}",
-                )
-        elif self._found.state == StepState.RUNNING.value:
-            # The target moved, and back again by now: the question about it still stands.
-            await self._check.drop_unfinished()
+            return effect, await guard.ask(effect, self._approval_id)
+        if await guard.standing(effect, self._approval_id):
+            if self._found.state == StepState.RUNNING.value:
+                # Perhaps the target had moved, and moved back again.
+                await self._check.drop_unfinished()
+            return effect, await guard.ask(effect, self._approval_id)
+        effect, report = await self._check.run(effect, lambda: self._effect(inputs))
+        if report.outcome is CheckOutcome.IMPOSSIBLE:
+            await guard.close(self._approval_id)
+            raise _StepFailedError(
+                StepFailure.CHECK_FAILED.value,
+                f"checked beforehand, and it cannot be done: {report.message}",
+            )
         return effect, await guard.ask(effect, self._approval_id, report)
 
     async def _sleep(self, seconds: float) -> None:
