@@ -43,7 +43,7 @@ def _locked(context: Context, repository: Repository, ref: str, seen: str) -> Ou
     inputs = context.inputs
     if inputs.get("dryRun", False):
         with open_scratch(repository) as scratch:
-            return _work(context, scratch, ref, seen)
+            return _interrupted(inputs, repository, ref, seen) or _work(context, scratch, ref, seen)
     with journal.exclusive(repository), open_scratch(repository) as scratch:
         recovered = transaction.recover(scratch, context.log)
         if recovered is not None and _is_same_work(inputs, ref, recovered.journal):
@@ -51,6 +51,27 @@ def _locked(context: Context, repository: Repository, ref: str, seen: str) -> Ou
         if (tip := refs.tip_of(repository, ref)) != seen:
             raise refs.stale(ref, tip, seen)
         return _work(context, scratch, ref, seen)
+
+
+def _interrupted(
+    inputs: Mapping[str, Any], repository: Repository, ref: str, tip: str
+) -> Outcome | None:
+    """Answer a dry run where the real one would first finish what an earlier one has begun."""
+    found = journal.peek_journal(repository)
+    if found is None:
+        return None
+    if not _is_same_work(inputs, ref, found):
+        raise TemporaryFailure(
+            "another run of the patcher is at work in this repository or was interrupted, and the "
+            "next run puts that right first: until then nothing can be said of this one"
+        )
+    return Outcome(
+        applied=False,
+        reason="dry_run",
+        message="an earlier run on the same patch was interrupted and would be finished",
+        branch=refs.short(ref),
+        base_commit=tip,
+    )
 
 
 def _work(context: Context, scratch: Scratch, ref: str, seen: str) -> Outcome:
@@ -107,11 +128,11 @@ def _apply(context: Context, scratch: Scratch, ref: str, base: str) -> Outcome:
             base_commit=base,
         )
     if inputs.get("dryRun", False):
-        return _dry(scratch, ref, base, made.tree, "the patch fits")
+        return _dry(scratch, _planned(context, scratch, ref, base, made.tree), "the patch fits")
     message = candidate.commit_message(inputs.get("message"), patch, made.file_changes, digest)
     new = candidate.commit(scratch, made.tree, base, message)
     context.progress(0.5, "applying")
-    return _move(context, scratch, ref, old=base, new=new, digest=digest)
+    return _move(context, scratch, _planned(context, scratch, ref, base, new))
 
 
 def _restore(context: Context, scratch: Scratch, ref: str, tip: str) -> Outcome:
@@ -140,35 +161,44 @@ def _restore(context: Context, scratch: Scratch, ref: str, tip: str) -> Outcome:
             f"commits too: if that is meant, give expectedBase {tip}",
         )
     if context.inputs.get("dryRun", False):
-        return _dry(scratch, ref, tip, target, "the backup can be restored to")
-    return _move(context, scratch, ref, old=tip, new=target, digest=_digest(context.inputs))
+        planned = _planned(context, scratch, ref, tip, target)
+        return _dry(scratch, planned, "the backup can be restored to")
+    return _move(context, scratch, _planned(context, scratch, ref, tip, target))
 
 
-def _dry(scratch: Scratch, ref: str, old: str, new: str, words: str) -> Outcome:
+def _dry(scratch: Scratch, planned: Journal, words: str) -> Outcome:
+    changes = tree_changes(scratch.git, planned.old, planned.new)
+    transaction.rehearse(scratch, planned, changes)
+    branch = refs.short(planned.ref)
     return Outcome(
         applied=False,
         reason="dry_run",
-        message=f"{words} {refs.short(ref)} at {old[:12]}; nothing was changed",
-        branch=refs.short(ref),
-        base_commit=old,
-        changes=candidate.describe(scratch, old, new),
-        files=[display(change.path) for change in tree_changes(scratch.git, old, new)],
+        message=f"{words} {branch} at {planned.old[:12]}; nothing was changed",
+        branch=branch,
+        base_commit=planned.old,
+        changes=candidate.describe(scratch, planned.old, planned.new),
+        files=[display(change.path) for change in changes],
     )
 
 
-def _move(
-    context: Context, scratch: Scratch, ref: str, *, old: str, new: str, digest: str
-) -> Outcome:
+def _planned(context: Context, scratch: Scratch, ref: str, old: str, new: str) -> Journal:
+    """Say what is to be moved where; `new` is a commit, or for a dry run a tree."""
     repository = scratch.repository
     backup = None
     if context.inputs.get("createBackup", True):
         backup = refs.new_backup_name(repository, ref)
     checked_out = repository.worktree is not None and refs.current_branch(repository) == ref
-    begun = Journal(journal.new_token(), digest, ref, old, new, backup, checked_out)
+    digest = _digest(context.inputs)
+    return Journal(journal.new_token(), digest, ref, old, new, backup, checked_out)
+
+
+def _move(context: Context, scratch: Scratch, begun: Journal) -> Outcome:
+    changes = tree_changes(scratch.git, begun.old, begun.new)
     try:
-        left = transaction.move(scratch, begun, tree_changes(scratch.git, old, new))
+        left = transaction.move(scratch, begun, changes)
     except transaction.IncompleteError as error:
-        words = f"{refs.short(ref)} is at {new[:12]}, but its files are not there yet: {error}"
+        branch = refs.short(begun.ref)
+        words = f"{branch} is at {begun.new[:12]}, but its files are not there yet: {error}"
         raise TemporaryFailure(f"{words}; run again to finish") from None
     return _applied(context, scratch, begun, left)
 

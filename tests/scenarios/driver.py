@@ -1,6 +1,7 @@
 """Driving a hub through its API: agents, workflows, runs, approvals."""
 
 import asyncio
+import json
 import shutil
 import subprocess
 import time
@@ -33,12 +34,14 @@ inputs:
   properties:
     expectedBase: {{type: string}}
     number: {{type: integer, minimum: 0}}
+    fake: {{type: object}}
 outputs:
   type: object
   properties:
     score: {{type: integer}}
 timeout: {timeout}
 grace: 1s
+check: {check}
 """
 
 
@@ -52,6 +55,7 @@ def make_agent(
     workspace: str = "none",
     timeout: str = "30s",
     program: str = "pass\n",
+    check: Mapping[str, Any] | None = None,
 ) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "agent.yaml").write_text(
@@ -62,6 +66,7 @@ def make_agent(
             on_lost=on_lost,
             workspace=workspace,
             timeout=timeout,
+            check=json.dumps(check),
         )
     )
     (folder / "main.py").write_text(program)

@@ -51,6 +51,23 @@ async def test_an_approval_is_shown_and_given(driver: Driver) -> None:
     assert (await driver.ended(run_id))["state"] == "succeeded"
 
 
+async def test_what_was_found_out_beforehand_is_shown(driver: Driver) -> None:
+    output = {"message": "it fits <i>well</i>", "filesModified": ["a<b>.txt"]}
+    check = {"inputs": {"fake": {"output": output}}}
+    await driver.agent("page-checked", risk="APPROVAL_REQUIRED", check=check)
+    source = "name: page-checked\nnodes:\n  change: {agent: page-checked}\n"
+    run_id = await driver.start(await driver.workflow(source))
+    approval = await driver.pending_approval(run_id)
+    async with browser(driver) as client:
+        page = (await client.get(f"/approvals/{approval['id']}")).text
+    assert "Checked: it can be done" in page
+    assert "it fits &lt;i&gt;well&lt;/i&gt;" in page
+    assert "a&lt;b&gt;.txt" in page
+    assert "<i>well" not in page
+    await driver.answer(approval["id"], "reject")
+    await driver.ended(run_id)
+
+
 async def test_nobody_decides_from_another_site_or_without_a_session(driver: Driver) -> None:
     run_id = await driver.start(await driver.workflow(_PATCHLIKE))
     approval = await driver.pending_approval(run_id)

@@ -105,20 +105,32 @@ def read_journal(repository: Repository) -> Journal | None:
     """Return what a killed run left. A journal that cannot be understood is put aside."""
     path = _home(repository) / "journal.json"
     try:
-        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        journal = _parse(path)
     except FileNotFoundError:
         return None
+    if journal is None:
+        path.replace(path.with_suffix(".unreadable"))
+    return journal
+
+
+def peek_journal(repository: Repository) -> Journal | None:
+    """Return what `read_journal` would, and write nothing."""
+    try:
+        return _parse(repository.common / "commandcenter" / "journal.json")
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+
+
+def _parse(path: Path) -> Journal | None:
+    """Return the journal, or None if it cannot be understood. Raises `FileNotFoundError`."""
+    handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     with os.fdopen(handle, "rb") as file:
         content = file.read(_MAX_JOURNAL_BYTES)
     try:
         journal = Journal(**json.loads(content))
-        understood = _is_plain(journal)
+        return journal if _is_plain(journal) else None
     except (ValueError, TypeError, AttributeError):
-        understood = False
-    if not understood:
-        path.replace(path.with_suffix(".unreadable"))
         return None
-    return journal
 
 
 def _is_plain(journal: Journal) -> bool:
@@ -148,13 +160,27 @@ def lock_index(repository: Repository, journal: Journal) -> None:
             if _is_ours(target, journal):
                 return
             if time.monotonic() > deadline:
-                raise TemporaryFailure(
-                    f"{target} exists: another git process is at work here, or one has crashed; "
-                    "if none is running, remove that file"
-                ) from None
+                raise _locked(target) from None
             time.sleep(_POLL_SECONDS)
         else:
             return
+
+
+def await_index(repository: Repository) -> None:
+    """Wait until nobody holds index.lock. Raises `TemporaryFailure` if somebody goes on to."""
+    target = _index_lock(repository)
+    deadline = time.monotonic() + _STALE_LOCK_SECONDS
+    while target.exists():
+        if time.monotonic() > deadline:
+            raise _locked(target)
+        time.sleep(_POLL_SECONDS)
+
+
+def _locked(target: Path) -> TemporaryFailure:
+    return TemporaryFailure(
+        f"{target} exists: another git process is at work here, or one has crashed; "
+        "if none is running, remove that file"
+    )
 
 
 def _link(source: Path, target: Path, journal: Journal) -> None:

@@ -48,10 +48,7 @@ def _carry_out(scratch: Scratch, journal: Journal, changes: Sequence[TreeChange]
     repository = scratch.repository
     staging = None
     if journal.has_worktree:
-        if any(_GITLINK in (change.old_mode, change.new_mode) for change in changes):
-            words = "submodules differ and the branch is checked out: do this by hand"
-            raise RefusedError("unsupported", words)
-        worktree.refuse_operation_in_progress(repository)
+        _refuse_what_cannot_follow(repository, changes)
         staging = _stage(scratch, journal, changes)
         worktree.refuse_unclean(staging)
     scratch.keep_objects()
@@ -66,6 +63,24 @@ def _carry_out(scratch: Scratch, journal: Journal, changes: Sequence[TreeChange]
     left = worktree.bring_along(staging) if staging is not None else []
     journals.clear(repository, journal)
     return left
+
+
+def rehearse(scratch: Scratch, planned: Journal, changes: Sequence[TreeChange]) -> None:
+    """Find out whether `move` would be refused now, without writing to the repository.
+
+    Raises what it would raise: `RefusedError`, or `TemporaryFailure` if git is at work there.
+    """
+    repository = scratch.repository
+    _refuse_other_worktree(repository, planned.ref)
+    if not planned.has_worktree:
+        return
+    _refuse_what_cannot_follow(repository, changes)
+    journals.await_index(repository)
+    folder = scratch.folder / "rehearsal"
+    folder.mkdir()
+    staging = Staging(scratch, folder, changes, planned.old, planned.new)
+    stage(staging)
+    worktree.refuse_unclean(staging)
 
 
 def recover(scratch: Scratch, log: Callable[[str], None]) -> Recovered | None:
@@ -105,6 +120,13 @@ def _stage(scratch: Scratch, journal: Journal, changes: Sequence[TreeChange]) ->
     staging = Staging(scratch, folder, changes, journal.old, journal.new)
     stage(staging)
     return staging
+
+
+def _refuse_what_cannot_follow(repository: Repository, changes: Sequence[TreeChange]) -> None:
+    if any(_GITLINK in (change.old_mode, change.new_mode) for change in changes):
+        words = "submodules differ and the branch is checked out: do this by hand"
+        raise RefusedError("unsupported", words)
+    worktree.refuse_operation_in_progress(repository)
 
 
 def _refuse_other_worktree(repository: Repository, ref: str) -> None:

@@ -88,6 +88,13 @@ class SecretWanted(_Part):
     delivery: SecretDelivery = Field(SecretDelivery.FILE, alias="as")
 
 
+class CheckSection(_Part):
+    """How to ask the agent beforehand whether it can do its work, without letting it do it."""
+
+    inputs: Mapping[str, Any] = Field(min_length=1)  # laid over the step's own
+    timeout_seconds: Duration = Field(30.0, gt=0, le=600, alias="timeout")
+
+
 class AgentManifest(_Part):
     """One version of an agent. Build it with `load_manifest` or `from_json`."""
 
@@ -115,6 +122,7 @@ class AgentManifest(_Part):
     requirements: str | None = Field(None, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$")
     on_lost: OnLost = OnLost.FAIL
     environment: Mapping[VariableName, str] = Field(default_factory=dict)
+    check: CheckSection | None = None
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -133,11 +141,36 @@ class AgentManifest(_Part):
                 raise ValueError(f"the variable {name} is kept for CommandCenter itself")
             if "\0" in value:
                 raise ValueError(f"the variable {name} contains a NUL character")
+        unknown = set(self.check.inputs if self.check else ()) - set(
+            self.inputs.get("properties", {})
+        )
+        if unknown:
+            names_left = ", ".join(sorted(unknown))
+            raise ValueError(
+                f"`check.inputs` names what `inputs` has no property for: {names_left}"
+            )
         return self
 
     @property
     def uses_hub_python(self) -> bool:
         return self.image is None and bool(self.command) and self.command[0] == HUB_PYTHON
+
+    def for_check(self) -> "AgentManifest":
+        """Return the manifest by which the agent is run to check its work beforehand.
+
+        Nobody agreed to anything yet: so it may read, and has no network and no secrets.
+        """
+        if self.check is None:
+            raise LookupError(f"agent {self.name} has no check")
+        reads = self.workspace is not WorkspaceAccess.NONE
+        return self.model_copy(
+            update={
+                "workspace": WorkspaceAccess.READ if reads else WorkspaceAccess.NONE,
+                "network": NetworkSection(),
+                "secrets": (),
+                "timeout_seconds": self.check.timeout_seconds,
+            }
+        )
 
     def runtime_limits(self) -> Limits:
         part = self.limits

@@ -5,6 +5,7 @@ from typing import Any, Self
 from pydantic import BaseModel, ConfigDict, Field
 
 from commandcenter.agents.patch_summary import PatchSummary, summarise_patch
+from commandcenter.approvals.check import CheckOutcome
 from commandcenter.approvals.states import Answer
 from commandcenter.approvals.warnings import warnings
 from commandcenter.models import Approval, ApprovalDecision
@@ -37,6 +38,29 @@ class FileChange(BaseModel):
     removed: int | None
 
 
+class ObstacleView(BaseModel):
+    """`file` is empty where it is about the whole."""
+
+    file: str
+    reason: str
+
+
+class CheckView(BaseModel):
+    """What the agent found out before people were asked, in an attempt that could change nothing.
+
+    `outcome`: `possible`, or `unknown` where the check itself came to nothing. Lists are cut, the
+    totals are not; `files` is null where the agent names none.
+    """
+
+    outcome: CheckOutcome
+    message: str
+    files: list[str] | None
+    files_total: int
+    conflicts: list[ObstacleView]
+    conflicts_total: int
+    at: datetime
+
+
 class ApprovalSummary(BaseModel):
     id: str
     run_id: str
@@ -61,14 +85,15 @@ class ApprovalSummary(BaseModel):
 class ApprovalView(ApprovalSummary):
     """Everything to decide on: what would run, on what, and who has answered.
 
-    `asked_again` says what changed since an earlier question of this step, null for the first one.
-    `blast_radius` says in words what the effect could touch. `diff` is the patch, when there is
-    one, and `changes` its files.
+    `check` is null where the agent has none. `asked_again` says what changed since an earlier
+    question of this step, null for the first one. `blast_radius` says in words what the effect
+    could touch. `diff` is the patch, when there is one, and `changes` its files.
     """
 
     effect: dict[str, Any]
     effect_hash: str
     asked_again: str | None
+    check: CheckView | None
     diff: str | None
     changes: list[FileChange]
     notes: list[str]
@@ -86,6 +111,7 @@ class ApprovalView(ApprovalSummary):
             effect=effect,
             effect_hash=approval.effect_hash,
             asked_again=effect.get("asked_again"),
+            check=CheckView.model_validate(effect["check"]) if effect.get("check") else None,
             diff=diff if isinstance(diff, str) else None,
             changes=[
                 FileChange(

@@ -60,6 +60,7 @@ def show_agent(cli: Cli, agent: Agent) -> None:
                     ("Workspace", manifest.get("workspace")),
                     ("Network", _network(manifest)),
                     ("Secrets", ", ".join(item["name"] for item in manifest.get("secrets", ()))),
+                    ("Checked first", "before an approval" if manifest.get("check") else None),
                     ("Limits", _limits(manifest.get("limits") or {})),
                     ("Revision", f"{found['revision']}, {local(found['registered_at'])}"),
                     ("Digest", found["digest"]),

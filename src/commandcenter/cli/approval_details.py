@@ -9,6 +9,7 @@ from commandcenter.cli.session import Cli
 from commandcenter.cli.terminal import clean, facts, one_line, state_text
 
 _MAX_DIFF_LINES = 2000
+_NAMED_FILES = 5
 _DIFF_STYLES = (
     ("+++", "bold"),
     ("---", "bold"),
@@ -35,6 +36,7 @@ def show_approval(cli: Cli, approval: dict[str, Any]) -> None:
                 ("Target", target_of(target)),
                 ("Could touch", "\n".join(approval["blast_radius"])),
                 ("Files", _files(approval["changes"])),
+                ("Checked", _checked(approval["check"])),
                 ("Take care", "\n".join(approval["notes"])),
                 ("May decide", _who(approval)),
                 ("Answers", _progress(approval)),
@@ -102,6 +104,26 @@ def _files(changes: list[dict[str, Any]]) -> str | None:
     if len(changes) > 50:  # noqa: PLR2004  # as above
         lines.append(f"and {len(changes) - 50} more")
     return "\n".join(lines) or None
+
+
+def _checked(check: dict[str, Any] | None) -> str | None:
+    """Return what the agent found out beforehand, and when."""
+    if check is None:
+        return None
+    words = "it can be done" if check["outcome"] == "possible" else "could not be found out"
+    lines = [f"{words} ({local(check['at'])})", one_line(check["message"], 300)]
+    if check["files"]:
+        named = ", ".join(one_line(file) for file in check["files"][:_NAMED_FILES])
+        more = check["files_total"] - len(check["files"][:_NAMED_FILES])
+        rest = f" and {more} more" if more > 0 else ""
+        lines.append(f"{_count(check['files_total'])} would change: {named}{rest}")
+    for obstacle in check["conflicts"][:_NAMED_FILES]:
+        lines.append(one_line(f"{obstacle['file'] or 'as a whole'}: {obstacle['reason']}", 300))
+    return "\n".join(lines)
+
+
+def _count(files: int) -> str:
+    return f"{files} file{'' if files == 1 else 's'}"
 
 
 def _who(approval: dict[str, Any]) -> str:

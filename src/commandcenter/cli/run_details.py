@@ -89,6 +89,8 @@ def _show_step(cli: Cli, step: dict[str, Any]) -> None:
             one_line(step_words(step)),
         )
     )
+    for check in step["checks"]:
+        cli.out.print(Text(f"              {one_line(_check_words(check))}", "dim"))
     if len(step["attempts"]) > 1 or step["state"] == "failed":
         for attempt in step["attempts"]:
             words = [
@@ -101,6 +103,17 @@ def _show_step(cli: Cli, step: dict[str, Any]) -> None:
             cli.out.print(
                 Text(f"              {one_line('  '.join(w for w in words if w))}", "dim")
             )
+
+
+def _check_words(check: dict[str, Any]) -> str:
+    report = check["report"] or {}
+    words = [
+        clock(check["started_at"] or check["created_at"]),
+        f"check {check['number']} {report.get('outcome') or check['state']}",
+        between(check["started_at"], check["finished_at"]),
+        report.get("message") or check["message"],
+    ]
+    return "  ".join(word for word in words if word)
 
 
 def _show_outputs(cli: Cli, run: Run) -> None:

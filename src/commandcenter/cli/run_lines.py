@@ -126,6 +126,8 @@ def step_words(step: dict[str, Any]) -> str:
         words.append("for an approval")
     if step["state"] == "running":
         words.append(f"({step['agent']} {step['agent_version']})")
+        if step["message"]:
+            words.append(f"- {step['message']}")
     why = _why(step)
     if why and step["state"] not in {"succeeded", "running", "waiting"}:
         words.append(f"- {why}")

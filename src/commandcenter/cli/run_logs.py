@@ -65,6 +65,9 @@ def logs(
     attempt: Annotated[
         int | None, typer.Option("--attempt", min=1, help="The latest if left out.")
     ] = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="Of the check made before people were asked.")
+    ] = False,
 ) -> ExitCode:
     """Print the log of a step: its standard output and standard error."""
     client = cli.client
@@ -76,6 +79,7 @@ def logs(
             hint=f"Name one of: {nodes}",
         )
     query = {"tail": tail, "grep": grep, "regex": regex or None, "attempt": attempt}
+    query["check"] = check or None
     if node is None:
         _all_steps(cli, wanted, query)
         return ExitCode.OK
@@ -86,7 +90,7 @@ def logs(
         last = line["number"]
         _print(cli, line)
     if follow:
-        for line in _followed(client, wanted, node, attempt, last):
+        for line in _followed(client, wanted, node, query, last):
             if grep is None or grep in line["text"]:
                 _print(cli, line)
     return ExitCode.OK
@@ -94,7 +98,7 @@ def logs(
 
 def _all_steps(cli: Cli, wanted: str, query: dict[str, Any]) -> None:
     for step in get_run(cli.client, wanted)["steps"]:
-        if not step["attempts"]:
+        if not (step["checks"] if query["check"] else step["attempts"] or step["checks"]):
             continue
         try:
             lines = list(_read(cli.client, wanted, step["node"], query))
@@ -124,7 +128,9 @@ def _wait_for_start(client: HubClient, wanted: str, node: str) -> None:
         return (
             is_over(run)
             or any(
-                step["attempts"] or step["state"] in {"succeeded", "failed", "skipped", "cancelled"}
+                step["attempts"]
+                or step["checks"]
+                or step["state"] in {"succeeded", "failed", "skipped", "cancelled"}
                 for step in run["steps"]
                 if step["node"] == node
             )
@@ -140,12 +146,12 @@ def _wait_for_start(client: HubClient, wanted: str, node: str) -> None:
 
 
 def _followed(
-    client: HubClient, wanted: str, node: str, attempt: int | None, after: int
+    client: HubClient, wanted: str, node: str, wants: dict[str, Any], after: int
 ) -> Iterator[dict[str, Any]]:
     """Yield lines above `after` until the log is closed; come back after a broken connection."""
     failures = 0
     while True:
-        values = {"after": after, "attempt": attempt}
+        values = {"after": after, "attempt": wants["attempt"], "check": wants["check"]}
         query = urlencode({name: value for name, value in values.items() if value is not None})
         scheme, _, rest = client.url.partition("://")
         path = f"/api/v1/runs/{segment(wanted)}/steps/{segment(node)}/logs/follow?{query}"

@@ -39,14 +39,23 @@ def show_summary(
     for step in run["steps"]:
         for line in _step_lines(step, top):
             target.print(line)
-        if step["state"] == "failed" and step["attempts"] and asked < _TOP:
+        tried = step["attempts"] or step["checks"]
+        if step["state"] == "failed" and tried and asked < _TOP:
             asked += 1
             said = last_words(cli, run["id"], step)
-            if said:
+            if said and not _is_told(step, said):
                 target.print(Text(f"    {said}", "red"))
     show_restore(cli, target, run)
     if with_next:
         target.print(Text.assemble(("  Next: ", "bold"), _next(cli, run)))
+
+
+def _is_told(step: dict[str, Any], said: str) -> bool:
+    """Whether a failed check said in its answer what it then said on standard error."""
+    if step["reason"] != "check_failed":
+        return False
+    told = one_line((step["checks"][-1]["report"] or {}).get("message") or "")
+    return bool(told) and told in said
 
 
 def show_restore(cli: Cli, target: Console, run: Run) -> None:
@@ -112,6 +121,9 @@ def _step_lines(step: dict[str, Any], top: int) -> list[Text]:
     if step["state"] == "failed":
         reason = one_line(step["message"] or step["reason"] or "", 300)
         lines.append(Text.assemble((f"  {step['node']} failed: ", "red"), reason))
+        if step["reason"] == "check_failed":
+            found = (step["checks"][-1]["report"] or {}).get("conflicts") or []
+            lines += _conflicts([item for item in found if item["file"]])
     found = findings_of(step)
     if found or any(isinstance(outputs.get(n), list) for n in ("findings", "issues", "violations")):
         total = outputs.get("findingsTotal") or len(found)
@@ -129,10 +141,13 @@ def _step_lines(step: dict[str, Any], top: int) -> list[Text]:
         lines.append(
             Text(f"  {step['node']}: nothing applied ({one_line(outputs.get('reason') or '')})")
         )
-        for conflict in (outputs.get("conflicts") or [])[:_TOP]:
-            words = one_line(f"{conflict.get('file')}: {conflict.get('reason')}")
-            lines.append(Text(f"    {words}", "red"))
+        lines += _conflicts(outputs.get("conflicts") or [])
     return lines
+
+
+def _conflicts(found: list[dict[str, Any]]) -> list[Text]:
+    words = [": ".join(item[key] for key in ("file", "reason") if item.get(key)) for item in found]
+    return [Text(f"    {one_line(each)}", "red") for each in words[:_TOP]]
 
 
 def _count(found: list[dict[str, Any]], total: int) -> str:

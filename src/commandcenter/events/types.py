@@ -23,6 +23,8 @@ class EventType(StrEnum):
     STEP_FINISHED = "step.finished"
     ATTEMPT_STARTED = "attempt.started"
     ATTEMPT_FINISHED = "attempt.finished"
+    CHECK_STARTED = "check.started"
+    CHECK_FINISHED = "check.finished"
     APPROVAL_REQUESTED = "approval.requested"
     APPROVAL_ANSWERED = "approval.answered"
     APPROVAL_RESOLVED = "approval.resolved"

@@ -5,7 +5,8 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Form, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from commandcenter.approvals.schemas import ApprovalView, FileChange
+from commandcenter.approvals.check import CheckOutcome
+from commandcenter.approvals.schemas import ApprovalView, CheckView, FileChange
 from commandcenter.approvals.service import ApprovalService
 from commandcenter.approvals.states import Answer, ApprovalState
 from commandcenter.auth.caller import require
@@ -21,6 +22,7 @@ router = APIRouter(include_in_schema=False)
 Service = Annotated[ApprovalService, Depends(provide(ApprovalService))]
 
 _MAX_COMMENT = 4000
+_NAMED_FILES = 20
 _LINE_CLASSES = {"+": "added", "-": "removed", "@": "hunk"}
 
 
@@ -97,12 +99,35 @@ def _shown(view: ApprovalView) -> HTMLResponse:
         f"<div class='card'><b>What it could touch</b><ul>{radius}{notes}</ul>",
         f"<p class='muted'>To be decided by {text(who)}; {given} of {view.quorum} approvals; "
         f"until {view.expires_at:%Y-%m-%d %H:%M} UTC.</p></div>",
+        _checked(view.check) if view.check is not None else "",
         _answers(view),
         _form(view) if view.state == ApprovalState.PENDING.value else "",
         _changes(view),
         _diff(view.diff) if view.diff is not None else _inputs(view),
     ]
     return page(f"Approval {view.id}", "".join(parts))
+
+
+def _checked(check: CheckView) -> str:
+    known = check.outcome is CheckOutcome.POSSIBLE
+    words = (
+        "Checked: it can be done" if known else "It could not be found out whether it can be done"
+    )
+    lines = [f"<li class='{'' if known else 'bad'}'>{text(check.message)}</li>"]
+    if check.files:
+        named = ", ".join(f"<code>{text(file)}</code>" for file in check.files[:_NAMED_FILES])
+        more = check.files_total - len(check.files[:_NAMED_FILES])
+        rest = f" and {more} more" if more > 0 else ""
+        lines.append(f"<li>{check.files_total} to be changed: {named}{rest}</li>")
+    lines += [
+        f"<li class='bad'>{text(one.file or 'as a whole')}: {text(one.reason)}</li>"
+        for one in check.conflicts[:_NAMED_FILES]
+    ]
+    return (
+        f"<div class='card'><b>{words}</b><ul>{''.join(lines)}</ul>"
+        f"<p class='muted'>Tried by the agent at {check.at:%Y-%m-%d %H:%M:%S} UTC without being "
+        "able to change anything. It looks again before it starts.</p></div>"
+    )
 
 
 def _answers(view: ApprovalView) -> str:

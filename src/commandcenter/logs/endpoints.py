@@ -16,6 +16,7 @@ router = APIRouter(tags=["logs"])
 Service = Annotated[LogService, Depends(provide(LogService))]
 Reader = Annotated[Caller, Depends(require(Permission.LOGS_READ))]
 AttemptNumber = Annotated[int | None, Query(ge=1, description="The latest if left out.")]
+Check = Annotated[bool, Query(description="Of the check made before people were asked.")]
 
 _JSON_LINES = "application/x-ndjson"
 _PLAIN = "text/plain"
@@ -34,6 +35,7 @@ async def read_logs(
     service: Service,
     *,
     attempt: AttemptNumber = None,
+    check: Check = False,
     tail: Annotated[int, Query(ge=1, le=MAX_LINES)] = 100,
     after: Annotated[int | None, Query(ge=0)] = None,
     grep: Annotated[str | None, Query(min_length=1, max_length=1000)] = None,
@@ -43,9 +45,11 @@ async def read_logs(
 ) -> Response:
     """Read lines of a step's log as JSON lines, or as text with `Accept: text/plain`.
 
+    A step that was checked and never attempted has the log of its latest check.
+
     The last `tail` lines, or with `after` the first `tail` lines above that number.
     """
-    log = await service.open(run_id, node, attempt)
+    log = await service.open(run_id, node, attempt, check=check)
     query = LogQuery(lines=tail, after=after, grep=grep, regex=regex, stream=stream)
     records = await service.read(log, query)
     headers = {
@@ -63,10 +67,16 @@ async def read_logs(
 
 @router.get("/runs/{run_id}/steps/{node}/logs/download", response_class=StreamingResponse)
 async def download_log(
-    run_id: str, node: str, _caller: Reader, service: Service, attempt: AttemptNumber = None
+    run_id: str,
+    node: str,
+    _caller: Reader,
+    service: Service,
+    *,
+    attempt: AttemptNumber = None,
+    check: Check = False,
 ) -> StreamingResponse:
     """Download the whole log as text: time, stream and text of each line."""
-    log = await service.open(run_id, node, attempt)
+    log = await service.open(run_id, node, attempt, check=check)
     name = f"{log.attempt_id}.log"
     return StreamingResponse(
         log.reader.download(),

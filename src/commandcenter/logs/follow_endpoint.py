@@ -26,10 +26,11 @@ async def follow_log(
     service: Service,
     *,
     attempt: Annotated[int | None, Query(ge=1)] = None,
+    check: bool = False,
     after: Annotated[int, Query(ge=0)] = 0,
 ) -> None:
     """Send lines above `after`, now and as they come, then an `end` message."""
-    log = await service.open(run_id, node, attempt)
+    log = await service.open(run_id, node, attempt, check=check)
     await websocket.accept()
     sender = asyncio.create_task(_send_all(websocket, service, log, after))
     # Without listening, a client that went away would be noticed at the next line only.

@@ -8,13 +8,19 @@ from commandcenter.models import Attempt, Run, Step
 
 
 async def attempt(
-    session: AsyncSession, run_id: str, node: str, number: int | None
+    session: AsyncSession, run_id: str, node: str, number: int | None, *, check: bool
 ) -> Attempt | None:
-    """Return the attempt of that number, or the latest."""
+    """Return the attempt (or check) of that number, or the latest.
+
+    A step that was never attempted has the log of its latest check.
+    """
     query = select(Attempt).where(Attempt.run_id == run_id, Attempt.node == node)
+    if check:
+        query = query.where(Attempt.is_check)
     if number is not None:
-        query = query.where(Attempt.number == number)
-    found: Attempt | None = await session.scalar(query.order_by(Attempt.number.desc()).limit(1))
+        query = query.where(Attempt.number == number, Attempt.is_check.is_(check))
+    latest = query.order_by(Attempt.is_check, Attempt.number.desc()).limit(1)
+    found: Attempt | None = await session.scalar(latest)
     return found
 
 

@@ -56,13 +56,17 @@ class LogService:
         self._directory = directory
         self._followers = 0
 
-    async def open(self, run_id: str, node: str, number: int | None = None) -> AttemptLog:
+    async def open(
+        self, run_id: str, node: str, number: int | None = None, *, check: bool = False
+    ) -> AttemptLog:
         """Return the log of a step's attempt, the latest unless its number is given.
+
+        With `check` that of a check made beforehand; also where there was no attempt.
 
         Raises `LogNotFoundError` saying what there is none of, and `LogGoneError`.
         """
         async with self._database.read() as session:
-            attempt = await repository.attempt(session, run_id, node, number)
+            attempt = await repository.attempt(session, run_id, node, number, check=check)
             if attempt is None:
                 if not await repository.run_exists(session, run_id):
                     raise LogNotFoundError(f"there is no run {run_id[:100]!r}")
@@ -71,11 +75,7 @@ class LogService:
                     raise LogNotFoundError(
                         f"run {run_id} has no step {node[:100]!r}", hint=f"Its steps: {known}"
                     )
-                raise LogNotFoundError(
-                    f"step {node!r} has no attempt {number}"
-                    if number is not None
-                    else f"step {node!r} has not started yet"
-                )
+                raise LogNotFoundError(_none_of(node, number, check=check))
         return await asyncio.to_thread(self._log, attempt)
 
     async def read(self, log: AttemptLog, query: LogQuery) -> list[Record]:
@@ -131,6 +131,12 @@ class LogService:
                 "by the retention policy"
             )
         return AttemptLog(attempt.id, finished, SegmentReader(directory))
+
+
+def _none_of(node: str, number: int | None, *, check: bool) -> str:
+    if number is not None:
+        return f"step {node!r} has no {'check' if check else 'attempt'} {number}"
+    return f"step {node!r} {'was not checked beforehand' if check else 'has not started yet'}"
 
 
 def _read(reader: SegmentReader, query: LogQuery) -> list[Record]:

@@ -56,7 +56,11 @@ async def abandon_run(
         end = AttemptEnd(AttemptState.FAILED, FailureReason.SYSTEM_ERROR.value, message, None)
         for attempt in attempts:
             await recorder.attempt_finished(
-                session, attempt_id=attempt.id, node=attempt.node, end=end
+                session,
+                attempt_id=attempt.id,
+                node=attempt.node,
+                end=end,
+                is_check=attempt.is_check,
             )
         for step in list(
             await session.scalars(

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 from pathlib import Path
@@ -71,8 +71,8 @@ class AttemptRunner:
 
     async def start(self, attempt_id: str, number: int, inputs: Mapping[str, Any]) -> Verdict:
         """Record the attempt, start it and wait for its end."""
-        async with self._slot():
-            self._under_way = attempt_id
+
+        async def record() -> None:
             await self._recorder.attempt_started(
                 node=self._node.name,
                 number=number,
@@ -81,6 +81,16 @@ class AttemptRunner:
                 runtime=self._run.runtime,
                 inputs=inputs,
             )
+
+        return await self.start_recorded(attempt_id, inputs, record)
+
+    async def start_recorded(
+        self, attempt_id: str, inputs: Mapping[str, Any], record: Callable[[], Awaitable[None]]
+    ) -> Verdict:
+        """Once there is a place, let `record` record the start; then start and wait."""
+        async with self._slot():
+            self._under_way = attempt_id
+            await record()
             return await self._start_and_wait(attempt_id, inputs)
 
     async def adopt(self, attempt: Attempt) -> Verdict:
@@ -113,7 +123,7 @@ class AttemptRunner:
             retry_at=retry_at,
             next_number=next_number,
         )
-        await self._forget(attempt_id)
+        await self.forget(attempt_id)
 
     async def record_end(self, attempt_id: str, verdict: Verdict, *, failures: int) -> StepOutcome:
         """Record the last attempt and the step's end in one transaction, with what it produced."""
@@ -151,7 +161,7 @@ class AttemptRunner:
                 message=message,
                 outputs=verdict.outputs,
             )
-        await self._forget(attempt_id)
+        await self.forget(attempt_id)
         error = message if state is StepState.FAILED else None
         return StepOutcome(state, verdict.outputs, error)
 
@@ -163,7 +173,12 @@ class AttemptRunner:
         verdict = _failed(FailureReason.SYSTEM_ERROR.value, message)
         return await self.record_end(self._under_way, verdict, failures=1)
 
-    async def _forget(self, attempt_id: str) -> None:
+    async def discard(self, attempt_id: str) -> None:
+        """Stop an attempt whose result is of no use, and let the runtime forget it."""
+        self._under_way = None
+        await self._end_for_good(self._handle(attempt_id))
+
+    async def forget(self, attempt_id: str) -> None:
         """Let the runtime forget an attempt whose end is recorded."""
         self._under_way = None
         try:

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import select
 
 from commandcenter.agents.manifest import Risk
+from commandcenter.approvals.check import CheckReport
 from commandcenter.approvals.policy import RISK_GATE
 from commandcenter.approvals.request import (
     ApprovalRequest,
@@ -106,6 +107,12 @@ def _diff_input(agent: PinnedAgent) -> str | None:
     return None
 
 
+def _stands(found: Approval, effect: Effect) -> bool:
+    return found.state in _REFUSED or (
+        found.effect_hash == effect.hash and found.state in _STANDING
+    )
+
+
 class StepGate:
     """Asks and waits on behalf of one step."""
 
@@ -128,21 +135,41 @@ class StepGate:
         self._bus = bus
         self._stop = stop
 
-    async def ask(self, effect: Effect, previous: str | None) -> str:
+    async def standing(self, effect: Effect, previous: str | None) -> str | None:
+        """Return `previous` if it settles this effect or still asks about it, so that `ask` would
+        ask nothing new."""  # noqa: D209  # one sentence
+        if previous is None:
+            return None
+        async with self._database.read() as session:
+            found = await session.get(Approval, previous)
+        return previous if found is not None and _stands(found, effect) else None
+
+    async def close(self, previous: str | None) -> None:
+        """Close a question about an effect that is not to be: it is found to be impossible."""
+        if previous is None:
+            return
+        async with self._recorder.transaction() as session:
+            approval = await session.get_one(Approval, previous)
+            await supersede_approval(session, self._recorder.events, approval)
+
+    async def ask(
+        self, effect: Effect, previous: str | None, report: CheckReport | None = None
+    ) -> str:
         """Return the id of the approval for this effect: the previous one if it is for the same.
 
+        `report`: what was found out beforehand; it is shown, and no part of what is agreed to.
         A question about another effect, answered or not, is superseded in the same transaction,
         and the new one says what changed (`asked_again` in its effect, on the step and in its
         event). A refusal stands whatever has changed since: a restart is no reason to ask again.
         """
         description = dict(effect.description)
+        if report is not None:
+            description["check"] = {**report.to_json(), "at": utc_now().isoformat()}
         reason = None
         async with self._recorder.transaction() as session:
             found = await session.get(Approval, previous) if previous else None
             if found is not None:
-                if found.state in _REFUSED:
-                    return found.id
-                if found.effect_hash == effect.hash and found.state in _STANDING:
+                if _stands(found, effect):
                     return found.id
                 if found.effect_hash != effect.hash:
                     reason = why_asked_again(found.id, found.effect, description)

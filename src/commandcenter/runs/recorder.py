@@ -134,9 +134,19 @@ class RunRecorder:
             )
 
     async def attempt_finished(
-        self, session: AsyncSession, *, attempt_id: str, node: str, end: AttemptEnd
+        self,
+        session: AsyncSession,
+        *,
+        attempt_id: str,
+        node: str,
+        end: AttemptEnd,
+        is_check: bool = False,
+        report: Mapping[str, Any] | None = None,
     ) -> None:
-        """Record the end of an attempt, within a transaction that says what follows from it."""
+        """Record the end of an attempt, within a transaction that says what follows from it.
+
+        `report` is what a check came to.
+        """
         result = end.result
         await session.execute(
             update(Attempt)
@@ -150,11 +160,12 @@ class RunRecorder:
                 memory_peak_bytes=result.usage.memory_peak_bytes if result else None,
                 started_at=result.started_at if result else None,
                 finished_at=result.finished_at if result else utc_now(),
+                **({"report": dict(report)} if report is not None else {}),
             )
         )
         await self.append(
             session,
-            EventType.ATTEMPT_FINISHED,
+            EventType.CHECK_FINISHED if is_check else EventType.ATTEMPT_FINISHED,
             attempt_id,
             {
                 "node": node,
@@ -162,6 +173,7 @@ class RunRecorder:
                 "reason": end.reason,
                 "message": end.message,
                 "exit_code": result.exit_code if result else None,
+                **({"outcome": report["outcome"]} if report is not None else {}),
             },
         )
 

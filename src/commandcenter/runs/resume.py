@@ -51,7 +51,7 @@ async def take_stock(database: Database, runtimes: Mapping[str, Runtime], run: L
     for attempt in attempts:
         if await _is_known(runtimes, attempt):
             adopted.append(attempt.id)
-        elif run.agents[attempt.node].manifest.on_lost is OnLost.RETRY:
+        elif attempt.is_check or run.agents[attempt.node].manifest.on_lost is OnLost.RETRY:
             again.append(attempt.id)
         else:
             lost.append(attempt.id)

@@ -75,6 +75,23 @@ class AttemptView(_Out):
     finished_at: datetime | None
 
 
+class CheckReportView(_Out):
+    """`outcome`: possible, impossible or unknown; the rest is the agent's word."""
+
+    outcome: str
+    message: str
+    files: list[str] | None
+    files_total: int
+    conflicts: list[dict[str, str]]
+    conflicts_total: int
+
+
+class CheckAttemptView(AttemptView):
+    """An attempt made beforehand, to find out whether the step can be done at all."""
+
+    report: CheckReportView | None
+
+
 class StepView(_Out):
     node: str
     agent: str
@@ -92,6 +109,7 @@ class StepView(_Out):
     started_at: datetime | None
     finished_at: datetime | None
     attempts: list[AttemptView]
+    checks: list[CheckAttemptView]
 
 
 class ArtifactRef(_Out):
@@ -128,8 +146,10 @@ class RunView(RunSummary):
     def of_detail(cls, detail: RunDetail, needs: dict[str, list[str]]) -> Self:
         agents = {agent.id: agent for agent in detail.agents}
         attempts: dict[str, list[Attempt]] = {}
+        checks: dict[str, list[Attempt]] = {}
         for attempt in detail.attempts:
-            attempts.setdefault(attempt.node, []).append(attempt)
+            kind = checks if attempt.is_check else attempts
+            kind.setdefault(attempt.node, []).append(attempt)
 
         def step_view(step: Step) -> StepView:
             agent = agents[detail.run.agents[step.node]]
@@ -144,6 +164,9 @@ class RunView(RunSummary):
                 needs=needs.get(step.node, []),
                 attempts=[
                     AttemptView.model_validate(attempt) for attempt in attempts.get(step.node, [])
+                ],
+                checks=[
+                    CheckAttemptView.model_validate(check) for check in checks.get(step.node, [])
                 ],
             )
 

@@ -44,4 +44,5 @@ class StepFailure(StrEnum):
     REJECTED = "rejected"
     APPROVAL_EXPIRED = "approval_expired"
     RUN_DEADLINE = "run_deadline"
+    CHECK_FAILED = "check_failed"  # it was found beforehand that it cannot be done
     REFUSED = "refused"

@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import select
 
 from commandcenter.agents.manifest import OnLost
+from commandcenter.approvals.check import CheckOutcome
 from commandcenter.approvals.states import ApprovalState
 from commandcenter.engine.definition import NodeDefinition
 from commandcenter.engine.scheduling import retry_delay
@@ -20,6 +21,7 @@ from commandcenter.kit.clock import utc_now
 from commandcenter.kit.errors import ProblemError
 from commandcenter.models import Attempt
 from commandcenter.runs.attempt import AttemptRunner
+from commandcenter.runs.check import StepCheck
 from commandcenter.runs.dependencies import ExecutionDependencies
 from commandcenter.runs.gate import Effect, StepGate, describe_effect, gate_of
 from commandcenter.runs.judge import Verdict, lost_delay, may_retry
@@ -86,6 +88,18 @@ class StepExecution:
             dependencies=dependencies,
             stop=stop,
         )
+        self._check = (
+            StepCheck(
+                run=run,
+                node=node,
+                agent=self._agent,
+                recorder=recorder,
+                dependencies=dependencies,
+                stop=stop,
+            )
+            if self._agent.manifest.check is not None
+            else None
+        )
 
     async def execute(self, context: Mapping[str, Any]) -> StepOutcome:
         """Bring the step to its end, from wherever an earlier execution left it.
@@ -108,6 +122,8 @@ class StepExecution:
             message = "an internal error ended this step; the hub's log has the details"
             if self._attempts.under_way is not None:
                 return await self._attempts.give_up(message)
+            if self._check is not None:
+                await self._check.give_up(message)
             return await self._fail(FailureReason.SYSTEM_ERROR.value, message)
 
     async def _go_on(self, context: Mapping[str, Any]) -> StepOutcome:
@@ -145,7 +161,11 @@ class StepExecution:
             attempts = list(
                 await session.scalars(
                     select(Attempt)
-                    .where(Attempt.run_id == self._run.id, Attempt.node == self._node.name)
+                    .where(
+                        Attempt.run_id == self._run.id,
+                        Attempt.node == self._node.name,
+                        Attempt.is_check.is_(False),
+                    )
                     .order_by(Attempt.number)
                 )
             )
@@ -223,11 +243,11 @@ class StepExecution:
         """Wait until people agreed to exactly what would happen now; ask again if it changed."""
         effect = await self._effect(inputs)
         while True:
-            self._approval_id = await guard.ask(effect, self._approval_id)
             try:
+                effect, self._approval_id = await self._ask(guard, effect, inputs)
                 state = await guard.decision(self._approval_id)
             except StopRequestedError:
-                if self._stop.reason is not StopReason.DRAIN:
+                if self._stop.reason is not StopReason.DRAIN and self._approval_id is not None:
                     await guard.withdraw(self._approval_id)
                 raise
             if state is ApprovalState.EXPIRED:
@@ -243,6 +263,29 @@ class StepExecution:
             if now.hash == effect.hash:
                 return dict(effect.inputs)
             effect = now
+
+    async def _ask(
+        self, guard: StepGate, effect: Effect, inputs: Mapping[str, Any]
+    ) -> tuple[Effect, str]:
+        """Return the approval for the effect, asked for once the agent says that it can be done.
+
+        The effect may be another one by then.
+        """
+        if self._check is None:
+            return effect, await guard.ask(effect, self._approval_id)
+        if await guard.standing(effect, self._approval_id):
+            if self._found.state == StepState.RUNNING.value:
+                # Perhaps the target had moved, and moved back again.
+                await self._check.drop_unfinished()
+            return effect, await guard.ask(effect, self._approval_id)
+        effect, report = await self._check.run(effect, lambda: self._effect(inputs))
+        if report.outcome is CheckOutcome.IMPOSSIBLE:
+            await guard.close(self._approval_id)
+            raise _StepFailedError(
+                StepFailure.CHECK_FAILED.value,
+                f"checked beforehand, and it cannot be done: {report.message}",
+            )
+        return effect, await guard.ask(effect, self._approval_id, report)
 
     async def _sleep(self, seconds: float) -> None:
         if seconds > 0:

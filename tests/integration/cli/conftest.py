@@ -213,6 +213,39 @@ AGENTS = {
             patchContent: {type: string, contentMediaType: text/x-diff}
         outputs: {type: object}
         """,
+    "careful": """\
+        name: careful
+        version: 1.0.0
+        description: Looks before it would change something.
+        type: MODIFICATION
+        risk: APPROVAL_REQUIRED
+        command: [python, main.py]
+        workspace: none
+        inputs: {type: object, properties: {fake: {type: object}}}
+        outputs: {type: object}
+        check:
+          inputs:
+            fake:
+              stdout: "looked at it\\n"
+              output: {message: "it fits \\e[2J", filesModified: [a.txt, b.txt]}
+        """,
+    "hopeless": """\
+        name: hopeless
+        version: 1.0.0
+        description: Finds that it cannot change anything.
+        type: MODIFICATION
+        risk: APPROVAL_REQUIRED
+        command: [python, main.py]
+        workspace: none
+        inputs: {type: object, properties: {fake: {type: object}}}
+        outputs: {type: object}
+        check:
+          inputs:
+            fake:
+              exit_code: 1
+              stderr: "error: it is in the way\\n"
+              output: {message: it does not fit, conflicts: [{file: a.txt, reason: edited}]}
+        """,
 }
 WORKFLOWS = {
     "quick": """\
@@ -255,6 +288,16 @@ WORKFLOWS = {
         nodes:
           look: {agent: pretend}
           change: {agent: risky, needs: [look], with: {patchContent: "{{{inputs.patch}}}"}}
+        """,
+    "checked": """\
+        name: checked
+        nodes:
+          change: {agent: careful}
+        """,
+    "in-vain": """\
+        name: in-vain
+        nodes:
+          change: {agent: hopeless}
         """,
 }
 

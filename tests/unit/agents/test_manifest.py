@@ -234,3 +234,40 @@ def test_digest_refuses_links_and_pipes(folder: Path) -> None:
     os.mkfifo(folder / "pipe")
     with pytest.raises(ManifestError, match="pipe is not a regular file"):
         digest(folder)
+
+
+def test_a_check_has_no_network_no_secrets_and_does_not_write(folder: Path) -> None:
+    text = FULL.replace("workspace: read", "workspace: write").replace("warm: true\n", "")
+    (folder / "agent.yaml").write_text(
+        text + "check: {inputs: {repositoryPath: /elsewhere}, timeout: 5s}\n"
+    )
+    manifest = load_manifest(folder)
+    checking = manifest.for_check()
+    assert (checking.workspace, checking.timeout_seconds) == (WorkspaceAccess.READ, 5.0)
+    assert (checking.network_policy().allow, checking.secrets) == ((), ())
+    assert checking.runtime_limits() == manifest.runtime_limits()
+    assert manifest.workspace is WorkspaceAccess.WRITE
+    assert AgentManifest.from_json(manifest.to_json()) == manifest
+
+
+def test_an_agent_without_a_workspace_gets_none_for_its_check(folder: Path) -> None:
+    inputs = "inputs: {type: object, properties: {dry: {type: boolean}}}\n"
+    (folder / "agent.yaml").write_text(LEAST + inputs + "check: {inputs: {dry: true}}\n")
+    checking = load_manifest(folder).for_check()
+    assert (checking.workspace, checking.timeout_seconds) == (WorkspaceAccess.NONE, 30.0)
+
+
+@pytest.mark.parametrize(
+    ("check", "words"),
+    [
+        ("{inputs: {}}", "check.inputs"),
+        ("{}", "check.inputs"),
+        ("{inputs: {dry: true}}", "no property for: dry"),
+        ("{inputs: {repositoryPath: x}, timeout: 1h}", "check.timeout"),
+        ("{inputs: {repositoryPath: x}, network: true}", "check.network"),
+    ],
+)
+def test_a_check_that_cannot_be_made_is_refused(folder: Path, check: str, words: str) -> None:
+    (folder / "agent.yaml").write_text(f"{FULL}check: {check}\n")
+    with pytest.raises(ManifestError, match=words):
+        load_manifest(folder)
