@@ -32,7 +32,6 @@ class Lease:
 
     sandbox: Sandbox
     identity: Identity | None
-    mounts: StagedMounts
     identities: IdentityPool
     egress: socket.socket | None = None  # where the sandbox's listening socket comes from
 
@@ -45,7 +44,6 @@ class Lease:
         """Take everything away that the dead sandbox had. Idempotent."""
         if self.egress is not None:
             self.egress.close()
-        self.mounts.release()
         leaf, self.sandbox.leaf = self.sandbox.leaf, None
         if leaf is not None:
             await _remove(leaf)
@@ -120,17 +118,19 @@ class Host:
                 with_job_pipe=with_job_pipe,
                 inherited=(theirs.fileno(),) if theirs is not None else (),
             )
-            return Lease(await launch(order), identity, mounts, self._identities, ours)
+            return Lease(await launch(order), identity, self._identities, ours)
         except BaseException:
             if ours is not None:
                 ours.close()
-            mounts.release()
             if leaf is not None:
                 await _remove(leaf)
             if identity is not None:
                 self._identities.give_back(identity)
             raise
         finally:
+            # The sandbox has mounts of its own by now. Each one left here would be shown to every
+            # next bubblewrap, which reads the whole table for every bind.
+            mounts.release()
             if theirs is not None:
                 theirs.close()
 

@@ -81,12 +81,13 @@ def warm_shape(request: JobRequest, plan: SandboxPlan) -> WarmShape | None:
         plan,
         command=(plan.command[0], PROGRAM_PATH),
         environment=plan.base_environment,
-        files=((PROGRAM_PATH, _program()),),
+        files=(*plan.files, (PROGRAM_PATH, _program())),
     )
     key = (
         tuple((bind, _identity(bind.source)) for bind in plan.binds if bind.owned),
         plan.links,
         plan.covered,
+        plan.files,
         tuple(plan.base_environment.items()),
         request.limits,
         tuple(_stamps(path) for path in request.python_path),
