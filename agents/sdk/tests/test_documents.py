@@ -31,7 +31,7 @@ WRONG = [
 VALUES: list[dict[str, object]] = [
     {},
     {"a": [1, 2.5, None, True, "\u00e9\n\U0001f600\ud800"], "b": {"c": ()}},
-    {1: 2, None: 3, True: 4, 1.5: 5},  # type: ignore[dict-item]
+    {2: 2, None: 3, True: 4, 1.5: 5},  # type: ignore[dict-item]
 ]
 
 

@@ -22,6 +22,7 @@ from commandcenter.runner.staging import StagedMounts, Stager
 
 _EGRESS_PATH = "/opt/commandcenter/egress.py"
 _EGRESS_PROGRAM = (Path(__file__).parent / "egress_program.py").read_bytes()
+_RELEASE_SECONDS = 0.01
 _REMOVE_TRIES = 200
 _REMOVE_PAUSE_SECONDS = 0.01
 
@@ -118,8 +119,9 @@ class Host:
                 with_job_pipe=with_job_pipe,
                 inherited=(theirs.fileno(),) if theirs is not None else (),
             )
-            return Lease(await launch(order), identity, self._identities, ours)
+            lease = Lease(await launch(order), identity, self._identities, ours)
         except BaseException:
+            mounts.release()
             if ours is not None:
                 ours.close()
             if leaf is not None:
@@ -127,10 +129,13 @@ class Host:
             if identity is not None:
                 self._identities.give_back(identity)
             raise
-        finally:
+        else:
             # The sandbox has mounts of its own by now. Each one left here would be shown to every
-            # next bubblewrap, which reads the whole table for every bind.
-            mounts.release()
+            # next bubblewrap, which reads the whole table for every bind. Not at once: the kernel
+            # takes a millisecond for each, and the program is about to start.
+            asyncio.get_running_loop().call_later(_RELEASE_SECONDS, mounts.release)
+            return lease
+        finally:
             if theirs is not None:
                 theirs.close()
 
