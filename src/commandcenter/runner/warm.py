@@ -245,15 +245,15 @@ def _identity(path: str) -> tuple[int, int, int]:
 
 def _stamps(directory: str) -> tuple[Hashable, ...]:
     """Changes of the agent SDK, which warm sandboxes have loaded already."""
-    package = Path(directory, "commandcenter_agent")
-    if not package.is_dir():
+    try:
+        with os.scandir(f"{directory}/commandcenter_agent") as entries:
+            files = [(entry.name, entry.stat()) for entry in entries if entry.name.endswith(".py")]
+    except OSError:
         return ()
-    return tuple(
-        (str(file), file.stat().st_mtime_ns, file.stat().st_size)
-        for file in sorted(package.rglob("*.py"))
-    )
+    return tuple(sorted((name, found.st_mtime_ns, found.st_size) for name, found in files))
 
 
+@functools.cache
 def _package_places() -> list[str]:
     return [
         str(place)

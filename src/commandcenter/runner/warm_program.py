@@ -7,8 +7,8 @@ it is `python FILE` to the agent's program.
 Only modules written in C are imported, because a light agent's start is mostly its imports.
 """
 
-import atexit
 import builtins
+import gc
 import marshal
 import os
 import sys
@@ -70,11 +70,8 @@ def _run(file: str) -> int:
         with open(path, "rb") as source:  # noqa: PTH123
             text = source.read()
         exec(compile(text, path, "exec"), module.__dict__)  # noqa: S102 - this is its purpose
-    except SystemExit as error:
-        if error.code is None or isinstance(error.code, int):
-            return (error.code or 0) & 0xFF
-        sys.stderr.write(f"{error.code}\n")
-        return 1
+    except SystemExit:
+        raise
     except OSError as error:
         if error.filename == path and error.__traceback__ and not error.__traceback__.tb_next:
             sys.stderr.write(f"python: can't open file {path!r}: {error}\n")
@@ -94,28 +91,16 @@ def _show(error: BaseException) -> None:
     sys.excepthook(type(error), error, error.__traceback__)
 
 
-def _leave(code: int) -> None:
-    """Do what the interpreter does at its end, except taking it apart."""
-    threading = sys.modules.get("threading")
-    if threading is not None:
-        threading._shutdown()  # noqa: SLF001 - waits for threads
-    atexit._run_exitfuncs()  # noqa: SLF001
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            stream.flush()
-        except (OSError, ValueError, AttributeError):
-            code = code or 120
-    os._exit(code)
-
-
 def _main() -> None:
     for name in _PRELOAD:
         try:
             __import__(name)
         except ImportError:
             continue
+    gc.freeze()  # so that neither the job nor the end goes through what is loaded already
     os.write(1, b"R")
-    _leave(_run(_receive()))
+    # The end is the interpreter's own: it waits for threads, and writes out files left open.
+    sys.exit(_run(_receive()))
 
 
 if __name__ == "__main__":
