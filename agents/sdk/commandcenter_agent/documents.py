@@ -35,7 +35,7 @@ def loads(data: bytes) -> "Any":
             from _json import make_scanner  # noqa: PLC0415 - may be absent
 
             text = data.decode()
-            value, end = make_scanner(_Reading())(text, 0)
+            value, end = make_scanner(_Reading())(text, 0)  # type: ignore[arg-type]
             if not text[end:].strip(" \t\n\r"):
                 return value
         except Exception:  # noqa: BLE001, S110 - `json` tells what is wrong

@@ -61,7 +61,7 @@ def _run(file: str) -> int:
     sys.argv = [file]
     sys.path[0] = os.path.dirname(path)  # noqa: PTH120
     for finder in sys.path_importer_cache.values():
-        if hasattr(finder, "invalidate_caches"):
+        if finder is not None and hasattr(finder, "invalidate_caches"):
             finder.invalidate_caches()  # the agent's folder may have changed since
     module = type(sys)("__main__")
     module.__dict__.update(__file__=path, __builtins__=builtins, __spec__=None)
