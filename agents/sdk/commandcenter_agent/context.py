@@ -1,10 +1,9 @@
 """What an agent finds when it starts: inputs, workspace, secrets, and where its results go."""
 
-from __future__ import annotations
-
 import os
 import sys
 
+from commandcenter_agent.documents import dumps
 from commandcenter_agent.errors import AgentError
 
 TYPE_CHECKING = False  # importing `typing` for it would double the cost of importing this package
@@ -30,29 +29,29 @@ class Context:
     replace /in, /out, /workspace and /run/secrets, which is how the tests run a program bare.
     """
 
-    __slots__ = ("_out", "_secrets", "_workspace", "inputs")
+    __slots__ = ("_secrets", "_workspace", "inputs", "out_path")
 
-    def __init__(self, inputs: dict[str, Any]) -> None:
+    def __init__(self, inputs: "dict[str, Any]") -> None:
         self.inputs = inputs
-        self._out = os.environ.get("COMMANDCENTER_OUT", "/out")
+        self.out_path = os.environ.get("COMMANDCENTER_OUT", "/out")
         self._workspace = os.environ.get("COMMANDCENTER_WORKSPACE", "/workspace")
         self._secrets = os.environ.get("COMMANDCENTER_SECRETS", "/run/secrets")
 
     @property
-    def workspace(self) -> Path | None:
+    def workspace(self) -> "Path | None":
         """The project's folder, or None if the manifest asks for none."""
         from pathlib import Path  # noqa: PLC0415 - only paid for by agents that use it
 
         return Path(self._workspace) if os.path.isdir(self._workspace) else None  # noqa: PTH112
 
     @property
-    def out(self) -> Path:
+    def out(self) -> "Path":
         """The folder for results; everything under `out/artifacts` is kept."""
         from pathlib import Path  # noqa: PLC0415 - only paid for by agents that use it
 
-        return Path(self._out)
+        return Path(self.out_path)
 
-    def repository(self, name: str = "repositoryPath") -> Path:
+    def repository(self, name: str = "repositoryPath") -> "Path":
         """Return the folder named by the input `name`, else the workspace.
 
         Raises `AgentError` if there is neither, or if it is not a folder.
@@ -67,7 +66,7 @@ class Context:
             raise AgentError(f"{name} {one_line(str(path))} is not a folder inside the sandbox.")
         return path
 
-    def artifact(self, name: str) -> Path:
+    def artifact(self, name: str) -> "Path":
         """Return where to write the artifact `name` (may contain folders), parents created.
 
         Raises `AgentError` for a name that would leave /out/artifacts.
@@ -102,10 +101,8 @@ class Context:
 
     def progress(self, fraction: float, message: str = "") -> None:
         """Report how far the work is, from 0 to 1, as a line `::progress {...}` on stdout."""
-        import json  # noqa: PLC0415 - loaded already by `run`
-
         fraction = min(1.0, max(0.0, float(fraction)))
-        line = json.dumps({"fraction": round(fraction, 4), "message": message[:500]})
+        line = dumps({"fraction": round(fraction, 4), "message": message[:500]})
         _write_line(sys.stdout, f"::progress {line}")
 
     def log(self, message: str) -> None:
@@ -114,7 +111,7 @@ class Context:
         _write_line(sys.stdout, f" {text}" if text.startswith("::") else text)
 
 
-def _write_line(stream: TextIO, line: str) -> None:
+def _write_line(stream: "TextIO", line: str) -> None:
     try:
         stream.write(line + "\n")
         stream.flush()

@@ -1,7 +1,5 @@
 """How an agent says that it did not succeed."""
 
-from __future__ import annotations
-
 TYPE_CHECKING = False  # importing `typing` for it would double the cost of importing this package
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,7 +14,7 @@ class AgentError(Exception):
 
     exit_code = 1
 
-    def __init__(self, message: str, *, output: Mapping[str, Any] | None = None) -> None:
+    def __init__(self, message: str, *, output: "Mapping[str, Any] | None" = None) -> None:
         super().__init__(message)
         self.output = output
 

@@ -1,12 +1,10 @@
 """Run an agent's main function under the contract: input in, output out, exit codes."""
 
-from __future__ import annotations
-
-import json
 import os
 import sys
 
 from commandcenter_agent.context import Context, one_line
+from commandcenter_agent.documents import dumps, loads
 from commandcenter_agent.errors import AgentError
 
 TYPE_CHECKING = False  # importing `typing` for it would double the cost of importing this package
@@ -17,7 +15,7 @@ if TYPE_CHECKING:
 MAX_OUTPUT_BYTES = 8 * 1024**2
 
 
-def run(main: Callable[[Context], Mapping[str, Any] | None]) -> NoReturn:
+def run(main: "Callable[[Context], Mapping[str, Any] | None]") -> "NoReturn":
     """Call `main` with the attempt's context, write its result and end the process.
 
     Exit code 0: done. 75: `TemporaryFailure`, may be tried again. 1: `AgentError` (one line on
@@ -27,7 +25,7 @@ def run(main: Callable[[Context], Mapping[str, Any] | None]) -> NoReturn:
     sys.exit(_attempt(main))
 
 
-def _attempt(main: Callable[[Context], Mapping[str, Any] | None]) -> int:
+def _attempt(main: "Callable[[Context], Mapping[str, Any] | None]") -> int:
     try:
         context = Context(_read_input())
         try:
@@ -48,11 +46,11 @@ def _attempt(main: Callable[[Context], Mapping[str, Any] | None]) -> int:
     return 0
 
 
-def _read_input() -> dict[str, Any]:
+def _read_input() -> "dict[str, Any]":
     path = os.path.join(os.environ.get("COMMANDCENTER_IN", "/in"), "input.json")  # noqa: PTH118
     try:
         with open(path, "rb") as file:  # noqa: PTH123 - pathlib costs milliseconds
-            inputs = json.load(file)
+            inputs = loads(file.read())
     except FileNotFoundError:
         raise AgentError(f"There is no input: {path} does not exist.") from None
     except ValueError as error:
@@ -62,9 +60,9 @@ def _read_input() -> dict[str, Any]:
     return inputs
 
 
-def _write_output(context: Context, output: Mapping[str, Any]) -> None:
+def _write_output(context: Context, output: "Mapping[str, Any]") -> None:
     try:
-        content = json.dumps(dict(output), allow_nan=False).encode()
+        content = dumps(dict(output)).encode()
     except (TypeError, ValueError) as error:
         raise AgentError(f"The output cannot be written as JSON: {error}") from error
     if len(content) > MAX_OUTPUT_BYTES:
@@ -72,7 +70,7 @@ def _write_output(context: Context, output: Mapping[str, Any]) -> None:
             f"The output is {len(content)} bytes, more than the {MAX_OUTPUT_BYTES} allowed: "
             "write what is large to an artifact."
         )
-    path = str(context.out / "output.json")
+    path = f"{context.out_path}/output.json"
     temporary = path + ".partial"
     with open(temporary, "wb") as file:  # noqa: PTH123 - the same
         file.write(content)

@@ -155,3 +155,13 @@ def test_importing_it_loads_nothing_heavy() -> None:
         check=True,
     ).stdout.split()
     assert not {"typing", "pathlib", "dataclasses", "logging", "inspect"} & set(loaded)
+
+
+LOADED = "return {'loaded': [m for m in ('json', 're', 'pathlib', 'typing') if m in sys.modules]}"
+
+
+def test_a_small_agent_loads_little(tmp_path: Path) -> None:
+    result = run_program(tmp_path, f"import sys\ncontext.log('x')\n{LOADED}", {"n": [1.5, None]})
+    # What the environment of the tests loads by itself does not count.
+    bare = run_agent(tmp_path, {}, command=["python", "-c", "import sys; print(*sys.modules)"])
+    assert set(result.value["loaded"]) <= set(bare.stdout.split())

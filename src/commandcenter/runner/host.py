@@ -22,6 +22,7 @@ from commandcenter.runner.staging import StagedMounts, Stager
 
 _EGRESS_PATH = "/opt/commandcenter/egress.py"
 _EGRESS_PROGRAM = (Path(__file__).parent / "egress_program.py").read_bytes()
+_RELEASE_SECONDS = 0.01
 _REMOVE_TRIES = 200
 _REMOVE_PAUSE_SECONDS = 0.01
 
@@ -32,7 +33,6 @@ class Lease:
 
     sandbox: Sandbox
     identity: Identity | None
-    mounts: StagedMounts
     identities: IdentityPool
     egress: socket.socket | None = None  # where the sandbox's listening socket comes from
 
@@ -45,7 +45,6 @@ class Lease:
         """Take everything away that the dead sandbox had. Idempotent."""
         if self.egress is not None:
             self.egress.close()
-        self.mounts.release()
         leaf, self.sandbox.leaf = self.sandbox.leaf, None
         if leaf is not None:
             await _remove(leaf)
@@ -122,16 +121,22 @@ class Host:
                 with_job_pipe=with_job_pipe,
                 inherited=(theirs.fileno(),) if theirs is not None else (),
             )
-            return Lease(await launch(order), identity, mounts, self._identities, ours)
+            lease = Lease(await launch(order), identity, self._identities, ours)
         except BaseException:
+            mounts.release()
             if ours is not None:
                 ours.close()
-            mounts.release()
             if leaf is not None:
                 await _remove(leaf)
             if identity is not None:
                 self._identities.give_back(identity)
             raise
+        else:
+            # The sandbox has mounts of its own by now. Each one left here would be shown to every
+            # next bubblewrap, which reads the whole table for every bind. Not at once: the kernel
+            # takes a millisecond for each, and the program is about to start.
+            asyncio.get_running_loop().call_later(_RELEASE_SECONDS, mounts.release)
+            return lease
         finally:
             if theirs is not None:
                 theirs.close()

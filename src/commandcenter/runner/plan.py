@@ -1,6 +1,8 @@
 """From a request to the shape of its sandbox: mounts, environment, command. Starts nothing."""
 
+import functools
 import os
+import stat
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,7 +13,7 @@ from commandcenter.runner.request import JobRequest
 PROXY_PORT = 3128  # on the sandbox's own loopback
 HOME_BYTES = 16 * 1024**2
 _SYSTEM_TREES = ("/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
-_SYSTEM_FILES = (
+_SYSTEM_SETTINGS = (
     "/etc/ld.so.cache",
     "/etc/alternatives",
     "/etc/ssl/certs",
@@ -20,6 +22,7 @@ _SYSTEM_FILES = (
     "/etc/localtime",
     "/etc/nsswitch.conf",
 )
+_COPIED_BYTES = 128 * 1024  # a copy of more would cost more than a mount
 # Written by git itself when it is asked to run something, or read by it to find what to run.
 _GIT_READ_ONLY = ("config", "hooks", "info", "config.worktree", "modules", "worktrees")
 _GIT_NEEDED = ("config", "hooks", "info")
@@ -62,7 +65,13 @@ def plan_sandbox(request: JobRequest, data_directory: str) -> SandboxPlan:
         elif os.path.isdir(tree):  # noqa: PTH112
             binds.append(Bind(tree, tree, owned=False))
     binds.append(Bind("/usr", "/usr", owned=False))
-    binds += [Bind(path, path, owned=False) for path in _SYSTEM_FILES if Path(path).exists()]
+    files: list[tuple[str, bytes]] = []
+    for path in _SYSTEM_SETTINGS:
+        content = _small_file(path)
+        if content is not None:
+            files.append((path, content))
+        elif os.path.exists(path):  # noqa: PTH110
+            binds.append(Bind(path, path, owned=False))
     command = request.command
     interpreter = own_interpreter()
     if command[0] == "python" or request.network_allow:
@@ -91,8 +100,29 @@ def plan_sandbox(request: JobRequest, data_directory: str) -> SandboxPlan:
         command=command,
         directory="/agent",
         disk_bytes=request.limits.disk_bytes,
+        files=tuple(files),
         git_directory=git,
     )
+
+
+def _small_file(path: str) -> bytes | None:
+    """The content of a file that everybody may read, and that is cheaper to copy than to mount."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    for_all = stat.S_ISREG(status.st_mode) and status.st_mode & stat.S_IROTH
+    if not for_all or status.st_size > _COPIED_BYTES:
+        return None
+    return _content(path, status.st_ino, status.st_mtime_ns, status.st_size)
+
+
+@functools.lru_cache(maxsize=16)
+def _content(path: str, *_version: int) -> bytes | None:
+    try:
+        return Path(path).read_bytes()
+    except OSError:
+        return None
 
 
 def _directory(path: str, what: str) -> str:

@@ -141,15 +141,17 @@ class Outcome:
     has_output: bool = False
     has_artifacts: bool = False
 
-    def to_json(self) -> str:
-        fields = asdict(self)
+    def to_json(self, **beside: Any) -> str:
+        """The outcome, and in the same document what is to be kept beside it."""
+        fields = {**beside, **asdict(self)}
         fields["started_at"] = self.started_at.isoformat()
         fields["finished_at"] = self.finished_at.isoformat()
         return json.dumps(fields)
 
     @classmethod
     def from_json(cls, text: str) -> "Outcome":
-        fields = json.loads(text)
+        known = cls.__dataclass_fields__
+        fields = {name: value for name, value in json.loads(text).items() if name in known}
         fields["started_at"] = datetime.fromisoformat(fields["started_at"])
         fields["finished_at"] = datetime.fromisoformat(fields["finished_at"])
         fields["reason"] = None if fields["reason"] is None else Ending(fields["reason"])

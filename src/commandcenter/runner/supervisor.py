@@ -5,6 +5,7 @@ import json
 import shutil
 import sys
 from contextlib import suppress
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -63,7 +64,7 @@ class Supervisor:
             log = SegmentWriter(self._paths.log(directory.name), limit_bytes=1024**2)
             log.append("system", [message])
             log.close()
-            self._store(directory.name, outcome)
+            self._store(directory.name, outcome, None)
         return lost
 
     async def start(self, request: JobRequest) -> bool:
@@ -128,8 +129,8 @@ class Supervisor:
         if attempt := self._attempts.get(identifier):
             return attempt.use
         with suppress(FileNotFoundError, ValueError, TypeError):
-            text = (self._paths.attempt(identifier) / "use.json").read_text()
-            return Use(**json.loads(text))
+            use = json.loads(self._paths.result(identifier).read_text())["use"]
+            return Use(**use) if use else None
         return None
 
     async def remove(self, identifier: str) -> None:
@@ -141,7 +142,17 @@ class Supervisor:
         self._told.discard(identifier)
         self._running.pop(identifier, None)
         self._attempts.pop(identifier, None)
-        shutil.rmtree(self._paths.attempt(identifier), ignore_errors=True)
+        self._delete(identifier)
+
+    def _delete(self, identifier: str) -> None:
+        for path in (self._paths.result(identifier), self._paths.output(identifier)):
+            with suppress(OSError):
+                path.unlink()
+        directory = self._paths.attempt(identifier)
+        try:
+            directory.rmdir()
+        except OSError:  # it has artifacts
+            shutil.rmtree(directory, ignore_errors=True)
 
     async def close(self) -> None:
         """End everything that runs; nothing more is to be started."""
@@ -203,8 +214,7 @@ class Supervisor:
                 )
             serving.cancel()
             try:
-                self._keep_use(identifier, attempt.use)
-                self._store(identifier, outcome)
+                self._store(identifier, outcome, attempt.use)
             except OSError as error:
                 sys.stderr.write(f"the result of {identifier} cannot be stored: {error}\n")
                 kept = True
@@ -231,13 +241,10 @@ class Supervisor:
         finally:
             self._host.egress.detach(number)
 
-    def _keep_use(self, identifier: str, use: Use) -> None:
-        fields = {name: getattr(use, name) for name in Use.__slots__}
-        (self._paths.attempt(identifier) / "use.json").write_text(json.dumps(fields))
-
-    def _store(self, identifier: str, outcome: Outcome) -> None:
-        path = self._paths.result(identifier)
-        _replace(path, outcome.to_json())
+    def _store(self, identifier: str, outcome: Outcome, use: Use | None) -> None:
+        """One file for both: on ext4 each new one beside files just deleted costs a search."""
+        text = outcome.to_json(use=asdict(use) if use else None)
+        _replace(self._paths.result(identifier), text)
 
     def _load(self, identifier: str) -> Outcome | None:
         try:

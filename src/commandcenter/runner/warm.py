@@ -7,7 +7,9 @@ used are ended.
 """
 
 import asyncio
-import json
+import functools
+import importlib.util
+import marshal
 import os
 import time
 from collections import deque
@@ -24,8 +26,7 @@ from commandcenter.runner.interpreter import own_interpreter
 from commandcenter.runner.plan import SandboxPlan
 from commandcenter.runner.request import JobLimits, JobRequest
 
-PROGRAM_PATH = "/opt/commandcenter/warm.py"
-_PROGRAM = (Path(__file__).parent / "warm_program.py").read_bytes()
+PROGRAM_PATH = "/opt/commandcenter/warm.pyc"
 _JOB_PARTS = 2  # ("python", FILE)
 _STARTUP_PREFIXES = ("PYTHON", "LD_", "LC_", "LANG", "MALLOC_", "GLIBC_")
 _READY_SECONDS = 20.0
@@ -80,12 +81,13 @@ def warm_shape(request: JobRequest, plan: SandboxPlan) -> WarmShape | None:
         plan,
         command=(plan.command[0], PROGRAM_PATH),
         environment=plan.base_environment,
-        files=((PROGRAM_PATH, _PROGRAM),),
+        files=(*plan.files, (PROGRAM_PATH, _program())),
     )
     key = (
         tuple((bind, _identity(bind.source)) for bind in plan.binds if bind.owned),
         plan.links,
         plan.covered,
+        plan.files,
         tuple(plan.base_environment.items()),
         request.limits,
         tuple(_stamps(path) for path in request.python_path),
@@ -209,15 +211,24 @@ class WarmPool:
 
 def job_message(request: JobRequest, environment: Mapping[str, str]) -> bytes:
     """What the warm program waits for."""
-    header = json.dumps(
+    header = marshal.dumps(
         {
             "file": request.command[1],
             "environment": dict(environment),
             "secret_files": dict(request.secret_files),
             "input_size": len(request.input_json),
         }
-    ).encode()
+    )
     return len(header).to_bytes(8, "big") + header + request.input_json
+
+
+@functools.cache
+def _program() -> bytes:
+    """The warm program, compiled for the interpreter that this process and the sandbox share."""
+    source = Path(__file__).with_name("warm_program.py").read_bytes()
+    flags = (1).to_bytes(4, "little")  # by a hash, which is not checked
+    code = compile(source, PROGRAM_PATH, "exec", dont_inherit=True)
+    return importlib.util.MAGIC_NUMBER + flags + bytes(8) + marshal.dumps(code)
 
 
 async def end_lease(lease: Lease) -> None:
@@ -236,15 +247,15 @@ def _identity(path: str) -> tuple[int, int, int]:
 
 def _stamps(directory: str) -> tuple[Hashable, ...]:
     """Changes of the agent SDK, which warm sandboxes have loaded already."""
-    package = Path(directory, "commandcenter_agent")
-    if not package.is_dir():
+    try:
+        with os.scandir(f"{directory}/commandcenter_agent") as entries:
+            files = [(entry.name, entry.stat()) for entry in entries if entry.name.endswith(".py")]
+    except OSError:
         return ()
-    return tuple(
-        (str(file), file.stat().st_mtime_ns, file.stat().st_size)
-        for file in sorted(package.rglob("*.py"))
-    )
+    return tuple(sorted((name, found.st_mtime_ns, found.st_size) for name, found in files))
 
 
+@functools.cache
 def _package_places() -> list[str]:
     return [
         str(place)

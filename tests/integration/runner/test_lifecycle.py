@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from commandcenter.kit.segment_reader import SegmentReader
 from commandcenter.runner import frames
 from commandcenter.runner.client import RunnerClient, ensure_runner
 from commandcenter.runner.ensure import open_connection
@@ -198,3 +199,27 @@ async def test_a_stopped_runner_loses_its_attempts_in_order(place: Place) -> Non
     await client.start(again := place.request("true"))  # by the next runner
     assert (await client.wait(again.attempt_id))[0].exit_code == 0
     assert place.pid() != pid
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only a runner that runs as root stages mounts")
+async def test_a_running_attempt_keeps_no_mounts_in_the_runner(
+    place: Place, tmp_path: Path
+) -> None:
+    """Every next launch would read them."""
+    agent = tmp_path / "agent-to-be-staged"
+    agent.mkdir()
+    (agent / "here").touch()
+    client = place.client()
+    script = "test -e /agent/here && echo up && sleep 60"
+    request = place.request("/bin/sh", "-c", script, agent_directory=str(agent))
+    await client.start(request)
+
+    def left() -> list[str]:
+        lines = Path(f"/proc/{place.pid()}/mountinfo").read_text().splitlines()
+        return [line for line in lines if agent.name in line]
+
+    await eventually("its mounts are gone", lambda: not left())
+    reader = SegmentReader(place.paths.log(request.attempt_id))
+    await eventually("it runs", lambda: [record.text for record in reader.after()] == ["up"])
+    await client.stop(request.attempt_id, 0.0)
+    assert (await client.wait(request.attempt_id))[0].reason == "cancelled"

@@ -89,6 +89,16 @@ PROGRAMS = {
         "import subprocess, sys; print(subprocess.check_output([sys.executable, '-c', 'print(1)']))"
     ),
     "killed": "import os, signal; os.kill(os.getpid(), signal.SIGTERM)",
+    "output that is never closed": (
+        "import io, json\n"
+        "text = open('/out/output.json', 'w')\n"
+        "text.write('{\"n\": 1}')\n"
+        "kept = [open('/out/artifacts/a', 'wb')]; kept[0].write(b'data')"
+    ),
+    "finalizers": (
+        "class A:\n    def __del__(self): print('gone', flush=True)\n"
+        "a = A()\ndef main():\n    global b; b = [A()]; b.append(b)\nmain()"
+    ),
     "output without an end of line": "import sys; sys.stdout.write('half')",
 }
 

@@ -68,3 +68,11 @@ def test_endings_are_the_runtimes_reasons() -> None:
 
 def test_secrets_are_not_in_the_representation_of_the_input() -> None:
     assert "payload" not in repr(replace(REQUEST, input_json=b"payload"))
+
+
+def test_an_outcome_ignores_what_is_kept_beside_it() -> None:
+    at = datetime(2026, 1, 2, tzinfo=UTC)
+    outcome = Outcome(None, Ending.TIMEOUT, "late", at, at, 1.5, 7, has_output=True)
+    text = outcome.to_json(use={"pids": 3})
+    assert json.loads(text)["use"] == {"pids": 3}
+    assert Outcome.from_json(text) == outcome == Outcome.from_json(outcome.to_json())
