@@ -3,21 +3,28 @@
 SQLite has one writer. A transaction that reads first and writes later can fail with "database is
 locked" whatever the time-out, because its snapshot is stale by then. So a write transaction here
 begins with BEGIN IMMEDIATE, and writers of this process queue on a lock rather than in SQLite.
+
+There are two ways in. Sessions (`read`, `write`) are awaited statement by statement, which on
+SQLite is several trips to another thread each. Plain functions (`transact`, `query`) make the trip
+once for the whole transaction: for what is done at every step of every run.
 """
 
 import asyncio
 import os
 from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from sqlalchemy import event, make_url
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.ext.asyncio import (
     AsyncEngine,
     AsyncSession,
     create_async_engine,
 )
+from sqlalchemy.orm import Session
 
 _BUSY_TIMEOUT_MS = 10_000
 _POOL_SIZE = 8
@@ -27,6 +34,9 @@ _POOL_SIZE = 8
 IDLE_TRANSACTION_SECONDS = 10.0
 # Longer than that, so that whoever waits for such a process outlasts it.
 _LOCK_SECONDS = 30.0
+_THREADS = 4
+
+T = TypeVar("T")
 
 
 def apply_sqlite_pragmas(connection: Any, _record: Any) -> None:
@@ -60,8 +70,18 @@ def async_url(url: str) -> str:
 AfterCommit = Callable[[], None]
 
 
+@dataclass(slots=True)
+class Transaction:
+    """A write transaction under way, as plain functions see it."""
+
+    connection: Connection
+    # Run once the commit is durable, in order, in the event loop; quick, and never raising.
+    after_commit: list[AfterCommit] = field(default_factory=list)
+    locks: set[int] = field(default_factory=set)  # advisory locks it holds, on PostgreSQL
+
+
 class Database:
-    """Sessions for reading and for writing. Close it once at the end of the process."""
+    """Transactions for reading and for writing. Close it once at the end of the process."""
 
     def __init__(
         self, url: str, *, idle_transaction_seconds: float = IDLE_TRANSACTION_SECONDS
@@ -90,9 +110,63 @@ class Database:
             self.url, pool_size=_POOL_SIZE, max_overflow=_POOL_SIZE, pool_timeout=10, **arguments
         )
         self._write_lock = asyncio.Lock()
+        self._threads: _SqliteThreads | None = None
         if self.is_sqlite:
-            event.listen(self.engine.sync_engine, "connect", apply_sqlite_pragmas)
-            event.listen(self.engine.sync_engine, "connect", _leave_transactions_to_us)
+            self._threads = _SqliteThreads(self.url)
+            for engine in (self.engine.sync_engine, self._threads.engine):
+                event.listen(engine, "connect", apply_sqlite_pragmas)
+                event.listen(engine, "connect", _leave_transactions_to_us)
+
+    async def query(self, work: Callable[[Session], T]) -> T:
+        """Return what `work` returns; what it changes is thrown away.
+
+        `work` does not touch the event loop, for on SQLite it runs in a thread.
+        """
+        if self._threads is not None:
+            return await self._threads.query(work)
+        async with self.read() as session:
+            return await session.run_sync(work)
+
+    async def transact(self, work: Callable[[Transaction], T]) -> T:
+        """Commit what `work` does, or undo it all when it raises, and return what it returns.
+
+        `work` does not touch the event loop, for on SQLite it runs in a thread. A caller that is
+        cancelled in the middle learns so at the end; whether it was committed it does not.
+        """
+        if self._threads is not None:
+            return await self._transact_in_thread(self._threads, work)
+        async with self.engine.connect() as connection:
+            try:
+                transaction, result = await connection.run_sync(_begun, work)
+                await connection.commit()
+            except BaseException:
+                await connection.rollback()
+                raise
+            for hook in transaction.after_commit:
+                hook()
+            return result
+
+    async def _transact_in_thread(
+        self, threads: "_SqliteThreads", work: Callable[[Transaction], T]
+    ) -> T:
+        await self._write_lock.acquire()
+        under_way = asyncio.ensure_future(threads.transact(work))
+        # Not left to this task, which may be cancelled: the hooks run in the order of the commits.
+        under_way.add_done_callback(self._written)
+        try:
+            await asyncio.wait([under_way])
+        except asyncio.CancelledError:
+            await asyncio.wait([under_way])
+            raise
+        return under_way.result()[1]
+
+    def _written(self, done: "asyncio.Future[tuple[Transaction, T]]") -> None:
+        try:
+            if not done.cancelled() and done.exception() is None:
+                for hook in done.result()[0].after_commit:
+                    hook()
+        finally:
+            self._write_lock.release()
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncSession]:
@@ -114,8 +188,7 @@ class Database:
     async def write(self) -> AsyncIterator[AsyncSession]:
         """Open a session whose changes are committed at the end of the block, or all undone.
 
-        Functions put in `after_commit(session)` run once the commit is durable, in order; they must
-        be quick and never raise.
+        Functions join it by `within(session, ...)`.
         """
         if not self.is_sqlite:
             async with self._transaction(None) as session:
@@ -141,11 +214,69 @@ class Database:
                 await connection.rollback()
                 raise
             # Still under the writer's lock, so that hooks run in the order of the commits.
-            for hook in after_commit(session):
+            joined: Transaction | None = session.info.get("transaction")
+            for hook in joined.after_commit if joined is not None else ():
                 hook()
 
     async def close(self) -> None:
         await self.engine.dispose()
+        if self._threads is not None:
+            await self._threads.close()
+
+
+class _SqliteThreads:
+    """Threads with connections of their own, each of which does a whole transaction at a time."""
+
+    def __init__(self, url: str) -> None:
+        self.engine: Engine = create_engine(
+            make_url(url).set(drivername="sqlite"),
+            pool_size=_THREADS,
+            max_overflow=0,
+            pool_reset_on_return=None,
+            connect_args={"check_same_thread": False},
+        )
+        self._executor = ThreadPoolExecutor(_THREADS, thread_name_prefix="database")
+
+    async def query(self, work: Callable[[Session], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._executor, self._query, work)
+
+    async def transact(self, work: Callable[[Transaction], T]) -> tuple[Transaction, T]:
+        """Run one at a time."""
+        return await asyncio.get_running_loop().run_in_executor(
+            self._executor, self._transact, work
+        )
+
+    async def close(self) -> None:
+        """Wait for what is under way."""
+        await asyncio.to_thread(self._executor.shutdown)
+        self.engine.dispose()
+
+    def _query(self, work: Callable[[Session], T]) -> T:
+        with self.engine.connect() as connection:
+            connection.exec_driver_sql("BEGIN")
+            try:
+                with Session(bind=connection, expire_on_commit=False) as session:
+                    result = work(session)
+                    session.expunge_all()
+                    return result
+            finally:
+                connection.rollback()
+
+    def _transact(self, work: Callable[[Transaction], T]) -> tuple[Transaction, T]:
+        with self.engine.connect() as connection:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+            try:
+                begun = _begun(connection, work)
+                connection.commit()
+            except BaseException:
+                connection.rollback()
+                raise
+            return begun
+
+
+def _begun(connection: Connection, work: Callable[[Transaction], T]) -> tuple[Transaction, T]:
+    transaction = Transaction(connection)
+    return transaction, work(transaction)
 
 
 def _session_options(url: str, idle_transaction_seconds: float) -> str:
@@ -164,7 +295,13 @@ def _leave_transactions_to_us(connection: Any, _record: Any) -> None:
     connection.isolation_level = None
 
 
-def after_commit(session: AsyncSession) -> list[AfterCommit]:
-    """Return the list of functions to run once this session's transaction is durable."""
-    hooks: list[AfterCommit] = session.info.setdefault("after_commit", [])
-    return hooks
+async def within(session: AsyncSession, work: Callable[[Transaction], T]) -> T:
+    """Run `work` as a part of this session's transaction."""
+    return await session.run_sync(lambda sync_session: work(_joined(sync_session)))
+
+
+def _joined(session: Session) -> Transaction:
+    joined: Transaction | None = session.info.get("transaction")
+    if joined is None:
+        joined = session.info["transaction"] = Transaction(session.connection())
+    return joined

@@ -149,10 +149,11 @@ class RunExecution:
             message = "the run's deadline passed"
         elif failed:
             reason, message = RunFailure.STEP_FAILED, f"failed: {', '.join(failed)}"
-        async with self._recorder.transaction() as session:
-            await self._recorder.run_finished(
-                session, state=state, reason=reason.value if reason else None, message=message
+        await self._recorder.transact(
+            lambda transaction: self._recorder.run_finished(
+                transaction, state=state, reason=reason.value if reason else None, message=message
             )
+        )
 
     def _start(self, name: str) -> None:
         execution = StepExecution(
