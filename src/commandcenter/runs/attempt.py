@@ -194,7 +194,12 @@ class AttemptRunner:
     @asynccontextmanager
     async def _slot(self) -> AsyncIterator[None]:
         slots = self._dependencies.slots
-        await self._stop.race(slots.acquire())
+        if slots.locked():
+            await self._stop.race(slots.acquire())
+        elif self._stop.is_set:
+            raise StopRequestedError
+        else:
+            await slots.acquire()  # at once
         try:
             yield
         finally:
