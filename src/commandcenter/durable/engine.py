@@ -20,7 +20,8 @@ from dbos import DBOS, DBOSConfig, SetWorkflowID
 from sqlalchemy import create_engine, event
 from sqlalchemy.engine import make_url
 
-from commandcenter.kit.database import IDLE_TRANSACTION_SECONDS, apply_sqlite_pragmas
+from commandcenter.kit.database import IDLE_TRANSACTION_SECONDS
+from commandcenter.kit.sqlite import apply_sqlite_pragmas
 
 Execute = Callable[[str], Awaitable[bool]]
 

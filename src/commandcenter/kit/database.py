@@ -12,13 +12,12 @@ once for the whole transaction: for what is done at every step of every run.
 import asyncio
 import os
 from collections.abc import AsyncIterator, Callable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy import Connection, event, make_url
 from sqlalchemy.ext.asyncio import (
     AsyncEngine,
     AsyncSession,
@@ -26,7 +25,13 @@ from sqlalchemy.ext.asyncio import (
 )
 from sqlalchemy.orm import Session
 
-_BUSY_TIMEOUT_MS = 10_000
+from commandcenter.kit.sqlite import (
+    SqliteThreads,
+    apply_sqlite_pragmas,
+    driver_connection,
+    leave_transactions_to_us,
+)
+
 _POOL_SIZE = 8
 # What a process may hold up others for when it stands still in the middle of a transaction (paused,
 # out of CPU, cut off): PostgreSQL then ends its session, and with it the locks. No transaction of
@@ -34,21 +39,8 @@ _POOL_SIZE = 8
 IDLE_TRANSACTION_SECONDS = 10.0
 # Longer than that, so that whoever waits for such a process outlasts it.
 _LOCK_SECONDS = 30.0
-_THREADS = 4
 
 T = TypeVar("T")
-
-
-def apply_sqlite_pragmas(connection: Any, _record: Any) -> None:
-    """Set WAL and friends on a new DB-API connection; DBOS's engine uses it as well."""
-    cursor = connection.cursor()
-    try:
-        cursor.execute("PRAGMA journal_mode=WAL")
-        cursor.execute("PRAGMA synchronous=NORMAL")
-        cursor.execute(f"PRAGMA busy_timeout={_BUSY_TIMEOUT_MS}")
-        cursor.execute("PRAGMA foreign_keys=ON")
-    finally:
-        cursor.close()
 
 
 def sqlite_url(path: Path) -> str:
@@ -106,16 +98,17 @@ class Database:
             # Every session below ends its transaction itself; a second rollback at each return to
             # the pool would be one more trip to the connection's thread.
             arguments["pool_reset_on_return"] = None
+            arguments["async_creator"] = lambda: driver_connection(self.url)
         self.engine: AsyncEngine = create_async_engine(
             self.url, pool_size=_POOL_SIZE, max_overflow=_POOL_SIZE, pool_timeout=10, **arguments
         )
         self._write_lock = asyncio.Lock()
-        self._threads: _SqliteThreads | None = None
+        self._threads: SqliteThreads | None = None
         if self.is_sqlite:
-            self._threads = _SqliteThreads(self.url)
+            self._threads = SqliteThreads(self.url)
             for engine in (self.engine.sync_engine, self._threads.engine):
                 event.listen(engine, "connect", apply_sqlite_pragmas)
-                event.listen(engine, "connect", _leave_transactions_to_us)
+                event.listen(engine, "connect", leave_transactions_to_us)
 
     async def query(self, work: Callable[[Session], T]) -> T:
         """Return what `work` returns; what it changes is thrown away.
@@ -123,7 +116,7 @@ class Database:
         `work` does not touch the event loop, for on SQLite it runs in a thread.
         """
         if self._threads is not None:
-            return await self._threads.query(work)
+            return await self._threads.read(lambda connection: _queried(connection, work))
         async with self.read() as session:
             return await session.run_sync(work)
 
@@ -147,10 +140,12 @@ class Database:
             return result
 
     async def _transact_in_thread(
-        self, threads: "_SqliteThreads", work: Callable[[Transaction], T]
+        self, threads: SqliteThreads, work: Callable[[Transaction], T]
     ) -> T:
         await self._write_lock.acquire()
-        under_way = asyncio.ensure_future(threads.transact(work))
+        under_way = asyncio.ensure_future(
+            threads.write(lambda connection: _begun(connection, work))
+        )
         # Not left to this task, which may be cancelled: the hooks run in the order of the commits.
         under_way.add_done_callback(self._written)
         try:
@@ -224,54 +219,12 @@ class Database:
             await self._threads.close()
 
 
-class _SqliteThreads:
-    """Threads with connections of their own, each of which does a whole transaction at a time."""
-
-    def __init__(self, url: str) -> None:
-        self.engine: Engine = create_engine(
-            make_url(url).set(drivername="sqlite"),
-            pool_size=_THREADS,
-            max_overflow=0,
-            pool_reset_on_return=None,
-            connect_args={"check_same_thread": False},
-        )
-        self._executor = ThreadPoolExecutor(_THREADS, thread_name_prefix="database")
-
-    async def query(self, work: Callable[[Session], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._executor, self._query, work)
-
-    async def transact(self, work: Callable[[Transaction], T]) -> tuple[Transaction, T]:
-        """Run one at a time."""
-        return await asyncio.get_running_loop().run_in_executor(
-            self._executor, self._transact, work
-        )
-
-    async def close(self) -> None:
-        """Wait for what is under way."""
-        await asyncio.to_thread(self._executor.shutdown)
-        self.engine.dispose()
-
-    def _query(self, work: Callable[[Session], T]) -> T:
-        with self.engine.connect() as connection:
-            connection.exec_driver_sql("BEGIN")
-            try:
-                with Session(bind=connection, expire_on_commit=False) as session:
-                    result = work(session)
-                    session.expunge_all()
-                    return result
-            finally:
-                connection.rollback()
-
-    def _transact(self, work: Callable[[Transaction], T]) -> tuple[Transaction, T]:
-        with self.engine.connect() as connection:
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
-            try:
-                begun = _begun(connection, work)
-                connection.commit()
-            except BaseException:
-                connection.rollback()
-                raise
-            return begun
+def _queried(connection: Connection, work: Callable[[Session], T]) -> T:
+    with Session(bind=connection, expire_on_commit=False) as session:
+        result = work(session)
+        # Before the rollback, which would otherwise empty the rows that were read.
+        session.expunge_all()
+        return result
 
 
 def _begun(connection: Connection, work: Callable[[Transaction], T]) -> tuple[Transaction, T]:
@@ -288,11 +241,6 @@ def _session_options(url: str, idle_transaction_seconds: float) -> str:
     }
     ours = [f"-c {name}={int(seconds * 1000)}" for name, seconds in settings.items()]
     return " ".join([*ours, given if isinstance(given, str) else " ".join(given)]).strip()
-
-
-def _leave_transactions_to_us(connection: Any, _record: Any) -> None:
-    # The sqlite3 module otherwise begins a deferred transaction of its own before each write.
-    connection.isolation_level = None
 
 
 async def within(session: AsyncSession, work: Callable[[Transaction], T]) -> T:
