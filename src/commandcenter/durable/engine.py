@@ -16,11 +16,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from dbos import DBOS, DBOSConfig, SetWorkflowID
+from dbos import DBOS, DBOSConfig, SetWorkflowID, _workflow_commands
 from sqlalchemy import create_engine, event
 from sqlalchemy.engine import make_url
 
-from commandcenter.kit.database import IDLE_TRANSACTION_SECONDS, apply_sqlite_pragmas
+from commandcenter.kit.database import IDLE_TRANSACTION_SECONDS
+from commandcenter.kit.sqlite import apply_sqlite_pragmas
 
 Execute = Callable[[str], Awaitable[bool]]
 
@@ -32,6 +33,7 @@ QUEUE = "runs"
 # wait for people count as well; what runs at once is limited by the places for attempts.
 _RUNS_FROM_QUEUE = 500
 _QUEUE_POLLING_SECONDS = 1.0
+_UNUSED_JOBS_SECONDS = 4.0  # DBOS ends a holder of its lock that idles for five
 _UNFINISHED = ("PENDING", "ENQUEUED")
 _ENDED = ("SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED")
 _WORKFLOW = "execute_run"
@@ -84,6 +86,7 @@ class DurableRuns:
         _quieten()
         # In this loop's thread, so that DBOS runs its coroutines on this loop.
         DBOS(config=self._config())
+        _slow_what_is_unused()
         DBOS.launch()
         self._launched = True
         if self._is_shared:
@@ -194,6 +197,16 @@ class DurableRuns:
         config["system_database_url"] = f"sqlite:///{path}"
         config["system_database_engine"] = engine
         return config
+
+
+def _slow_what_is_unused() -> None:
+    """Have DBOS look seldom for what this product never asks of it: delays and deadlines.
+
+    Looking every second was a quarter of what an idle process did, and DBOS has no setting for it:
+    its version is pinned, and `test_settings` sees a change. Its internal queue is not to be
+    slowed, for what a restart finds goes through it.
+    """
+    _workflow_commands._BACKGROUND_JOBS_INTERVAL_SEC = _UNUSED_JOBS_SECONDS  # noqa: SLF001  # see above
 
 
 def _quieten() -> None:

@@ -9,7 +9,7 @@ from sqlalchemy import select
 from commandcenter.approvals.request import resolve_approval
 from commandcenter.approvals.states import ApprovalState
 from commandcenter.engine.states import StepState
-from commandcenter.kit.database import Database
+from commandcenter.kit.database import Database, Transaction, within
 from commandcenter.kit.errors import ProblemError
 from commandcenter.models import Approval, Attempt, Step
 from commandcenter.runs.recorder import AttemptEnd, RunRecorder
@@ -54,33 +54,38 @@ async def abandon_run(
         ):
             await resolve_approval(session, recorder.events, approval, ApprovalState.CANCELLED)
         end = AttemptEnd(AttemptState.FAILED, FailureReason.SYSTEM_ERROR.value, message, None)
-        for attempt in attempts:
-            await recorder.attempt_finished(
-                session,
-                attempt_id=attempt.id,
-                node=attempt.node,
-                end=end,
-                is_check=attempt.is_check,
-            )
-        for step in list(
+        steps = list(
             await session.scalars(
                 select(Step).where(Step.run_id == recorder.run_id).order_by(Step.position)
             )
-        ):
-            state = StepState(step.state)
-            if state.is_final:
-                continue
-            begun = state in {StepState.RUNNING, StepState.WAITING}
-            await recorder.step_finished(
-                session,
-                node=step.node,
-                state=StepState.FAILED if begun else StepState.CANCELLED,
-                reason=reason.value if begun else FailureReason.CANCELLED.value,
-                message=message,
-            )
-        await recorder.run_finished(
-            session, state=RunState.FAILED, reason=reason.value, message=message
         )
+
+        def fail(transaction: Transaction) -> None:
+            for attempt in attempts:
+                recorder.attempt_finished(
+                    transaction,
+                    attempt_id=attempt.id,
+                    node=attempt.node,
+                    end=end,
+                    is_check=attempt.is_check,
+                )
+            for step in steps:
+                state = StepState(step.state)
+                if state.is_final:
+                    continue
+                begun = state in {StepState.RUNNING, StepState.WAITING}
+                recorder.step_finished(
+                    transaction,
+                    node=step.node,
+                    state=StepState.FAILED if begun else StepState.CANCELLED,
+                    reason=reason.value if begun else FailureReason.CANCELLED.value,
+                    message=message,
+                )
+            recorder.run_finished(
+                transaction, state=RunState.FAILED, reason=reason.value, message=message
+            )
+
+        await within(session, fail)
 
 
 async def _end(runtimes: Mapping[str, Runtime], attempt: Attempt) -> None:

@@ -11,8 +11,10 @@ from typing import Any
 from commandcenter.engine.definition import NodeDefinition
 from commandcenter.engine.states import StepState
 from commandcenter.kit.clock import utc_now
+from commandcenter.kit.database import Transaction, within
 from commandcenter.kit.errors import ProblemError
 from commandcenter.models import Attempt
+from commandcenter.notifications.messages import notices
 from commandcenter.runs.attempt_spec import SpecSources, build_spec
 from commandcenter.runs.dependencies import ExecutionDependencies
 from commandcenter.runs.judge import Verdict, judge
@@ -136,31 +138,47 @@ class AttemptRunner:
         if failures > 1 and end.state is AttemptState.FAILED:
             message = f"{message} (attempt {failures} of {failures})"
         directory = end.result.artifacts_directory if end.result else None
-        files = await self._dependencies.artifacts.store(directory) if directory else []
-        async with self._recorder.transaction() as session:
-            await self._recorder.attempt_finished(
-                session, attempt_id=attempt_id, node=self._node.name, end=end
+        own = self._dependencies
+        files = await own.artifacts.store(directory) if directory else []
+
+        def end_attempt(transaction: Transaction) -> None:
+            self._recorder.attempt_finished(
+                transaction, attempt_id=attempt_id, node=self._node.name, end=end
             )
-            if files:
-                await self._dependencies.artifacts.record(
-                    session,
-                    run_id=self._run.id,
-                    node=self._node.name,
-                    attempt_id=attempt_id,
-                    files=files,
-                )
-            if state is StepState.SUCCEEDED and verdict.outputs:
-                await self._dependencies.notifications.deliver(
-                    session, run_id=self._run.id, node=self._node.name, outputs=verdict.outputs
-                )
-            await self._recorder.step_finished(
-                session,
+
+        def end_step(transaction: Transaction) -> None:
+            self._recorder.step_finished(
+                transaction,
                 node=self._node.name,
                 state=state,
                 reason=reason,
                 message=message,
                 outputs=verdict.outputs,
             )
+
+        def end_both(transaction: Transaction) -> None:
+            end_attempt(transaction)
+            end_step(transaction)
+
+        outputs = verdict.outputs or {}
+        notifies = state is StepState.SUCCEEDED and bool(notices(outputs))
+        if not files and not notifies:
+            await self._recorder.transact(end_both)
+        else:
+            async with self._recorder.transaction() as session:
+                await within(session, end_attempt)
+                await own.artifacts.record(
+                    session,
+                    run_id=self._run.id,
+                    node=self._node.name,
+                    attempt_id=attempt_id,
+                    files=files,
+                )
+                if notifies:
+                    await own.notifications.deliver(
+                        session, run_id=self._run.id, node=self._node.name, outputs=outputs
+                    )
+                await within(session, end_step)
         await self.forget(attempt_id)
         error = message if state is StepState.FAILED else None
         return StepOutcome(state, verdict.outputs, error)
@@ -191,7 +209,12 @@ class AttemptRunner:
     @asynccontextmanager
     async def _slot(self) -> AsyncIterator[None]:
         slots = self._dependencies.slots
-        await self._stop.race(slots.acquire())
+        if slots.locked():
+            await self._stop.race(slots.acquire())
+        elif self._stop.is_set:
+            raise StopRequestedError
+        else:
+            await slots.acquire()  # at once
         try:
             yield
         finally:

@@ -8,7 +8,7 @@ from commandcenter.approvals.check import CheckReport
 from commandcenter.engine.states import StepState
 from commandcenter.events.types import EventType
 from commandcenter.kit.clock import utc_now
-from commandcenter.kit.database import Database
+from commandcenter.kit.database import Database, Transaction
 from commandcenter.models import Attempt
 from commandcenter.runs.gate import Effect
 from commandcenter.runs.recorder import AttemptEnd, RunRecorder
@@ -37,33 +37,34 @@ async def check_started(
     effect: Effect,
 ) -> None:
     """Record that the check is about to start; only then may it be started."""
-    async with recorder.transaction() as session:
-        await session.execute(
-            insert(Attempt).values(
-                id=attempt_id,
-                run_id=recorder.run_id,
-                node=node,
-                number=number,
-                state=AttemptState.RUNNING.value,
-                message="",
-                runtime=runtime,
-                agent_id=agent_id,
-                is_check=True,
-                effect_hash=effect.hash,
-                created_at=utc_now(),
-            )
-        )
-        await recorder.set_step(
-            session,
+    attempt = {
+        "id": attempt_id,
+        "run_id": recorder.run_id,
+        "node": node,
+        "number": number,
+        "state": AttemptState.RUNNING.value,
+        "message": "",
+        "runtime": runtime,
+        "agent_id": agent_id,
+        "is_check": True,
+        "effect_hash": effect.hash,
+        "created_at": utc_now(),
+    }
+
+    def work(transaction: Transaction) -> None:
+        transaction.connection.execute(insert(Attempt), attempt)
+        recorder.set_step(
+            transaction,
             node,
             state=StepState.RUNNING.value,
             inputs=dict(effect.inputs),
             retry_at=None,
             message="checks beforehand whether it can be done",
         )
-        await recorder.append(
-            session, EventType.CHECK_STARTED, attempt_id, {"node": node, "number": number}
-        )
+        data = {"node": node, "number": number}
+        recorder.append(transaction, EventType.CHECK_STARTED, attempt_id, data)
+
+    await recorder.transact(work)
 
 
 async def check_finished(
@@ -75,20 +76,22 @@ async def check_finished(
     report: CheckReport | None,
 ) -> None:
     """Record the check's end; `report` is None where nothing is to be learnt from it."""
-    async with recorder.transaction() as session:
-        await recorder.attempt_finished(
-            session,
+    await recorder.transact(
+        lambda transaction: recorder.attempt_finished(
+            transaction,
             attempt_id=attempt_id,
             node=node,
             end=end,
             is_check=True,
             report=report.to_json() if report is not None else None,
         )
+    )
 
 
 async def waits_again(recorder: RunRecorder, node: str) -> None:
     """Record that the step goes on waiting for the answer to the question that it asked before."""
-    async with recorder.transaction() as session:
-        await recorder.set_step(
-            session, node, state=StepState.WAITING.value, message="waits for an approval"
+    await recorder.transact(
+        lambda transaction: recorder.set_step(
+            transaction, node, state=StepState.WAITING.value, message="waits for an approval"
         )
+    )

@@ -20,7 +20,6 @@ from commandcenter.engine.scheduling import (
     next_actions,
 )
 from commandcenter.engine.states import RunResult, StepState
-from commandcenter.events.types import EventType
 from commandcenter.kit.clock import utc_now
 from commandcenter.models import Run, Step
 from commandcenter.runs.dependencies import ExecutionDependencies
@@ -47,7 +46,10 @@ class RunExecution:
         recorder: RunRecorder,
         dependencies: ExecutionDependencies,
         stop: StopSignal,
+        cancel_asked: asyncio.Event,
     ) -> None:
+        """`cancel_asked` is set when somebody asked since before `run` was read."""
+        self._cancel_asked = cancel_asked
         self._run = run
         self._recorder = recorder
         self._dependencies = dependencies
@@ -149,10 +151,11 @@ class RunExecution:
             message = "the run's deadline passed"
         elif failed:
             reason, message = RunFailure.STEP_FAILED, f"failed: {', '.join(failed)}"
-        async with self._recorder.transaction() as session:
-            await self._recorder.run_finished(
-                session, state=state, reason=reason.value if reason else None, message=message
+        await self._recorder.transact(
+            lambda transaction: self._recorder.run_finished(
+                transaction, state=state, reason=reason.value if reason else None, message=message
             )
+        )
 
     def _start(self, name: str) -> None:
         execution = StepExecution(
@@ -176,31 +179,30 @@ class RunExecution:
 
     async def _watch(self) -> None:
         """Turn a cancel request or the deadline into the stop signal."""
-        asked = EventType.RUN_CANCEL_REQUESTED
-        with self._dependencies.events.bus.run_signal(self._run.id, asked) as changed:
-            while not self._stop.is_set:
-                changed.clear()
-                left = (self._run.deadline_at - utc_now()).total_seconds()
-                try:
-                    if await self._is_cancelled():
-                        self._stop.set(StopReason.CANCELLED)
-                        return
-                except Exception as error:
-                    if not is_outage(error):
-                        raise
-                    left = min(left, _LOOK_AGAIN_SECONDS)
-                if left <= 0:
-                    self._stop.set(StopReason.DEADLINE)
-                    return
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(changed.wait(), left)
+        asked = self._cancel_asked
+        while not self._stop.is_set:
+            left = (self._run.deadline_at - utc_now()).total_seconds()
+            if left <= 0:
+                self._stop.set(StopReason.DEADLINE)
+                return
+            with suppress(TimeoutError):
+                await asyncio.wait_for(asked.wait(), left)
+            if not asked.is_set():
+                continue
+            asked.clear()
+            try:
+                if await self._is_cancelled():
+                    self._stop.set(StopReason.CANCELLED)
+            except Exception as error:
+                if not is_outage(error):
+                    raise
+                asked.set()
+                await asyncio.sleep(_LOOK_AGAIN_SECONDS)
 
     async def _is_cancelled(self) -> bool:
-        async with self._dependencies.database.read() as session:
-            requested = await session.scalar(
-                select(Run.cancel_requested_at).where(Run.id == self._run.id)
-            )
-        return requested is not None
+        asked_at = select(Run.cancel_requested_at).where(Run.id == self._run.id)
+        found = await self._dependencies.database.query(lambda session: session.scalar(asked_at))
+        return found is not None
 
 
 def _view(step: Step) -> StepView:

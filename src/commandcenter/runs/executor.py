@@ -8,10 +8,11 @@ import asyncio
 import logging
 from contextlib import suppress
 
+from commandcenter.events.types import EventType
 from commandcenter.runs.abandon import abandon_run
 from commandcenter.runs.dependencies import ExecutionDependencies
 from commandcenter.runs.execution import RunExecution
-from commandcenter.runs.loaded import load_run
+from commandcenter.runs.loaded import LoadedRun, load_run
 from commandcenter.runs.outage import is_outage
 from commandcenter.runs.recorder import Begun, RunRecorder, SupersededError, begin_execution
 from commandcenter.runs.resume import (
@@ -142,19 +143,25 @@ class RunExecutor:
                 logger.error("run %s %s", run_id, message)
                 await self._abandon(recorder, RunFailure.RESTART_LIMIT, message)
                 return True
-        run = await load_run(own.database, own.workflows, run_id)
-        if begun.is_restart:
-            stock = await take_stock(own.database, own.runtimes, run)
-            await record_resumed(recorder, begun.epoch, own.executor_id, stock)
-            logger.info(
-                "run %s resumed: %d attempts adopted, %d run again, %d lost, %d steps waiting",
-                run_id,
-                len(stock.adopted),
-                len(stock.run_again),
-                len(stock.lost),
-                len(stock.waiting),
-            )
-        return await RunExecution(run, recorder, own, stop).drive()
+        # From before the run is read: no request to cancel can fall in between.
+        with own.events.bus.run_signal(run_id, EventType.RUN_CANCEL_REQUESTED) as cancel_asked:
+            run = await load_run(own.database, own.workflows, own.agents, run_id)
+            if begun.is_restart:
+                await self._resume(run, begun, recorder)
+            return await RunExecution(run, recorder, own, stop, cancel_asked).drive()
+
+    async def _resume(self, run: LoadedRun, begun: Begun, recorder: RunRecorder) -> None:
+        own = self._dependencies
+        stock = await take_stock(own.database, own.runtimes, run)
+        await record_resumed(recorder, begun.epoch, own.executor_id, stock)
+        logger.info(
+            "run %s resumed: %d attempts adopted, %d run again, %d lost, %d steps waiting",
+            run.id,
+            len(stock.adopted),
+            len(stock.run_again),
+            len(stock.lost),
+            len(stock.waiting),
+        )
 
     async def _abandon(self, recorder: RunRecorder, reason: RunFailure, message: str) -> None:
         with suppress(SupersededError):

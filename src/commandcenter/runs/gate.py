@@ -23,7 +23,7 @@ from commandcenter.engine.states import StepState
 from commandcenter.events.bus import EventBus
 from commandcenter.events.types import EventType
 from commandcenter.kit.clock import utc_now
-from commandcenter.kit.database import Database
+from commandcenter.kit.database import Database, Transaction, within
 from commandcenter.models import Approval
 from commandcenter.runs.asked_again import why_asked_again
 from commandcenter.runs.loaded import LoadedRun, PinnedAgent
@@ -191,23 +191,26 @@ class StepGate:
                     expires_at=utc_now() + timedelta(seconds=self._gate.timeout_seconds),
                 ),
             )
-            await self._recorder.set_step(
-                session,
-                self._node,
-                state=StepState.WAITING.value,
-                approval_id=approval_id,
-                inputs=dict(effect.inputs),
-                message=(
-                    f"waits for another approval: {reason}" if reason else "waits for an approval"
-                ),
-            )
-            await self._recorder.append(
-                session,
-                EventType.STEP_WAITING,
-                self._node,
-                {"approval_id": approval_id, **({"asked_again": reason} if reason else {})},
-            )
+            await within(session, lambda own: self._wait_for(own, approval_id, effect, reason))
         return approval_id
+
+    def _wait_for(
+        self, transaction: Transaction, approval_id: str, effect: Effect, reason: str | None
+    ) -> None:
+        self._recorder.set_step(
+            transaction,
+            self._node,
+            state=StepState.WAITING.value,
+            approval_id=approval_id,
+            inputs=dict(effect.inputs),
+            message=f"waits for another approval: {reason}" if reason else "waits for an approval",
+        )
+        self._recorder.append(
+            transaction,
+            EventType.STEP_WAITING,
+            self._node,
+            {"approval_id": approval_id, **({"asked_again": reason} if reason else {})},
+        )
 
     async def decision(self, approval_id: str) -> ApprovalState:
         """Wait for the answer, the expiry (which this then records) or the stop signal."""

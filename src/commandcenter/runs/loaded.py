@@ -5,15 +5,20 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
+from sqlalchemy.orm import Session
 
 from commandcenter.agents.manifest import AgentManifest
+from commandcenter.agents.service import AgentService
 from commandcenter.engine.context import RunFacts
 from commandcenter.engine.definition import WorkflowDefinition
 from commandcenter.engine.plan import Plan
 from commandcenter.kit.database import Database
 from commandcenter.models import Agent, Project, Run, Step, Workflow
 from commandcenter.workflows.service import WorkflowService
+
+_STEPS = select(Step).where(Step.run_id == bindparam("of_run"))
+_AGENTS = select(Agent).where(Agent.id.in_(bindparam("ids", expanding=True)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,21 +51,23 @@ class LoadedRun:
     steps: Mapping[str, Step]  # as found, by node
 
 
-async def load_run(database: Database, workflows: WorkflowService, run_id: str) -> LoadedRun:
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    run: Run
+    workflow: Workflow
+    project: Project | None
+    steps: list[Step]
+    agents: list[Agent]
+
+
+async def load_run(
+    database: Database, workflows: WorkflowService, agents: AgentService, run_id: str
+) -> LoadedRun:
     """Read the run with its pinned workflow and agents; LookupError when it is not there."""
-    async with database.read() as session:
-        run = await session.get(Run, run_id)
-        if run is None:
-            raise LookupError(run_id)
-        workflow = await session.get_one(Workflow, run.workflow_id)
-        project = await session.get(Project, run.project_id) if run.project_id else None
-        steps = list(await session.scalars(select(Step).where(Step.run_id == run_id)))
-        ids = set(run.agents.values())
-        agents = {
-            agent.id: PinnedAgent(agent, AgentManifest.from_json(agent.manifest))
-            for agent in await session.scalars(select(Agent).where(Agent.id.in_(ids)))
-        }
-    graph = await workflows.plan_of(workflow.source)
+    found = await database.query(lambda session: _read(session, run_id))
+    graph = await workflows.plan_of(found.workflow.source)
+    pinned = {agent.id: PinnedAgent(agent, agents.manifest(agent)) for agent in found.agents}
+    run, project = found.run, found.project
     return LoadedRun(
         id=run.id,
         workflow_name=run.workflow_name,
@@ -69,7 +76,7 @@ async def load_run(database: Database, workflows: WorkflowService, run_id: str) 
         overrides=run.overrides,
         definition=graph.definition,
         plan=graph,
-        agents={node: agents[agent_id] for node, agent_id in run.agents.items()},
+        agents={node: pinned[agent_id] for node, agent_id in run.agents.items()},
         runtime=run.runtime,
         requested_by=run.requested_by,
         facts=RunFacts(
@@ -84,5 +91,18 @@ async def load_run(database: Database, workflows: WorkflowService, run_id: str) 
         ),
         deadline_at=run.deadline_at,
         cancel_requested=run.cancel_requested_at is not None,
-        steps={step.node: step for step in steps},
+        steps={step.node: step for step in found.steps},
+    )
+
+
+def _read(session: Session, run_id: str) -> _Rows:
+    run = session.get(Run, run_id)
+    if run is None:
+        raise LookupError(run_id)
+    return _Rows(
+        run=run,
+        workflow=session.get_one(Workflow, run.workflow_id),
+        project=session.get(Project, run.project_id) if run.project_id else None,
+        steps=list(session.scalars(_STEPS, {"of_run": run_id})),
+        agents=list(session.scalars(_AGENTS, {"ids": sorted(set(run.agents.values()))})),
     )

@@ -60,17 +60,16 @@ async def take_stock(database: Database, runtimes: Mapping[str, Runtime], run: L
 
 
 async def record_resumed(recorder: RunRecorder, epoch: int, executor_id: str, stock: Stock) -> None:
-    async with recorder.transaction() as session:
-        await recorder.append(
-            session,
-            EventType.RUN_RESUMED,
-            recorder.run_id,
-            {
-                "epoch": epoch,
-                "executor_id": executor_id,
-                **{name: list(ids) for name, ids in asdict(stock).items()},
-            },
+    data = {
+        "epoch": epoch,
+        "executor_id": executor_id,
+        **{name: list(ids) for name, ids in asdict(stock).items()},
+    }
+    await recorder.transact(
+        lambda transaction: recorder.append(
+            transaction, EventType.RUN_RESUMED, recorder.run_id, data
         )
+    )
 
 
 async def restarts_in_a_row(database: Database, run_id: str) -> int:

@@ -6,6 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from commandcenter.engine.states import StepState
 from commandcenter.events.store import EventStore
 from commandcenter.kit.clock import utc_now
+from commandcenter.kit.database import within
 from commandcenter.models import Run, Step
 from commandcenter.runs.recorder import record_run_end
 from commandcenter.runs.states import RunFailure, RunState
@@ -29,12 +30,15 @@ async def end_unstarted(
             state=StepState.CANCELLED.value, reason=reason, message=message, finished_at=utc_now()
         )
     )
-    await record_run_end(
+    await within(
         session,
-        events,
-        run_id=run.id,
-        project_id=run.project_id,
-        state=state,
-        reason=reason if late else None,
-        message=message,
+        lambda transaction: record_run_end(
+            transaction,
+            events,
+            run_id=run.id,
+            project_id=run.project_id,
+            state=state,
+            reason=reason if late else None,
+            message=message,
+        ),
     )

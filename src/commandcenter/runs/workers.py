@@ -6,8 +6,9 @@ import os
 import socket
 from collections.abc import Collection
 from datetime import datetime, timedelta
+from typing import cast
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import Table, bindparam, delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from commandcenter.kit.clock import utc_now
@@ -17,6 +18,13 @@ from commandcenter.runs.outage import is_outage
 
 _BEAT_SECONDS = 1.0
 DEAD_AFTER_SECONDS = 6.0
+
+_WORKERS = cast("Table", Worker.__table__)
+_BEAT = (
+    update(_WORKERS)
+    .where(_WORKERS.c.executor_id == bindparam("of_executor"))
+    .values(heartbeat_at=func.clock_timestamp())
+)
 
 logger = logging.getLogger(__name__)
 
@@ -73,17 +81,13 @@ class Workers:
         return {*fresh, self.executor_id}
 
     async def _beat_once(self) -> None:
-        async with self._database.write() as session:
-            now = await self._now(session)
-            found = await session.execute(
-                update(Worker)
-                .where(Worker.executor_id == self.executor_id)
-                .values(heartbeat_at=now)
-                .returning(Worker.executor_id)
+        beaten = await self._database.transact(
+            lambda transaction: (
+                transaction.connection.execute(_BEAT, {"of_executor": self.executor_id}).rowcount
             )
-            if found.scalar_one_or_none() is not None:
-                return
-        await self.join()  # the entry was dropped while this process was away
+        )
+        if not beaten:
+            await self.join()  # the entry was dropped while this process was away
 
     async def _now(self, session: AsyncSession) -> datetime:
         if self._database.is_sqlite:

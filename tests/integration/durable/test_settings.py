@@ -1,12 +1,17 @@
 """What DBOS is told, seen in what it stores."""
 
 import sqlite3
+import threading
 from pathlib import Path
 
+import pytest
+from dbos import _workflow_commands
+from dbos._sys_db_postgres import BACKGROUND_JOB_LOCK_IDLE_TIMEOUT_MS
 from sqlalchemy import text
 
 from commandcenter.durable.engine import APPLICATION_VERSION, DurableRuns
 from commandcenter.kit.database import sqlite_url
+from tests.postgres import PostgresServer
 from tests.scenarios.driver import scenario_hub
 
 WORKFLOW = "name: quick\nnodes:\n  only: {agent: tool}\n"
@@ -27,6 +32,19 @@ def test_its_connections_use_the_write_ahead_log(tmp_path: Path) -> None:
         ]
     engine.dispose()
     assert found == ["wal", 1, 10_000]
+
+
+@pytest.mark.postgres
+async def test_dbos_looks_seldom_for_what_is_not_used(
+    postgres_server: PostgresServer, tmp_path: Path
+) -> None:
+    with postgres_server.database() as url:
+        async with scenario_hub(tmp_path, url):
+            assert "dbos-background-jobs" in {thread.name for thread in threading.enumerate()}
+            assert _workflow_commands._BACKGROUND_JOBS_INTERVAL_SEC == 4
+            # DBOS ends a holder of its lock that idles for longer.
+            held_ms = _workflow_commands._BACKGROUND_JOBS_INTERVAL_SEC * 1000
+            assert held_ms < BACKGROUND_JOB_LOCK_IDLE_TIMEOUT_MS
 
 
 async def test_records_carry_a_fixed_version_and_a_stable_executor(tmp_path: Path) -> None:
