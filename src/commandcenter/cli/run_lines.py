@@ -26,6 +26,7 @@ class LineView:
         self._states: dict[str, str] = {}
         self._attempts: set[str] = set()
         self._asked: set[str] = set()
+        self._not_started: dict[str, str] = {}
         self._is_away = False
         self._run_state: str | None = None
 
@@ -43,6 +44,7 @@ class LineView:
                 self._print(run["started_at"], "running", _begun(run))
         for step in run["steps"]:
             self._tell_attempts(step)
+            self._tell_not_started(step)
             self._tell_step(step)
         for approval in pending_approvals(run):
             if approval["id"] not in self._asked:
@@ -75,6 +77,14 @@ class LineView:
                 seconds = parse_time(step["retry_at"])
                 words += f", next at {clock(step['retry_at'])}" if seconds else ""
             self._print(attempt["finished_at"], "failed", words)
+
+    def _tell_not_started(self, step: dict[str, Any]) -> None:
+        """Tell of a step that could not even begin an attempt; once for each reason."""
+        message = why_not_started(step)
+        if message and self._not_started.get(step["node"]) != message:
+            self._not_started[step["node"]] = message
+            words = f"{step['node']}: {message} Next try at {clock(step['retry_at'])}"
+            self._print(datetime.now(UTC).isoformat(), "waiting", words)
 
     def _tell_step(self, step: dict[str, Any]) -> None:
         state = step["state"]
@@ -132,6 +142,12 @@ def step_words(step: dict[str, Any]) -> str:
     if why and step["state"] not in {"succeeded", "running", "waiting"}:
         words.append(f"- {why}")
     return " ".join(words)
+
+
+def why_not_started(step: dict[str, Any]) -> str:
+    """Return why the step's next attempt could not be started, "" where that is not so."""
+    last_failed = step["attempts"] and step["attempts"][-1]["state"] == "failed"
+    return str(step["message"] or "") if step["retry_at"] and not last_failed else ""
 
 
 def _why(item: dict[str, Any]) -> str:

@@ -11,12 +11,14 @@ from typing import Any
 from commandcenter.engine.definition import NodeDefinition
 from commandcenter.engine.states import StepState
 from commandcenter.kit.clock import utc_now
+from commandcenter.kit.disk import disk_full
 from commandcenter.kit.errors import ProblemError
 from commandcenter.models import Attempt
 from commandcenter.runs.attempt_spec import SpecSources, build_spec
 from commandcenter.runs.dependencies import ExecutionDependencies
 from commandcenter.runs.judge import Verdict, judge
 from commandcenter.runs.loaded import LoadedRun, PinnedAgent
+from commandcenter.runs.not_started import AttemptNotStartedError
 from commandcenter.runs.outcome import StepOutcome
 from commandcenter.runs.recorder import AttemptEnd, RunRecorder, SupersededError
 from commandcenter.runs.states import AttemptState, StepFailure
@@ -70,7 +72,10 @@ class AttemptRunner:
         return self._under_way
 
     async def start(self, attempt_id: str, number: int, inputs: Mapping[str, Any]) -> Verdict:
-        """Record the attempt, start it and wait for its end."""
+        """Record the attempt, start it and wait for its end.
+
+        Raises `AttemptNotStartedError` when the disk has no room for it.
+        """
 
         async def record() -> None:
             await self._recorder.attempt_started(
@@ -239,7 +244,13 @@ class AttemptRunner:
             handle = await self._runtime.start(spec)
         except RuntimeRefusedError as error:
             return _failed(StepFailure.REFUSED.value, _words(error))
-        except ProblemError as error:
+        except (ProblemError, OSError) as error:
+            full = disk_full(error)
+            if full is not None:
+                self._under_way = None
+                raise AttemptNotStartedError(f"Not started: {_words(full)}") from error
+            if not isinstance(error, ProblemError):
+                raise
             return _failed(FailureReason.SYSTEM_ERROR.value, _words(error))
         try:
             await self._refuse_if_superseded()

@@ -26,6 +26,11 @@ from commandcenter.runs.dependencies import ExecutionDependencies
 from commandcenter.runs.gate import Effect, StepGate, describe_effect, gate_of
 from commandcenter.runs.judge import Verdict, lost_delay, may_retry
 from commandcenter.runs.loaded import LoadedRun
+from commandcenter.runs.not_started import (
+    AttemptNotStartedError,
+    not_started_delay,
+    record_not_started,
+)
 from commandcenter.runs.outage import is_outage
 from commandcenter.runs.outcome import StepOutcome
 from commandcenter.runs.recorder import AttemptEnd, RunRecorder, SupersededError
@@ -129,6 +134,7 @@ class StepExecution:
     async def _go_on(self, context: Mapping[str, Any]) -> StepOutcome:
         tried, under_way = await self._tried()
         verdict: Verdict | None = None
+        not_started = 0
         if under_way is not None:
             verdict = await self._attempts.adopt(under_way)
         elif self._found.retry_at is not None:
@@ -137,7 +143,17 @@ class StepExecution:
             if verdict is None:
                 inputs = await self._permitted_inputs(context)
                 tried = replace(tried, number=tried.number + 1)
-                verdict = await self._attempts.start(self._attempt_id(tried), tried.number, inputs)
+                attempt_id = self._attempt_id(tried)
+                try:
+                    verdict = await self._attempts.start(attempt_id, tried.number, inputs)
+                except AttemptNotStartedError as error:
+                    not_started += 1
+                    pause = not_started_delay(not_started)
+                    await self._take_back(attempt_id, tried.number, error.message, pause)
+                    await self._sleep(pause)
+                    tried = replace(tried, number=tried.number - 1)
+                    continue
+                not_started = 0
             tried = tried.counting(verdict.end)
             delay = self._retry_delay(verdict.end, tried)
             if delay is None:
@@ -152,6 +168,32 @@ class StepExecution:
             )
             await self._sleep(delay)
             verdict = None
+
+    async def _take_back(self, attempt_id: str, number: int, message: str, delay: float) -> None:
+        """Record that the attempt never started, also where that has to wait for room itself.
+
+        Another execution that found it recorded as started would have to take it for lost.
+        """
+        logger.warning("run %s waits for room on the disk: %s", self._run.id, message)
+        while True:
+            try:
+                await record_not_started(
+                    self._recorder,
+                    node=self._node.name,
+                    number=number,
+                    attempt_id=attempt_id,
+                    message=message,
+                    retry_at=utc_now() + timedelta(seconds=delay),
+                )
+            except Exception as error:
+                if not is_outage(error):
+                    raise
+                try:
+                    await self._sleep(delay)
+                except StopRequestedError:
+                    raise error from None
+            else:
+                return
 
     async def _tried(self) -> tuple["_Tried", Attempt | None]:
         """Return what earlier executions tried, and the attempt that may still be under way."""
