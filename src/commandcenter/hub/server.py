@@ -19,6 +19,7 @@ from commandcenter.hub.listen import bind
 from commandcenter.hub.lock import DataDirectoryLock, keep_files_private
 from commandcenter.hub.loops import loop_factory
 from commandcenter.hub.settings import Settings
+from commandcenter.kit.disk import disk_full
 from commandcenter.kit.draining import Draining
 from commandcenter.kit.injection import Services
 
@@ -66,6 +67,12 @@ class HubServer:
                 # Not left to uvicorn, which would log an error of the start and exit the process.
                 async with self.app.router.lifespan_context(self.app):
                     await self._server.serve(sockets=[self._socket])
+        except Exception as error:
+            full = disk_full(error, self.settings.data_directory)
+            if full is None:
+                raise
+            full.hint = "Free space there, then start the hub again."
+            raise full from error
         finally:
             self.close()
 

@@ -40,6 +40,7 @@ class Settings(BaseSettings):
     max_body_bytes: Annotated[int, Field(ge=1024)] = 16 * 1024**2
     requests_per_minute: Annotated[int, Field(ge=1)] = 6000
     drain_seconds: Annotated[float, Field(ge=0)] = 30.0
+    low_disk_bytes: Annotated[int, Field(ge=0)] = 500 * 1000**2  # below it health is degraded
     max_log_bytes: Annotated[int, Field(ge=1024**2)] = 2 * 1024**3  # of all runs together
     log_retention_days: Annotated[int, Field(ge=1)] = 30
     event_retention_days: Annotated[int, Field(ge=1)] = 30
