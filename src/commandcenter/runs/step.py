@@ -34,7 +34,7 @@ from commandcenter.runs.not_started import (
 from commandcenter.runs.outage import is_outage
 from commandcenter.runs.outcome import StepOutcome
 from commandcenter.runs.recorder import AttemptEnd, RunRecorder, SupersededError
-from commandcenter.runs.states import AttemptState, StepFailure
+from commandcenter.runs.states import AttemptFailure, AttemptState, StepFailure
 from commandcenter.runs.stopping import StopReason, StopRequestedError, StopSignal
 from commandcenter.runs.target import BASE_INPUT, find_target
 from commandcenter.runtimes.base import FailureReason
@@ -62,6 +62,8 @@ class _Tried:
     def counting(self, end: AttemptEnd) -> "_Tried":
         if end.reason == FailureReason.LOST.value:
             return replace(self, lost=self.lost + 1)
+        if end.reason == AttemptFailure.INTERRUPTED.value:
+            return self
         return replace(self, failures=self.failures + 1)
 
 
@@ -214,7 +216,11 @@ class StepExecution:
         last = attempts[-1]
         under_way = last if last.state == AttemptState.RUNNING.value else None
         lost = sum(1 for attempt in attempts if attempt.reason == FailureReason.LOST.value)
-        ended = len(attempts) - (under_way is not None)
+        ended = sum(
+            1
+            for attempt in attempts
+            if attempt is not under_way and attempt.reason != AttemptFailure.INTERRUPTED.value
+        )
         return _Tried(number=last.number, failures=ended - lost, lost=lost), under_way
 
     def _attempt_id(self, tried: "_Tried") -> str:
@@ -237,6 +243,8 @@ class StepExecution:
             return None
         if end.reason == FailureReason.LOST.value:
             return lost_delay(tried.lost)
+        if end.reason == AttemptFailure.INTERRUPTED.value:
+            return 0.0
         return retry_delay(policy, tried.failures, random.random())  # noqa: S311  # jitter
 
     async def _permitted_inputs(self, context: Mapping[str, Any]) -> Mapping[str, Any]:
