@@ -2,6 +2,7 @@
 
 import asyncio
 import secrets
+from datetime import timedelta
 from pathlib import Path
 
 import structlog
@@ -121,7 +122,10 @@ async def start_execution(assembly: Assembly, *, executor_id: str) -> None:
     if not database.is_sqlite:
         assembly.run_in_background("dispatcher", dispatcher.take_turns())
     assembly.run_in_background("run_keeper", keeper.keep())
-    assembly.run_in_background("run_retention", keep_pruning(database, durable))
+    assembly.run_in_background(
+        "run_retention",
+        keep_pruning(database, durable, keep=timedelta(days=settings.run_retention_days)),
+    )
 
 
 async def _executor(assembly: Assembly, executor_id: str, slots: asyncio.Semaphore) -> RunExecutor:

@@ -52,6 +52,7 @@ class Settings(BaseSettings):
     low_disk_bytes: Annotated[int, Field(ge=0)] = 500 * 1000**2  # below it health is degraded
     max_log_bytes: Annotated[int, Field(ge=1024**2)] = 2 * 1024**3  # of all runs together
     log_retention_days: Annotated[int, Field(ge=1)] = 30
+    run_retention_days: Annotated[int, Field(ge=1)] = 90
     event_retention_days: Annotated[int, Field(ge=1)] = 30
     metrics_public: bool = False  # /metrics without a token
     log_level: Annotated[str, Field(pattern="^(debug|info|warning|error)$")] = "info"

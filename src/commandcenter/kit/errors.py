@@ -1,7 +1,11 @@
 """The one error type that reaches users: what happened, to what, why, what to do next."""
 
+import re
 from collections.abc import Mapping
 from typing import Any, ClassVar
+
+# A word, but neither a path nor a name that is followed by what is wrong with it.
+_PLAIN_WORD = re.compile(r"[a-z]+[ ,]")
 
 
 class ProblemError(Exception):
@@ -20,9 +24,14 @@ class ProblemError(Exception):
         self, detail: str, *, hint: str | None = None, fields: Mapping[str, Any] | None = None
     ) -> None:
         super().__init__(detail)
-        self.detail = detail
+        self.detail = _sentence(detail)
         self.hint = hint
         self.fields: dict[str, Any] = dict(fields or {})
+
+
+def _sentence(text: str) -> str:
+    """Begin with a capital letter, as people read it on a line of its own."""
+    return text[0].upper() + text[1:] if _PLAIN_WORD.match(text) else text
 
 
 class NotFoundError(ProblemError):

@@ -1,12 +1,20 @@
 """What DBOS is told, seen in what it stores."""
 
+import asyncio
 import sqlite3
 from pathlib import Path
 
+import pytest
 from sqlalchemy import text
 
-from commandcenter.durable.engine import APPLICATION_VERSION, DurableRuns
+from commandcenter.durable import engine as engine_module
+from commandcenter.durable.engine import (
+    APPLICATION_VERSION,
+    DurableRuns,
+    DurableUnavailableError,
+)
 from commandcenter.kit.database import sqlite_url
+from commandcenter.runs.outage import is_outage
 from tests.scenarios.driver import scenario_hub
 
 WORKFLOW = "name: quick\nnodes:\n  only: {agent: tool}\n"
@@ -27,6 +35,22 @@ def test_its_connections_use_the_write_ahead_log(tmp_path: Path) -> None:
         ]
     engine.dispose()
     assert found == ["wal", 1, 10_000]
+
+
+async def test_a_database_that_hangs_is_not_waited_for_without_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def never(**_: object) -> None:
+        await asyncio.Event().wait()
+
+    durable = DurableRuns(sqlite_url(tmp_path / "d.db"), executor_id="hub", execute=nothing)
+    monkeypatch.setattr(engine_module, "_LIST_SECONDS", 0.01)
+    monkeypatch.setattr(engine_module.DBOS, "list_workflows_async", never)
+
+    with pytest.raises(DurableUnavailableError) as raised:
+        await durable.open_records()
+
+    assert is_outage(raised.value)
 
 
 async def test_records_carry_a_fixed_version_and_a_stable_executor(tmp_path: Path) -> None:
