@@ -128,6 +128,7 @@ async def test_a_run_that_was_stored_and_never_handed_over_is_started(
 
     assert ended["state"] == "succeeded"
     assert report["resubmitted"] == [run.id]
+    assert report["begun"] == [run.id]
     assert report["pending"] == []
 
 

@@ -45,7 +45,7 @@ class LineView:
         for step in run["steps"]:
             self._tell_attempts(step)
             self._tell_not_started(step)
-            self._tell_step(step)
+            self._tell_step(run, step)
         for approval in pending_approvals(run):
             if approval["id"] not in self._asked:
                 self._asked.add(approval["id"])
@@ -86,12 +86,12 @@ class LineView:
             words = f"{step['node']}: {message} Next try at {clock(step['retry_at'])}"
             self._print(datetime.now(UTC).isoformat(), "waiting", words)
 
-    def _tell_step(self, step: dict[str, Any]) -> None:
+    def _tell_step(self, run: Run, step: dict[str, Any]) -> None:
         state = step["state"]
         if self._states.get(step["node"]) == state or state in _QUIET_STATES:
             return
         self._states[step["node"]] = state
-        at = step["finished_at"] or step["started_at"] or datetime.now(UTC).isoformat()
+        at = happened_at(run, step) or datetime.now(UTC).isoformat()
         self._print(at, state, step_words(step))
 
     def _print(self, at: Any, state: str, words: str) -> None:
@@ -121,6 +121,20 @@ class ApprovalWords:
             Text.assemble("    approve     ", (self.approve(wanted), "bold")),
             Text.assemble("    in browser  ", (f"{self.url}/approvals/{wanted}", "underline")),
         ]
+
+
+def happened_at(run: Run, step: dict[str, Any]) -> str | None:
+    """Return when the step came into its state, None where nothing says so.
+
+    What is told may have happened long ago: before a restart of the hub, or of this command.
+    """
+    if step["state"] == "waiting":
+        asked = (item for item in run["approvals"] if item["id"] == step["approval_id"])
+        return next((str(item["created_at"]) for item in asked), None)
+    if step["state"] == "running" and step["attempts"]:
+        return str(step["attempts"][-1]["created_at"])
+    found: str | None = step["finished_at"] or step["started_at"]
+    return found
 
 
 def step_words(step: dict[str, Any]) -> str:

@@ -97,7 +97,8 @@ async def _timed(check: Check) -> CheckResult:
         result = await check()
     except Exception as error:  # noqa: BLE001  # whatever is wrong is the check's finding
         first_line = str(error).partition("\n")[0][:200]
-        detail = f"{type(error).__name__}: {first_line}"
+        name = type(error).__name__
+        detail = f"{name}: {first_line}" if first_line else name
         return CheckResult(Health.DEGRADED, detail, duration_seconds=time.monotonic() - began)
     return CheckResult(result.status, result.detail, result.value, time.monotonic() - began)
 

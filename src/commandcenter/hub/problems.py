@@ -119,7 +119,8 @@ def _from_validation(errors: Sequence[Any]) -> InvalidInputError:
     ]
     first = found[0]
     more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
-    return InvalidInputError(f"{first['path']}: {first['message']}{more}", fields={"errors": found})
+    words = f"{first['path']}: {first['message']}" if first["path"] else first["message"]
+    return InvalidInputError(f"{words}{more}", fields={"errors": found})
 
 
 def _from_http_exception(error: HTTPException) -> ProblemResponse:

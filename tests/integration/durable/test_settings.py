@@ -45,7 +45,7 @@ async def test_a_database_that_hangs_is_not_waited_for_without_end(
 
     durable = DurableRuns(sqlite_url(tmp_path / "d.db"), executor_id="hub", execute=nothing)
     monkeypatch.setattr(engine_module, "_LIST_SECONDS", 0.01)
-    monkeypatch.setattr(engine_module.DBOS, "list_workflows_async", never)
+    monkeypatch.setattr("dbos.DBOS.list_workflows_async", never)
 
     with pytest.raises(DurableUnavailableError) as raised:
         await durable.open_records()
