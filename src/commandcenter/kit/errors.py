@@ -4,8 +4,8 @@ import re
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-# A word, but neither a path nor a name that is followed by what is wrong with it.
-_PLAIN_WORD = re.compile(r"[a-z]+[ ,]")
+# Only words that are no names: those of people, agents and fields stay as they are.
+_BEGINNING = re.compile(r"(a|an|the|there|another|more|not|agent|attempt|run|step|workflow) ")
 
 
 class ProblemError(Exception):
@@ -31,7 +31,7 @@ class ProblemError(Exception):
 
 def _sentence(text: str) -> str:
     """Begin with a capital letter, as people read it on a line of its own."""
-    return text[0].upper() + text[1:] if _PLAIN_WORD.match(text) else text
+    return text[0].upper() + text[1:] if _BEGINNING.match(text) else text
 
 
 class NotFoundError(ProblemError):

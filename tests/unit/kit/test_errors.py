@@ -8,6 +8,7 @@ from commandcenter.kit.errors import ProblemError
     [
         ("there is no agent 'x'", "There is no agent 'x'"),
         ("more than 3, and no less", "More than 3, and no less"),
+        ("watcher is viewer", "watcher is viewer"),
         ("inputs.patch: is missing", "inputs.patch: is missing"),
         ("name: is missing", "name: is missing"),
         ("agent.yaml has no name", "agent.yaml has no name"),
