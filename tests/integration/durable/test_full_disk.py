@@ -35,7 +35,7 @@ def hub_on(tmp_path: Path, mount_point: Path, size: str, **more: str) -> Iterato
         hub.kill()
 
 
-def flow(hub: ServerProcess, tmp_path: Path, **agent: str) -> None:
+def flow(hub: ServerProcess, tmp_path: Path, **agent: Any) -> None:
     folder = make_agent(tmp_path / "agent", name="tool", **agent)
     hub.post("/agents", json={"folder": str(folder)})
     hub.post("/workflows", content=FLOW, headers={"Content-Type": "application/yaml"})
