@@ -7,6 +7,7 @@ import pytest
 
 from commandcenter.auth.identity import Caller
 from commandcenter.auth.permissions import Role
+from commandcenter.hub.settings import OnStop
 from commandcenter.runs import executor as executor_module
 from commandcenter.runs.create import RunRequest
 from commandcenter.runs.service import RunService
@@ -94,7 +95,7 @@ async def test_a_short_attempt_ends_within_the_drain(tmp_path: Path, url: str | 
 async def test_a_long_attempt_of_a_runtime_that_ends_with_the_hub_is_run_again(
     tmp_path: Path, url: str | None
 ) -> None:
-    async with scenario_hub(tmp_path, url) as driver:
+    async with scenario_hub(tmp_path, url, on_stop=OnStop.LEAVE, drain_seconds=0) as driver:
         run_id = await driver.start(await driver.workflow(SLOW % 8))
         await driver.step_in(run_id, "only", "running")
 
@@ -127,6 +128,7 @@ async def test_a_run_that_was_stored_and_never_handed_over_is_started(
 
     assert ended["state"] == "succeeded"
     assert report["resubmitted"] == [run.id]
+    assert report["begun"] == [run.id]
     assert report["pending"] == []
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from commandcenter.hub.settings import OnStop
 from commandcenter.runner.bwrap import find_bubblewrap
 from commandcenter.runner.client import RunnerClient
 from commandcenter.runner.errors import IsolationError
@@ -34,12 +35,14 @@ time.sleep(600)
 
 
 @asynccontextmanager
-async def sandbox_hub(directory: Path) -> AsyncIterator[Driver]:
+async def sandbox_hub(directory: Path, *, on_stop: OnStop = OnStop.STOP) -> AsyncIterator[Driver]:
     try:
         find_bubblewrap()
     except IsolationError as error:
         pytest.skip(error.detail)
-    async with scenario_hub(directory, None, runtime="sandbox", drain_seconds=0) as driver:
+    async with scenario_hub(
+        directory, None, runtime="sandbox", drain_seconds=0, on_stop=on_stop
+    ) as driver:
         yield driver
 
 
@@ -87,7 +90,7 @@ async def test_a_run_that_gets_no_further_is_given_up(
 ) -> None:
     """As if the hub ended each time at the same place: the same attempt is adopted again."""
     monkeypatch.setattr(executor_module, "MAX_RESTARTS_IN_A_ROW", 2)
-    async with sandbox_hub(tmp_path) as driver:
+    async with sandbox_hub(tmp_path, on_stop=OnStop.LEAVE) as driver:
         await driver.agent("forks", program=FORKS)
         run_id = await driver.start(
             await driver.workflow(
@@ -97,7 +100,7 @@ async def test_a_run_that_gets_no_further_is_given_up(
         await driver.step_in(run_id, "only", "running")
         await driver.pending_approval(run_id)
     for _ in range(2):
-        async with sandbox_hub(tmp_path) as driver:
+        async with sandbox_hub(tmp_path, on_stop=OnStop.LEAVE) as driver:
             adopted = await until(lambda: _adopted(driver), bool)  # awaited here
             assert adopted == [f"{run_id}.only.1"]
 

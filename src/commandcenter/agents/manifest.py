@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import stat
+from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from pathlib import Path
@@ -13,8 +14,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from commandcenter.agents.manifest_file import (
     MANIFEST_NAME,
+    Document,
     ManifestError,
     Problem,
+    parse_manifest_file,
     read_manifest_file,
 )
 from commandcenter.agents.manifest_values import (
@@ -34,6 +37,7 @@ _WARM_COMMAND_WORDS = 2  # the interpreter and the file
 _MAX_FILES = 20_000
 _MAX_FOLDER_BYTES = 512 * 1024**2
 _CHUNK_BYTES = 1024**2
+_MAX_UNDERSTOOD = 32
 
 
 class AgentType(StrEnum):
@@ -195,7 +199,28 @@ def load_manifest(folder: Path) -> AgentManifest:
     Raises `ManifestError` naming file, line and field of each problem.
     """
     path = folder / MANIFEST_NAME
-    document = read_manifest_file(path)
+    document, manifest = _understood(path, read_manifest_file(path))
+    problems = [
+        document.problem(where, f"there is no file {name!r} in {folder}")
+        for where, name in _files_named(manifest)
+        if ".." in Path(name).parts or not (folder / name).is_file()
+    ]
+    if problems:
+        raise ManifestError.of(path, problems)
+    return manifest
+
+
+# Registering reads the same words several times: in the folder, in the copy, at the next start.
+_known: OrderedDict[bytes, tuple[Document, AgentManifest]] = OrderedDict()
+
+
+def _understood(path: Path, content: bytes) -> tuple[Document, AgentManifest]:
+    """Parse and check a manifest, or remember what the very same content came to."""
+    key = hashlib.sha256(content).digest()
+    known = _known.get(key)
+    if known is not None:
+        return known
+    document = parse_manifest_file(path, content)
     try:
         manifest = AgentManifest.from_json(document.value)
     except ValidationError as error:
@@ -206,14 +231,10 @@ def load_manifest(folder: Path) -> AgentManifest:
                 for found in error.errors(include_url=False, include_input=False)
             ],
         ) from None
-    problems = [
-        document.problem(where, f"there is no file {name!r} in {folder}")
-        for where, name in _files_named(manifest)
-        if ".." in Path(name).parts or not (folder / name).is_file()
-    ]
-    if problems:
-        raise ManifestError.of(path, problems)
-    return manifest
+    _known[key] = document, manifest
+    while len(_known) > _MAX_UNDERSTOOD:
+        _known.popitem(last=False)
+    return document, manifest
 
 
 def _files_named(manifest: AgentManifest) -> Iterator[tuple[tuple[str | int, ...], str]]:

@@ -4,6 +4,7 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -121,12 +122,9 @@ def _bracket_depth(content: bytes) -> int:
     return deepest
 
 
-def read_manifest_file(path: Path) -> Document:
-    """Read one YAML 1.2 document. Raises `ManifestError`; repeated keys are an error too."""
-
-    def refuse(message: str, line: int | None = None) -> ManifestError:
-        return ManifestError.of(path, [Problem(line, "", message)])
-
+def read_manifest_file(path: Path) -> bytes:
+    """Return the file's content, within bounds. Raises `ManifestError`."""
+    refuse = partial(_refusal, path)
     try:
         with os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
             content = file.read(_MAX_FILE_BYTES + 1)
@@ -134,6 +132,12 @@ def read_manifest_file(path: Path) -> Document:
         raise refuse(f"it cannot be read: {error.strerror}") from error
     if len(content) > _MAX_FILE_BYTES:
         raise refuse(f"larger than {_MAX_FILE_BYTES // 1024} KiB")
+    return content
+
+
+def parse_manifest_file(path: Path, content: bytes) -> Document:
+    """Parse one YAML 1.2 document. Raises `ManifestError`; repeated keys are an error too."""
+    refuse = partial(_refusal, path)
     if _bracket_depth(content) > _MAX_BRACKETS:
         raise refuse("too deeply nested: too many brackets within brackets")
     plain = _Plain()
@@ -152,3 +156,7 @@ def read_manifest_file(path: Path) -> Document:
     if not isinstance(value, dict):
         raise refuse("it is not a list of `key: value` lines")
     return Document(value, plain.lines)
+
+
+def _refusal(path: Path, message: str, line: int | None = None) -> ManifestError:
+    return ManifestError.of(path, [Problem(line, "", message)])

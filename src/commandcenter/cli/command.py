@@ -11,6 +11,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
+from commandcenter.cli.importing import uncollected
 from commandcenter.cli.invocation import program
 from commandcenter.cli.problems import HubProblemError
 from commandcenter.cli.session import Cli, GlobalOptions
@@ -218,7 +219,8 @@ class Root(Noun):
 
     def load(self, name: str) -> Any:
         """Import a command."""
-        module = importlib.import_module(self.entries[name].module)
+        with uncollected():
+            module = importlib.import_module(self.entries[name].module)
         loaded = get_command(module.app)
         loaded.name = name
         return loaded

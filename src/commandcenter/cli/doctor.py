@@ -23,11 +23,14 @@ def doctor(cli: Cli) -> ExitCode:
     """
     checks = check_machine(cli)
     is_fatal = any(_is_fatal(check) for check in checks)
-    cli.emit([asdict(check) for check in checks], lambda: _show(cli, checks, is_fatal=is_fatal))
+    cli.emit(
+        [asdict(check) for check in checks], lambda: show_checks(cli, checks, is_fatal=is_fatal)
+    )
     return ExitCode.FAILED if is_fatal else ExitCode.OK
 
 
-def _show(cli: Cli, checks: list[Check], *, is_fatal: bool) -> None:
+def show_checks(cli: Cli, checks: list[Check], *, is_fatal: bool) -> None:
+    """Print what was found; remedies are written for the hub in use."""
     table = Table(box=None, pad_edge=False, show_edge=False, show_header=False)
     table.add_column(no_wrap=True)
     table.add_column(no_wrap=True)
@@ -35,7 +38,8 @@ def _show(cli: Cli, checks: list[Check], *, is_fatal: bool) -> None:
     for check in checks:
         words = Text(clean(check.detail))
         if check.remedy and (not check.ok or check.severity is not Severity.INFO):
-            words.append(f"\n→ {clean(check.remedy)}", "yellow" if check.ok else "bold")
+            remedy = clean(cli.pasteable(check.remedy))
+            words.append(f"\n→ {remedy}", "yellow" if check.ok else "bold")
         table.add_row(_mark(check, unicode=speaks_unicode(cli.out)), Text(check.name), words)
     cli.out.print(table)
     if is_fatal:

@@ -3,7 +3,6 @@
 import asyncio
 import os
 import platform
-import shutil
 import socket
 import stat
 import subprocess
@@ -19,6 +18,7 @@ from commandcenter.cli.problems import CliError, HubProblemError
 from commandcenter.cli.session import Cli
 from commandcenter.hub.settings import Settings
 from commandcenter.kit.database import Database
+from commandcenter.kit.disk import disk_full, space_at
 from commandcenter.kit.errors import ProblemError
 from commandcenter.runtimes.sandbox.doctor import Check, Severity, diagnose
 
@@ -27,6 +27,7 @@ _DATABASE_SECONDS = 10.0
 _OLDEST_GIT = (2, 30)
 _LITTLE_BYTES = 2 * 1024**3
 _TOO_LITTLE_BYTES = 200 * 1024**2
+_FEW_FILES = 1000
 
 
 def check_machine(cli: Cli) -> list[Check]:
@@ -40,7 +41,7 @@ def check_machine(cli: Cli) -> list[Check]:
         Check("version", True, Severity.INFO, f"{__version__} on Python {_python()}"),
         _hub(cli) if is_running else _port(settings),
         _data_directory(settings.data_directory),
-        _disk(settings.data_directory),
+        _disk(settings),
         _database(settings),
         _git(),
         *diagnose(),
@@ -133,14 +134,23 @@ def _data_directory(path: Path) -> Check:
     return Check(name, True, Severity.INFO, str(path))
 
 
-def _disk(path: Path) -> Check:
-    there = path if path.exists() else next(folder for folder in path.parents if folder.exists())
-    free = shutil.disk_usage(there).free
-    words = f"{size(free)} free"
-    remedy = "Make room, or choose another folder with COMMANDCENTER_DATA_DIRECTORY."
-    if free < _TOO_LITTLE_BYTES:
+def _disk(settings: Settings) -> Check:
+    path = settings.data_directory
+    try:
+        space = space_at(path)
+    except OSError as error:
+        words = f"the disk of {path} cannot be asked: {error.strerror}"
+        return Check("disk", False, Severity.WARNING, words)
+    words = f"{size(space.free_bytes)} free"
+    remedy = "Make room, or choose another folder with --data-directory."
+    if space.is_exhausted:
+        return Check("disk", False, Severity.FATAL, f"the disk of {path} is full: {words}", remedy)
+    if space.free_bytes < _TOO_LITTLE_BYTES:
         return Check("disk", False, Severity.FATAL, words, remedy)
-    if free < _LITTLE_BYTES:
+    if space.free_bytes < max(_LITTLE_BYTES, settings.low_disk_bytes):
+        return Check("disk", False, Severity.WARNING, words, remedy)
+    if space.free_files is not None and space.free_files < _FEW_FILES:
+        words = f"room for only {space.free_files} more files"
         return Check("disk", False, Severity.WARNING, words, remedy)
     return Check("disk", True, Severity.INFO, words)
 
@@ -155,6 +165,9 @@ def _database(settings: Settings) -> Check:
     try:
         asyncio.run(_select_one(settings.effective_database_url))
     except (SQLAlchemyError, OSError, TimeoutError, ValueError) as error:
+        full = disk_full(error, settings.data_directory)
+        if full is not None:
+            return Check(name, False, Severity.FATAL, f"{kind}: {full.detail}", full.hint or "")
         # The driver's own words may hold the password; its kind is enough.
         return Check(
             name,

@@ -24,7 +24,7 @@ class Hub(HubServer):
         settings: Settings,
         *,
         on_ready: Callable[[Ready], None],
-        on_stop: Callable[[float], None] = lambda _seconds: None,
+        on_stop: Callable[[Settings], None] = lambda _settings: None,
     ) -> None:
         super().__init__(settings, on_ready=on_ready)
         self._on_stop = on_stop
@@ -32,7 +32,7 @@ class Hub(HubServer):
     def stop(self) -> None:
         """Stop as every hub does; the first time, say so."""
         if self._stopping is None:
-            self._on_stop(self.settings.drain_seconds)
+            self._on_stop(self.settings)
         super().stop()
 
     @property

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import secrets
 import shutil
 import signal
 import tempfile
@@ -50,9 +51,12 @@ class LocalHub:
 
     def __enter__(self) -> Self:
         if self._kept is None:
-            self._made = Path(tempfile.mkdtemp(prefix="commandcenter-"))
+            # Named before it is made: an interruption right after that must find it.
+            self._made = Path(tempfile.gettempdir()) / f"commandcenter-{secrets.token_hex(8)}"
         self.data_directory = self._kept or self._made or Path()
         try:
+            if self._made is not None:
+                self._made.mkdir(mode=0o700)
             self._hub = Hub(self._settings(), on_ready=self._on_ready)
             self._thread = threading.Thread(target=self._serve, name="hub", daemon=True)
             self._thread.start()

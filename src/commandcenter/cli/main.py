@@ -105,8 +105,16 @@ def main() -> NoReturn:
     except Exception as error:
         if os.environ.get("COMMANDCENTER_DEBUG"):
             raise
-        from commandcenter.cli.show_problem import show_unexpected  # noqa: PLC0415  # the same
+        from commandcenter.cli.show_problem import (  # noqa: PLC0415  # loads Rich
+            show_problem,
+            show_unexpected,
+        )
+        from commandcenter.kit.disk import disk_full  # noqa: PLC0415  # loads SQLite
 
+        full = disk_full(error)
+        if full is not None:
+            full.hint = "Free space there, then try again."
+            sys.exit(int(show_problem(full, as_json=as_json)))
         sys.exit(int(show_unexpected(error)))
 
 

@@ -76,6 +76,11 @@ def _newest(items: Iterable[dict[str, Any]], kind: str, next_step: str) -> str:
 
 
 def _unique(kind: str, given: str, items: Iterable[dict[str, Any]]) -> str:
+    if not given.strip():
+        raise UsageProblemError(
+            f"The id of the {kind} is empty.",
+            hint=f"Give the id, the beginning of it, or '{LATEST}'.",
+        )
     matches = [
         item["id"]
         for item in items

@@ -11,6 +11,7 @@ from commandcenter.cli.command import command, noun
 from commandcenter.cli.exit_codes import ExitCode
 from commandcenter.cli.follow import Run
 from commandcenter.cli.follow_command import follow
+from commandcenter.cli.importing import uncollected
 from commandcenter.cli.inputs import parse_inputs
 from commandcenter.cli.local_request import LocalRequest
 from commandcenter.cli.options import Timeout, UntilApproval
@@ -149,7 +150,11 @@ def _start(cli: Cli, body: dict[str, Any], key: str) -> dict[str, Any]:
 def _run_local(
     cli: Cli, request: LocalRequest, results: Results, *, misplaced: dict[str, object]
 ) -> ExitCode:
-    from commandcenter.cli.run_local import run_local, show_end  # noqa: PLC0415  # loads the hub
+    with uncollected():
+        from commandcenter.cli.run_local import (  # noqa: PLC0415  # loads the hub
+            run_local,
+            show_end,
+        )
 
     for name, value in misplaced.items():
         if value:

@@ -7,7 +7,7 @@ from rich.text import Text
 
 from commandcenter.cli.durations import between, clock, left, local, size
 from commandcenter.cli.follow import Run, is_over, pending_approvals
-from commandcenter.cli.run_lines import step_words
+from commandcenter.cli.run_lines import happened_at, step_words
 from commandcenter.cli.run_summary import show_summary
 from commandcenter.cli.session import Cli
 from commandcenter.cli.terminal import (
@@ -35,8 +35,9 @@ def show_run(cli: Cli, run: Run) -> None:
                 ("Workflow", f"{run['workflow_name']}@{run['workflow_version']}"),
                 ("Project", run["project"]),
                 ("State", state_text(run["state"])),
-                ("Why", run["message"] or run["reason"]),
+                ("Why", cli.pasteable(run["message"] or "") or run["reason"]),
                 ("Started", f"{local(run['started_at'] or run['created_at'])} ({trigger})"),
+                ("By", run.get("requested_by_name") or run["requested_by"]),
                 ("Took", between(run["started_at"], run["finished_at"])),
                 ("Deadline in", None if is_over(run) else left(run["deadline_at"])),
                 ("In place of", run["rerun_of"]),
@@ -47,18 +48,24 @@ def show_run(cli: Cli, run: Run) -> None:
     )
     _title(cli, "Timeline")
     for step in run["steps"]:
-        _show_step(cli, step)
+        _show_step(cli, run, step)
     if run["inputs"]:
         _title(cli, "Inputs")
         out.print(facts((f"  {name}", _value(value)) for name, value in run["inputs"].items()))
     _show_outputs(cli, run)
     if run["approvals"]:
         _title(cli, "Approvals")
-        rows = [
-            (item["id"], state_text(item["state"]), item["node"], local(item["decided_at"]))
+        asked: list[tuple[Any, ...]] = [
+            (
+                item["id"],
+                state_text(item["state"]),
+                item["node"],
+                local(item["decided_at"]),
+                _deciders(item),
+            )
             for item in run["approvals"]
         ]
-        out.print(table(("  APPROVAL", "STATE", "NODE", "DECIDED"), _indented(rows)))
+        out.print(table(("  APPROVAL", "STATE", "NODE", "DECIDED", "BY"), _indented(asked)))
     if run["artifacts"]:
         _title(cli, "Artifacts")
         rows = [
@@ -80,13 +87,13 @@ def _show_next(cli: Cli, run: Run) -> None:
     cli.out.print(Text.assemble(("Follow: ", "bold"), cli.command("runs", "watch", run["id"])))
 
 
-def _show_step(cli: Cli, step: dict[str, Any]) -> None:
+def _show_step(cli: Cli, run: Run, step: dict[str, Any]) -> None:
     mark = glyph(step["state"], unicode=speaks_unicode(cli.out))
     cli.out.print(
         Text.assemble(
-            f"  {clock(step['started_at']) or '        '}  ",
+            f"  {clock(step['started_at'] or happened_at(run, step)) or '        '}  ",
             (f"{mark} ", STATE_STYLES.get(step["state"], "")),
-            one_line(step_words(step)),
+            one_line(cli.pasteable(step_words(step))),
         )
     )
     for check in step["checks"]:
@@ -98,7 +105,7 @@ def _show_step(cli: Cli, step: dict[str, Any]) -> None:
                 between(attempt["started_at"], attempt["finished_at"]),
                 f"exit {attempt['exit_code']}" if attempt["exit_code"] is not None else "",
                 attempt["reason"] or "",
-                attempt["message"],
+                cli.pasteable(attempt["message"]),
             ]
             cli.out.print(
                 Text(f"              {one_line('  '.join(w for w in words if w))}", "dim")
@@ -125,6 +132,16 @@ def _show_outputs(cli: Cli, run: Run) -> None:
         cli.out.print(Text(f"  {clean(step['node'])}", "bold"))
         pairs = ((f"    {name}", _value(value)) for name, value in step["outputs"].items())
         cli.out.print(facts(pairs))
+
+
+def _deciders(approval: dict[str, Any]) -> str:
+    """Return who answered, and how where that differs from what came of it."""
+    usual = {"approved": "approve", "rejected": "reject"}.get(approval["state"])
+    return ", ".join(
+        f"{decision['principal_name']}"
+        + ("" if decision["decision"] == usual else f" ({decision['decision']})")
+        for decision in approval.get("decisions", ())
+    )
 
 
 def _times(count: int) -> str | None:

@@ -26,6 +26,7 @@ class LineView:
         self._states: dict[str, str] = {}
         self._attempts: set[str] = set()
         self._asked: set[str] = set()
+        self._not_started: dict[str, str] = {}
         self._is_away = False
         self._run_state: str | None = None
 
@@ -43,7 +44,8 @@ class LineView:
                 self._print(run["started_at"], "running", _begun(run))
         for step in run["steps"]:
             self._tell_attempts(step)
-            self._tell_step(step)
+            self._tell_not_started(step)
+            self._tell_step(run, step)
         for approval in pending_approvals(run):
             if approval["id"] not in self._asked:
                 self._asked.add(approval["id"])
@@ -76,12 +78,20 @@ class LineView:
                 words += f", next at {clock(step['retry_at'])}" if seconds else ""
             self._print(attempt["finished_at"], "failed", words)
 
-    def _tell_step(self, step: dict[str, Any]) -> None:
+    def _tell_not_started(self, step: dict[str, Any]) -> None:
+        """Tell of a step that could not even begin an attempt; once for each reason."""
+        message = why_not_started(step)
+        if message and self._not_started.get(step["node"]) != message:
+            self._not_started[step["node"]] = message
+            words = f"{step['node']}: {message} Next try at {clock(step['retry_at'])}"
+            self._print(datetime.now(UTC).isoformat(), "waiting", words)
+
+    def _tell_step(self, run: Run, step: dict[str, Any]) -> None:
         state = step["state"]
         if self._states.get(step["node"]) == state or state in _QUIET_STATES:
             return
         self._states[step["node"]] = state
-        at = step["finished_at"] or step["started_at"] or datetime.now(UTC).isoformat()
+        at = happened_at(run, step) or datetime.now(UTC).isoformat()
         self._print(at, state, step_words(step))
 
     def _print(self, at: Any, state: str, words: str) -> None:
@@ -113,6 +123,20 @@ class ApprovalWords:
         ]
 
 
+def happened_at(run: Run, step: dict[str, Any]) -> str | None:
+    """Return when the step came into its state, None where nothing says so.
+
+    What is told may have happened long ago: before a restart of the hub, or of this command.
+    """
+    if step["state"] == "waiting":
+        asked = (item for item in run["approvals"] if item["id"] == step["approval_id"])
+        return next((str(item["created_at"]) for item in asked), None)
+    if step["state"] == "running" and step["attempts"]:
+        return str(step["attempts"][-1]["created_at"])
+    found: str | None = step["finished_at"] or step["started_at"]
+    return found
+
+
 def step_words(step: dict[str, Any]) -> str:
     """Return a step's state in words: name, state, duration, attempts, reason."""
     words = [f"{step['node']} {step['state']}"]
@@ -132,6 +156,12 @@ def step_words(step: dict[str, Any]) -> str:
     if why and step["state"] not in {"succeeded", "running", "waiting"}:
         words.append(f"- {why}")
     return " ".join(words)
+
+
+def why_not_started(step: dict[str, Any]) -> str:
+    """Return why the step's next attempt could not be started, "" where that is not so."""
+    last_failed = step["attempts"] and step["attempts"][-1]["state"] == "failed"
+    return str(step["message"] or "") if step["retry_at"] and not last_failed else ""
 
 
 def _why(item: dict[str, Any]) -> str:

@@ -13,7 +13,7 @@ from commandcenter.cli.durations import between, clock
 from commandcenter.cli.follow import Run, is_over, pending_approvals
 from commandcenter.cli.problems import HubProblemError, HubUnreachableError
 from commandcenter.cli.progress import readable
-from commandcenter.cli.run_lines import ApprovalWords
+from commandcenter.cli.run_lines import ApprovalWords, why_not_started
 from commandcenter.cli.run_tree import Row, tree_rows
 from commandcenter.cli.terminal import STATE_STYLES, glyph, one_line, speaks_unicode
 
@@ -146,7 +146,7 @@ class LiveView:
 
     def _tail(self, step: dict[str, Any]) -> str:
         if step["state"] == "running":
-            return self._tails.get(step["node"], "")
+            return why_not_started(step) or self._tails.get(step["node"], "")
         if step["state"] in {"failed", "skipped", "cancelled"}:
             return str(step["message"] or step["reason"] or "")
         return ""

@@ -27,7 +27,7 @@ def show_summary(
     state = run["state"]
     mark = glyph(state, unicode=speaks_unicode(target))
     words = f" after {between(run['started_at'], run['finished_at'])}" if run["started_at"] else ""
-    message = f": {clean(run['message'])}" if run["message"] else ""
+    message = f": {clean(cli.pasteable(run['message']))}" if run["message"] else ""
     target.print(
         Text.assemble(
             (f"{mark} {run['workflow_name']} {state}", STATE_STYLES.get(state, "")),
@@ -37,7 +37,7 @@ def show_summary(
     )
     asked = 0
     for step in run["steps"]:
-        for line in _step_lines(step, top):
+        for line in _step_lines(cli, step, top):
             target.print(line)
         tried = step["attempts"] or step["checks"]
         if step["state"] == "failed" and tried and asked < _TOP:
@@ -115,11 +115,11 @@ def finding_line(item: dict[str, Any]) -> Text:
     )
 
 
-def _step_lines(step: dict[str, Any], top: int) -> list[Text]:
+def _step_lines(cli: Cli, step: dict[str, Any], top: int) -> list[Text]:
     outputs = step["outputs"] or {}
     lines: list[Text] = []
     if step["state"] == "failed":
-        reason = one_line(step["message"] or step["reason"] or "", 300)
+        reason = one_line(cli.pasteable(step["message"] or step["reason"] or ""), 400)
         lines.append(Text.assemble((f"  {step['node']} failed: ", "red"), reason))
         if step["reason"] == "check_failed":
             found = (step["checks"][-1]["report"] or {}).get("conflicts") or []

@@ -32,7 +32,8 @@ def show_unexpected(error: Exception) -> ExitCode:
     name = type(error).__name__
     target = console(sys.stderr)
     target.print(Text.assemble(("Error: ", "bold red"), ("This should not have happened", "bold")))
-    target.print(Text(f"  {name}: {clean(error)}"))
+    words = clean(error)
+    target.print(Text(f"  {name}: {words}" if words else f"  {name}"))
     target.print(
         Text.assemble(("  Next: ", "bold"), "COMMANDCENTER_DEBUG=1 shows where; please report it.")
     )

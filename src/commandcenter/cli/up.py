@@ -17,6 +17,7 @@ from commandcenter.cli.show_problem import problem_lines
 from commandcenter.cli.up_words import show_ready, show_resumed
 from commandcenter.hub.lock import keep_files_private
 from commandcenter.hub.server import Ready
+from commandcenter.hub.settings import OnStop, Settings
 from commandcenter.kit.errors import ProblemError
 
 app = noun("Start the hub.")
@@ -82,13 +83,18 @@ class _Teller:
         )
         self._thread.start()
 
-    def stopping(self, drain_seconds: float) -> None:
-        """Say that the hub has begun to stop."""
+    def stopping(self, settings: Settings) -> None:
+        """Say that the hub has begun to stop, and what becomes of what runs."""
+        then = (
+            "what still runs then is left to the next start"
+            if settings.on_stop is OnStop.LEAVE
+            else "then those that may be run again are stopped"
+        )
         self._stop.set()
         self._outer.err.print(
             Text(
-                f"\nStopping: running agents get up to {drain_seconds:.0f} s. "
-                "Ctrl-C again stops at once."
+                f"\nStopping: running agents get up to {settings.drain_seconds:.0f} s; {then}. "
+                "Ctrl-C again ends the hub at once."
             )
         )
 

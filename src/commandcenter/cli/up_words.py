@@ -12,6 +12,7 @@ from commandcenter.cli.terminal import clean
 from commandcenter.hub.server import Ready
 
 _SHOWN_RUNS = 20
+_LISTS = ("resumed", "gave_up", "begun", "pending")
 _SETTLED_SECONDS = 10.0
 _LOOK_SECONDS = 0.1
 
@@ -50,10 +51,11 @@ def show_resumed(cli: Cli, stop: threading.Event) -> None:
     for item in report["gave_up"][:_SHOWN_RUNS]:
         words = f"  {item['run_id']} was given up: {item['message']}"
         cli.out.print(Text(clean(words), "red"))
+    for run_id in report["begun"][:_SHOWN_RUNS]:
+        cli.out.print(Text(f"  {run_id} had been queued and has begun"))
     for run_id in report["pending"][:_SHOWN_RUNS]:
         cli.out.print(Text(f"  {run_id} waits for its turn"))
-    told = len(report["resumed"]) + len(report["gave_up"]) + len(report["pending"])
-    if told > _SHOWN_RUNS:
+    if any(len(report[name]) > _SHOWN_RUNS for name in _LISTS):
         cli.out.print(Text(f"  All of them: {cli.command('runs', 'list', '--state', 'running')}"))
 
 

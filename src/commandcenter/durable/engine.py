@@ -15,12 +15,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
-from dbos import DBOS, DBOSConfig, SetWorkflowID, _workflow_commands
+from dbos import DBOS, DBOSConfig, SetWorkflowID, WorkflowStatus, _workflow_commands
 from sqlalchemy import create_engine, event
 from sqlalchemy.engine import make_url
 
 from commandcenter.kit.database import IDLE_TRANSACTION_SECONDS
+from commandcenter.kit.errors import UnavailableError
 from commandcenter.kit.sqlite import apply_sqlite_pragmas
 
 Execute = Callable[[str], Awaitable[bool]]
@@ -34,9 +36,13 @@ QUEUE = "runs"
 _RUNS_FROM_QUEUE = 500
 _QUEUE_POLLING_SECONDS = 1.0
 _UNUSED_JOBS_SECONDS = 4.0  # DBOS ends a holder of its lock that idles for five
+_DESTROY_SECONDS = 4.0
+_LIST_SECONDS = 30.0
 _UNFINISHED = ("PENDING", "ENQUEUED")
 _ENDED = ("SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED")
 _WORKFLOW = "execute_run"
+
+logger = logging.getLogger(__name__)
 
 _execute: Execute | None = None
 
@@ -48,6 +54,11 @@ async def _execute_run(run_id: str) -> None:
     if _execute is None or not await _execute(run_id):
         # The one way to stop that leaves the record open, for the next start or another worker.
         raise asyncio.CancelledError
+
+
+class DurableUnavailableError(UnavailableError):
+    code = "durable_execution_unavailable"
+    title = "The records of runs cannot be read"
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +117,7 @@ class DurableRuns:
 
         Processes that do so at once agree on the record's name, so that one of them wins.
         """
-        found = await DBOS.list_workflows_async(
+        found = await self._list(
             workflow_id_prefix=f"{run_id}.", load_input=False, load_output=False
         )
         if any(status.status in _UNFINISHED for status in found):
@@ -116,7 +127,7 @@ class DurableRuns:
 
     async def open_records(self) -> dict[str, DurableRecord]:
         """Return the open record of each run that has one."""
-        found = await DBOS.list_workflows_async(
+        found = await self._list(
             status=list(_UNFINISHED), name=_WORKFLOW, load_input=False, load_output=False
         )
         return {
@@ -137,7 +148,7 @@ class DurableRuns:
 
     async def ended_runs(self, *, before: datetime, limit: int) -> set[str]:
         """Return runs whose record ended before then, the oldest of up to `limit` records."""
-        found = await DBOS.list_workflows_async(
+        found = await self._list(
             status=list(_ENDED),
             name=_WORKFLOW,
             completed_before=before.isoformat(),
@@ -151,7 +162,7 @@ class DurableRuns:
         """Drop the ended records of finished runs; DBOS has no retention of its own."""
         if not run_ids:
             return 0
-        found = await DBOS.list_workflows_async(
+        found = await self._list(
             workflow_id_prefix=[f"{run_id}." for run_id in run_ids],
             load_input=False,
             load_output=False,
@@ -167,10 +178,30 @@ class DurableRuns:
         if self._launched:
             self._launched = False
             with suppress(asyncio.CancelledError):
-                await asyncio.to_thread(DBOS.destroy, workflow_completion_timeout_sec=0)
+                # DBOS waits for its threads, and a thread for a database that does not answer.
+                destroying = asyncio.ensure_future(
+                    asyncio.to_thread(DBOS.destroy, workflow_completion_timeout_sec=0)
+                )
+                _, pending = await asyncio.wait([destroying], timeout=_DESTROY_SECONDS)
+                if pending:
+                    logger.warning("durable execution did not end in %s s", _DESTROY_SECONDS)
+                    destroying.cancel()
+                else:
+                    destroying.result()
             # DBOS had made its threads those of this loop, and has ended them.
             asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor())
         _execute = None
+
+    async def _list(self, **wanted: Any) -> list[WorkflowStatus]:
+        """Ask within a deadline: DBOS itself waits for its database however long it is away."""
+        try:
+            async with asyncio.timeout(_LIST_SECONDS):
+                return await DBOS.list_workflows_async(**wanted)
+        except TimeoutError:
+            raise DurableUnavailableError(
+                f"The records of runs could not be read within {_LIST_SECONDS:.0f} s.",
+                hint="Look at the database: it does not answer, or is very slow.",
+            ) from None
 
     async def _start(self, record_id: str, run_id: str) -> None:
         with SetWorkflowID(record_id):

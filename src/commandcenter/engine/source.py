@@ -123,7 +123,8 @@ class TreeBuilder:
     def alias(self, node: Node, line: int, column: int) -> None:
         if any(node is parent for parent in self._open):
             raise SourceError("an alias may not contain itself", line, column)
-        self._add(Node(node.value, line, column, node.keys, node.size, node.depth))
+        copy = Node(node.value, line, column, node.keys, node.size, node.depth)
+        self._add(copy, too_many="write out what is needed: aliases of aliases multiply")
 
     def _expects_key(self) -> bool:
         return (
@@ -132,7 +133,12 @@ class TreeBuilder:
             and self._pending_keys[-1] is None
         )
 
-    def _add(self, node: Node) -> Node:
+    def _add(
+        self,
+        node: Node,
+        *,
+        too_many: str = "let one node's agent go through a list instead of writing a node per item",
+    ) -> Node:
         if not self._open:
             self.root = node
             return node
@@ -170,7 +176,7 @@ class TreeBuilder:
                 f"more than {MAX_VALUES:,} values, aliases expanded",
                 node.line,
                 node.column,
-                "let one node's agent go through a list instead of writing a node per item",
+                too_many,
             )
         parent.depth = max(parent.depth, node.depth + 1)
         if len(self._open) + node.depth > MAX_DEPTH:

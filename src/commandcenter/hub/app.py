@@ -92,7 +92,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(OriginCheck, origins=settings.allowed_origins)
     app.add_middleware(UnversionedApi)
     app.add_middleware(HostCheck, names=_names(settings))
-    app.add_middleware(Boundary, https=settings.is_https)
+    app.add_middleware(Boundary, https=settings.is_https, data_directory=settings.data_directory)
     return app
 
 

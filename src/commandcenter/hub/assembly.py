@@ -25,6 +25,7 @@ from commandcenter.hub.health import (
     HealthService,
     LoopLag,
     add_database_checks,
+    disk_check,
 )
 from commandcenter.hub.migrate import migrate
 from commandcenter.hub.settings import Settings
@@ -160,6 +161,7 @@ async def _platform(assembly: Assembly) -> None:
     lag = LoopLag()
     add_database_checks(health, database)
     health.add("event_loop", lag.check)
+    health.add("disk", disk_check(settings.data_directory, low_bytes=settings.low_disk_bytes))
     if tailer is not None:
         health.add("event_listener", _listener_check(tailer))
     services.add(health)

@@ -2,6 +2,7 @@
 
 import asyncio
 import secrets
+from datetime import timedelta
 from pathlib import Path
 
 import structlog
@@ -14,6 +15,7 @@ from commandcenter.durable.engine import DurableRuns
 from commandcenter.events.store import EventStore
 from commandcenter.hub.assembly import Assembly
 from commandcenter.hub.builtin import LIBRARIES, builtin_agents
+from commandcenter.hub.settings import OnStop
 from commandcenter.kit.clock import utc_now
 from commandcenter.kit.database import Database, sqlite_url
 from commandcenter.kit.draining import Draining
@@ -22,7 +24,7 @@ from commandcenter.projects.service import ProjectService
 from commandcenter.runs.create import RunCreation
 from commandcenter.runs.dependencies import ExecutionDependencies
 from commandcenter.runs.dispatcher import Dispatcher
-from commandcenter.runs.executor import RunExecutor
+from commandcenter.runs.executor import STOPPING_SECONDS, RunExecutor
 from commandcenter.runs.keeper import RunKeeper
 from commandcenter.runs.recovery import Recovery
 from commandcenter.runs.retention import keep_pruning
@@ -33,8 +35,6 @@ from commandcenter.secrets.service import SecretService
 from commandcenter.workflows.service import WorkflowService
 
 _log = structlog.get_logger(__name__)
-# Of the drain time, what is left for recording how things ended.
-_RECORDING_SECONDS = 4.0
 
 
 def hub_executor_id(assembly: Assembly) -> str:
@@ -80,11 +80,13 @@ async def start_execution(assembly: Assembly, *, executor_id: str) -> None:
     assembly.on_close("durable", durable.close)
 
     async def drain() -> None:
-        left = await executor.drain(max(0.0, settings.drain_seconds - _RECORDING_SECONDS))
+        left = await executor.drain(
+            settings.drain_seconds, leaves_running=settings.on_stop is OnStop.LEAVE
+        )
         if left:
             _log.warning("drain_left_runs", runs=left)
 
-    services.get(Draining).add(drain)
+    services.get(Draining).add(drain, extra_seconds=STOPPING_SECONDS)
     services.add(
         RunService(
             database,
@@ -120,7 +122,10 @@ async def start_execution(assembly: Assembly, *, executor_id: str) -> None:
     if not database.is_sqlite:
         assembly.run_in_background("dispatcher", dispatcher.take_turns())
     assembly.run_in_background("run_keeper", keeper.keep())
-    assembly.run_in_background("run_retention", keep_pruning(database, durable))
+    assembly.run_in_background(
+        "run_retention",
+        keep_pruning(database, durable, keep=timedelta(days=settings.run_retention_days)),
+    )
 
 
 async def _executor(assembly: Assembly, executor_id: str, slots: asyncio.Semaphore) -> RunExecutor:

@@ -5,16 +5,19 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
+from pathlib import Path
 
 from sqlalchemy import func, select, text
 
 from commandcenter.kit.database import Database
+from commandcenter.kit.disk import space_at
 from commandcenter.models import Attempt, Run
 
 _CHECK_SECONDS = 1.5
 _LAG_EVERY_SECONDS = 1.0
 _LAG_WINDOW = 10
 _LAG_DEGRADED_SECONDS = 1.0
+_FEW_FILES = 1000
 
 
 class Health(StrEnum):
@@ -94,7 +97,8 @@ async def _timed(check: Check) -> CheckResult:
         result = await check()
     except Exception as error:  # noqa: BLE001  # whatever is wrong is the check's finding
         first_line = str(error).partition("\n")[0][:200]
-        detail = f"{type(error).__name__}: {first_line}"
+        name = type(error).__name__
+        detail = f"{name}: {first_line}" if first_line else name
         return CheckResult(Health.DEGRADED, detail, duration_seconds=time.monotonic() - began)
     return CheckResult(result.status, result.detail, result.value, time.monotonic() - began)
 
@@ -144,3 +148,28 @@ def add_database_checks(health: HealthService, database: Database) -> None:
     health.add("database", reachable, critical=True)
     health.add("active_attempts", active_attempts)
     health.add("queue_length", queue_length)
+
+
+def disk_check(directory: Path, *, low_bytes: int) -> Check:
+    """Check the room for the data directory; its value is the free bytes."""
+
+    async def check() -> CheckResult:
+        space = await asyncio.to_thread(space_at, directory)
+        free = f"{space.free_bytes / 1000**2:,.0f} MB free on the disk of the data directory"
+        if space.is_exhausted:
+            return CheckResult(Health.DEGRADED, f"full: {free}", space.free_bytes)
+        if space.free_bytes < low_bytes:
+            return CheckResult(
+                Health.DEGRADED,
+                f"only {free}, less than {low_bytes / 1000**2:,.0f} MB",
+                space.free_bytes,
+            )
+        if space.free_files is not None and space.free_files < _FEW_FILES:
+            return CheckResult(
+                Health.DEGRADED,
+                f"room for only {space.free_files} more files on the disk of the data directory",
+                space.free_bytes,
+            )
+        return CheckResult(detail=free, value=space.free_bytes)
+
+    return check

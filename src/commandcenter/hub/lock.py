@@ -6,7 +6,8 @@ import os
 import stat
 from pathlib import Path
 
-from commandcenter.kit.errors import UnavailableError
+from commandcenter.kit.disk import disk_full
+from commandcenter.kit.errors import ProblemError, UnavailableError
 
 _PRIVATE = 0o700
 
@@ -89,7 +90,10 @@ def _keep_others_out(directory: Path) -> str | None:
     )
 
 
-def _unusable(directory: Path, error: OSError) -> DataDirectoryUnusableError:
+def _unusable(directory: Path, error: OSError) -> ProblemError:
+    full = disk_full(error, directory)
+    if full is not None:
+        return full
     reason = error.strerror or type(error).__name__
     if error.errno in {errno.EEXIST, errno.ENOTDIR}:
         reason = "A file is in the way, where a folder should be"

@@ -1,5 +1,7 @@
 """/metrics for Prometheus: with a viewer's token, or for everybody when the settings say so."""
 
+import asyncio
+from contextlib import suppress
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends
@@ -9,7 +11,9 @@ from starlette.responses import Response
 
 from commandcenter.auth.caller import Caller, require
 from commandcenter.auth.permissions import Permission
+from commandcenter.hub.settings import Settings
 from commandcenter.kit.database import Database
+from commandcenter.kit.disk import space_at
 from commandcenter.kit.injection import provide
 from commandcenter.models import Approval, Attempt, Run
 from commandcenter.observability.metrics import Metrics
@@ -18,6 +22,7 @@ router = APIRouter(tags=["metrics"])
 public_router = APIRouter(tags=["metrics"])
 
 Numbers = Annotated[Metrics, Depends(provide(Metrics))]
+Given = Annotated[Settings, Depends(provide(Settings))]
 Data = Annotated[Database, Depends(provide(Database))]
 _TEXT: dict[int | str, dict[str, Any]] = {200: {"content": {"text/plain": {}}}}
 
@@ -27,19 +32,24 @@ async def get_metrics(
     _: Annotated[Caller, Depends(require(Permission.METRICS_READ))],
     metrics: Numbers,
     database: Data,
+    settings: Given,
 ) -> Response:
     """Return the metrics in Prometheus's text format."""
-    return await _answer(metrics, database)
+    return await _answer(metrics, database, settings)
 
 
 @public_router.get("/metrics", response_class=Response, responses=_TEXT)
-async def get_metrics_without_token(metrics: Numbers, database: Data) -> Response:
+async def get_metrics_without_token(metrics: Numbers, database: Data, settings: Given) -> Response:
     """Return the metrics in Prometheus's text format."""
-    return await _answer(metrics, database)
+    return await _answer(metrics, database, settings)
 
 
-async def _answer(metrics: Metrics, database: Database) -> Response:
+async def _answer(metrics: Metrics, database: Database, settings: Settings) -> Response:
     await _count_what_is_now(metrics, database)
+    with suppress(OSError):
+        space = await asyncio.to_thread(space_at, settings.data_directory)
+        metrics.disk_free.set(space.free_bytes)
+        metrics.disk_total.set(space.total_bytes)
     return Response(
         metrics.render(), headers={"Cache-Control": "no-store"}, media_type=CONTENT_TYPE_LATEST
     )

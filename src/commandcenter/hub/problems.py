@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any
 
 import structlog
@@ -13,6 +14,7 @@ from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket
 
 from commandcenter.auth.errors import TooManyRequestsError, UnauthenticatedError
+from commandcenter.kit.disk import DiskFullError, disk_full
 from commandcenter.kit.errors import InvalidInputError, ProblemError
 from commandcenter.kit.ids import new_id
 
@@ -39,6 +41,8 @@ def problem_response(
         extra["WWW-Authenticate"] = "Bearer"
     if isinstance(error, TooManyRequestsError):
         extra["Retry-After"] = str(error.fields["retry_after_seconds"])
+    if isinstance(error, DiskFullError):
+        _log.warning("disk_full", detail=error.detail)
     extra["Cache-Control"] = "no-store"
     return ProblemResponse(
         _document(
@@ -54,8 +58,13 @@ def problem_response(
     )
 
 
-def unexpected_response(error: BaseException) -> ProblemResponse:
-    """Log the error with an id and tell the client the id alone."""
+def unexpected_response(
+    error: BaseException, data_directory: Path | None = None
+) -> ProblemResponse:
+    """Log the error with an id and tell the client the id alone; a full disk is told as such."""
+    full = disk_full(error, data_directory)
+    if full is not None:
+        return problem_response(full)
     error_id = new_id("err")
     _log.error("unexpected_error", error_id=error_id, exc_info=error)
     return ProblemResponse(
@@ -110,7 +119,8 @@ def _from_validation(errors: Sequence[Any]) -> InvalidInputError:
     ]
     first = found[0]
     more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
-    return InvalidInputError(f"{first['path']}: {first['message']}{more}", fields={"errors": found})
+    words = f"{first['path']}: {first['message']}" if first["path"] else first["message"]
+    return InvalidInputError(f"{words}{more}", fields={"errors": found})
 
 
 def _from_http_exception(error: HTTPException) -> ProblemResponse:

@@ -4,21 +4,28 @@ import asyncio
 import os
 import signal
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import structlog
 import uvicorn
+from sqlalchemy.exc import SQLAlchemyError
 
+import commandcenter
 from commandcenter.auth.bootstrap import Bootstrap
 from commandcenter.auth.links import LoginLinks
+from commandcenter.events.store import EventStore
+from commandcenter.events.types import EventType
 from commandcenter.hub.app import create_app
 from commandcenter.hub.listen import bind
 from commandcenter.hub.lock import DataDirectoryLock, keep_files_private
 from commandcenter.hub.loops import loop_factory
 from commandcenter.hub.settings import Settings
+from commandcenter.kit.database import Database
+from commandcenter.kit.disk import disk_full
 from commandcenter.kit.draining import Draining
 from commandcenter.kit.injection import Services
 
@@ -28,6 +35,7 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _CONNECTION_SECONDS = 5
 _MAX_MESSAGE_BYTES = 64 * 1024
 _PING_SECONDS = 20.0
+_EVENT_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -65,7 +73,14 @@ class HubServer:
                 self._server.on_started = self._announce
                 # Not left to uvicorn, which would log an error of the start and exit the process.
                 async with self.app.router.lifespan_context(self.app):
+                    await self._tell(EventType.HUB_STARTED, {"version": commandcenter.__version__})
                     await self._server.serve(sockets=[self._socket])
+        except Exception as error:
+            full = disk_full(error, self.settings.data_directory)
+            if full is None:
+                raise
+            full.hint = "Free space there, then start the hub again."
+            raise full from error
         finally:
             self.close()
 
@@ -84,10 +99,20 @@ class HubServer:
     async def _stop(self) -> None:
         seconds = self.settings.drain_seconds
         _log.info("stopping", drain_seconds=seconds)
+        await self._tell(EventType.HUB_STOPPING, {"drain_seconds": seconds})
         drained = await self.services.get(Draining).drain(deadline_seconds=seconds)
         if not drained:
             _log.warning("drain_timed_out", drain_seconds=seconds)
         self._server.should_exit = True
+
+    async def _tell(self, event: EventType, data: Mapping[str, Any]) -> None:
+        """Store an event of the hub's own; one that cannot be stored must not stop the hub."""
+        database, events = self.services.get(Database), self.services.get(EventStore)
+        try:
+            async with asyncio.timeout(_EVENT_SECONDS), database.write() as session:
+                await events.append(session, event, subject=self.settings.base_url, data=data)
+        except (SQLAlchemyError, OSError, TimeoutError) as error:
+            _log.warning("event_not_stored", type=event.value, reason=str(error).splitlines()[:1])
 
     def _announce(self) -> None:
         if self._lock.warning is not None:

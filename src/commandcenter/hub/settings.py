@@ -1,6 +1,7 @@
 """All settings of the hub, read from `COMMANDCENTER_*` and nowhere else."""
 
 import os
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
@@ -14,6 +15,13 @@ from commandcenter.kit.database import sqlite_url
 
 def _default_data_directory() -> Path:
     return user_data_path("commandcenter")
+
+
+class OnStop(StrEnum):
+    """What becomes of agents that run beyond the drain time (docs/decisions/0006)."""
+
+    STOP = "stop"  # those that may be run again; the others are left to the next start
+    LEAVE = "leave"  # all are left to the next start
 
 
 class Settings(BaseSettings):
@@ -40,8 +48,11 @@ class Settings(BaseSettings):
     max_body_bytes: Annotated[int, Field(ge=1024)] = 16 * 1024**2
     requests_per_minute: Annotated[int, Field(ge=1)] = 6000
     drain_seconds: Annotated[float, Field(ge=0)] = 30.0
+    on_stop: OnStop = OnStop.STOP
+    low_disk_bytes: Annotated[int, Field(ge=0)] = 500 * 1000**2  # below it health is degraded
     max_log_bytes: Annotated[int, Field(ge=1024**2)] = 2 * 1024**3  # of all runs together
     log_retention_days: Annotated[int, Field(ge=1)] = 30
+    run_retention_days: Annotated[int, Field(ge=1)] = 90
     event_retention_days: Annotated[int, Field(ge=1)] = 30
     metrics_public: bool = False  # /metrics without a token
     log_level: Annotated[str, Field(pattern="^(debug|info|warning|error)$")] = "info"

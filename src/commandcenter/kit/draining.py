@@ -18,10 +18,11 @@ class Draining:
 
     def __init__(self) -> None:
         self.is_draining = False
-        self._hooks: list[Hook] = []
+        self._hooks: list[tuple[Hook, float]] = []
 
-    def add(self, hook: Hook) -> None:
-        self._hooks.append(hook)
+    def add(self, hook: Hook, *, extra_seconds: float = 0.0) -> None:
+        """`extra_seconds` is what the hook may take beyond the time to drain, to stop the rest."""
+        self._hooks.append((hook, extra_seconds))
 
     def refuse_new_work(self) -> None:
         """Raise `StoppingError` once the hub is stopping; call it before accepting work."""
@@ -34,10 +35,15 @@ class Draining:
     async def drain(self, *, deadline_seconds: float) -> bool:
         """Refuse new work and wait for the hooks; False when the deadline came first."""
         self.is_draining = True
-        if not self._hooks:
-            return True
-        tasks = [asyncio.ensure_future(hook()) for hook in self._hooks]
-        _, pending = await asyncio.wait(tasks, timeout=deadline_seconds)
-        for task in pending:
-            task.cancel()
-        return not pending
+        in_time = await asyncio.gather(
+            *(_ended_within(hook(), deadline_seconds + extra) for hook, extra in self._hooks)
+        )
+        return all(in_time)
+
+
+async def _ended_within(work: Awaitable[None], seconds: float) -> bool:
+    task = asyncio.ensure_future(work)
+    _, pending = await asyncio.wait([task], timeout=seconds)
+    if pending:
+        task.cancel()
+    return not pending

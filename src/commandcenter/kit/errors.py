@@ -1,7 +1,11 @@
 """The one error type that reaches users: what happened, to what, why, what to do next."""
 
+import re
 from collections.abc import Mapping
 from typing import Any, ClassVar
+
+# Only words that are no names: those of people, agents and fields stay as they are.
+_BEGINNING = re.compile(r"(a|an|the|there|another|more|not|agent|attempt|run|step|workflow) ")
 
 
 class ProblemError(Exception):
@@ -20,9 +24,14 @@ class ProblemError(Exception):
         self, detail: str, *, hint: str | None = None, fields: Mapping[str, Any] | None = None
     ) -> None:
         super().__init__(detail)
-        self.detail = detail
+        self.detail = _sentence(detail)
         self.hint = hint
         self.fields: dict[str, Any] = dict(fields or {})
+
+
+def _sentence(text: str) -> str:
+    """Begin with a capital letter, as people read it on a line of its own."""
+    return text[0].upper() + text[1:] if _BEGINNING.match(text) else text
 
 
 class NotFoundError(ProblemError):

@@ -1,7 +1,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, ForeignKey, Index, String, Text, false
+from sqlalchemy import BigInteger, ForeignKey, Index, String, Text, false, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from commandcenter.models.base import Base
@@ -15,7 +15,16 @@ class Attempt(Base):
     """
 
     __tablename__ = "attempts"
-    __table_args__ = (Index("ix_attempts_run_id_node", "run_id", "node"),)
+    __table_args__ = (
+        Index("ix_attempts_run_id_node", "run_id", "node"),
+        # Those at work are few among all that ever were; health and metrics count them.
+        Index(
+            "ix_attempts_active",
+            "run_id",
+            sqlite_where=text("finished_at IS NULL"),
+            postgresql_where=text("finished_at IS NULL"),
+        ),
+    )
 
     id: Mapped[str] = mapped_column(String(160), primary_key=True)
     run_id: Mapped[str] = mapped_column(ForeignKey("runs.id"))

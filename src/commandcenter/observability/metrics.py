@@ -53,6 +53,8 @@ class Metrics:
             "webhooks_processed", "Webhooks processed, by outcome", "source", "outcome"
         )
         self.notifications = self._counter("notifications", "Notices created", "channel")
+        self.disk_free = self._gauge("disk_free_bytes", "Room on the data directory's disk")
+        self.disk_total = self._gauge("disk_total_bytes", "Size of the data directory's disk")
         self.last_event_id = self._gauge("last_event_id", "Id of the newest event handed on")
 
     def _define_runs(self) -> None:

@@ -68,6 +68,7 @@ class Attempt:
         self._commondir = bool(plan.git_directory) and os.path.lexists(
             f"{plan.git_directory}/commondir"
         )
+        self._refused_processes = 0
         self._last_use = Use(None, None, None, 0.0, 0, 0, 0)
 
     @property
@@ -192,6 +193,8 @@ class Attempt:
             self._last_use = self._read_use() if leaf else self._use_at_the_end()
         if leaf is not None and self._ending is None and leaf.out_of_memory():
             self._ending = Ending.OUT_OF_MEMORY
+        with suppress(OSError):
+            self._refused_processes = leaf.refused_processes() if leaf is not None else 0
         full = _is_full(sandbox.out_directory) or _is_full(sandbox.tmp_directory)
         await self._capture.drain(_DRAIN_SECONDS)
         identifier = request.attempt_id
@@ -207,6 +210,13 @@ class Attempt:
             collected = Collected(not_stored=error.strerror or str(error))
         self._undo_git_redirection()
         ending, message = self._judge(code, elapsed, collected, full=full)
+        if self._refused_processes:
+            refused = (
+                f"It reached its limit of {request.limits.pids} processes, and was refused further "
+                f"ones {self._refused_processes:,} times."
+            )
+            self._capture.say(refused)
+            message = f"{message} {refused}" if ending is not None else message
         if ending is not None and ending is not Ending.EXIT_CODE:
             self._capture.say(message)
         for note in collected.notes:

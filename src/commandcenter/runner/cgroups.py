@@ -76,6 +76,10 @@ class Leaf:
         name = "memory.oom_control" if self.version == 1 else "memory.events"
         return _keyed(self.directories["memory"] / name).get("oom_kill", 0) > 0
 
+    def refused_processes(self) -> int:
+        """How often the kernel refused this leaf another process, for its limit of them."""
+        return _keyed(self.directories["pids"] / "pids.events").get("max", 0)
+
     def register_oom_event(self) -> int | None:
         """On version 1, a descriptor that becomes readable at the first lack of memory.
 

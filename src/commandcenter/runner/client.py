@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from commandcenter.kit.disk import DiskFullError
 from commandcenter.kit.errors import ProblemError
 from commandcenter.runner import frames
 from commandcenter.runner.attempt import Use
@@ -24,7 +25,10 @@ __all__ = ["RunnerClient", "ensure_runner"]
 
 _RETIRE_SECONDS = 2.0
 _TRIES = 3
-_ERRORS = {error.code: error for error in (BadRequestError, IsolationError, RunnerVersionError)}
+_ERRORS = {
+    error.code: error
+    for error in (BadRequestError, DiskFullError, IsolationError, RunnerVersionError)
+}
 
 
 class _ConnectionLostError(Exception):

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from commandcenter.kit.disk import data_disk_full, space_at
 from commandcenter.runner import frames
 from commandcenter.runner.errors import RunnerUnavailableError, RunnerVersionError
 from commandcenter.runner.paths import RunnerPaths
@@ -128,6 +129,8 @@ async def _start(paths: RunnerPaths, idle_minutes: float, deadline: float) -> No
         await process.wait()
         raise _unavailable(paths, "it did not come up in time") from None
     if code > 0:
+        if space_at(paths.home).is_exhausted:
+            raise data_disk_full(paths.data)
         raise _unavailable(paths, f"it ended at once with {code}")
     # Below 0 somebody killed it on the way: the caller tries again until its deadline.
 

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from typing import Any
 
+from commandcenter.kit.disk import disk_full
 from commandcenter.kit.errors import ProblemError
 from commandcenter.runner import frames
 from commandcenter.runner.errors import BadRequestError
@@ -104,7 +105,9 @@ class Server:
         except ProblemError as error:
             frame = frames.encode({"id": number, "error": _problem(error)})
         except Exception as error:  # noqa: BLE001 - told to the caller, the runner goes on
-            problem = ProblemError(f"The runner failed: {type(error).__name__}: {error}")
+            problem = disk_full(error, self._paths.data) or ProblemError(
+                f"The runner failed: {type(error).__name__}: {error}"
+            )
             frame = frames.encode({"id": number, "error": _problem(problem)})
         if not writer.is_closing():
             writer.write(frame)

@@ -8,20 +8,24 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from commandcenter.agents.manifest import OnLost
 from commandcenter.engine.definition import NodeDefinition
 from commandcenter.engine.states import StepState
 from commandcenter.kit.clock import utc_now
 from commandcenter.kit.database import Transaction, within
+from commandcenter.kit.disk import disk_full
 from commandcenter.kit.errors import ProblemError
 from commandcenter.models import Attempt
 from commandcenter.notifications.messages import notices
 from commandcenter.runs.attempt_spec import SpecSources, build_spec
 from commandcenter.runs.dependencies import ExecutionDependencies
+from commandcenter.runs.gate import gate_of
 from commandcenter.runs.judge import Verdict, judge
 from commandcenter.runs.loaded import LoadedRun, PinnedAgent
+from commandcenter.runs.not_started import AttemptNotStartedError
 from commandcenter.runs.outcome import StepOutcome
 from commandcenter.runs.recorder import AttemptEnd, RunRecorder, SupersededError
-from commandcenter.runs.states import AttemptState, StepFailure
+from commandcenter.runs.states import AttemptFailure, AttemptState, StepFailure
 from commandcenter.runs.stopping import StopReason, StopRequestedError, StopSignal
 from commandcenter.runtimes.base import (
     AttemptResult,
@@ -33,6 +37,8 @@ from commandcenter.runtimes.base import (
 # Beyond the attempt's own time-out and grace: a runtime that does not answer by then is broken.
 _RUNTIME_MARGIN_SECONDS = 30.0
 _DEADLINE_MARGIN_SECONDS = 2.0
+# Between SIGTERM and SIGKILL where the hub itself is going down.
+MOST_GRACE_SECONDS = 5.0
 
 logger = logging.getLogger(__name__)
 
@@ -72,7 +78,10 @@ class AttemptRunner:
         return self._under_way
 
     async def start(self, attempt_id: str, number: int, inputs: Mapping[str, Any]) -> Verdict:
-        """Record the attempt, start it and wait for its end."""
+        """Record the attempt, start it and wait for its end.
+
+        Raises `AttemptNotStartedError` when the disk has no room for it.
+        """
 
         async def record() -> None:
             await self._recorder.attempt_started(
@@ -262,7 +271,13 @@ class AttemptRunner:
             handle = await self._runtime.start(spec)
         except RuntimeRefusedError as error:
             return _failed(StepFailure.REFUSED.value, _words(error))
-        except ProblemError as error:
+        except (ProblemError, OSError) as error:
+            full = disk_full(error)
+            if full is not None:
+                self._under_way = None
+                raise AttemptNotStartedError(f"Not started: {_words(full)}") from error
+            if not isinstance(error, ProblemError):
+                raise
             return _failed(FailureReason.SYSTEM_ERROR.value, _words(error))
         try:
             await self._refuse_if_superseded()
@@ -286,6 +301,12 @@ class AttemptRunner:
             result = await self._stop.race(self._runtime.wait(handle), timeout_seconds=limit)
         except StopRequestedError:
             result = await self._stop_attempt(handle, grace)
+            if self._stop.reason is StopReason.DRAIN and result.reason is FailureReason.CANCELLED:
+                return _failed(
+                    AttemptFailure.INTERRUPTED.value,
+                    "The hub was stopped while this attempt ran; another one follows.",
+                    result,
+                )
         except TimeoutError:
             await self._end_for_good(handle)
             return _failed(
@@ -303,14 +324,21 @@ class AttemptRunner:
         )
 
     async def _stop_attempt(self, handle: Handle, grace: float) -> AttemptResult:
-        """Stop it, unless the hub is only going down: then it is left to the next start."""
+        """Stop it, unless the hub is going down and it is better left to the next start."""
         with suppress(TimeoutError):
             return await asyncio.wait_for(self._runtime.wait(handle), self._stop.patience_seconds)
         if self._stop.reason is StopReason.DRAIN:
-            raise StopRequestedError
+            if self._stop.leaves_running or not self._may_be_repeated():
+                raise StopRequestedError
+            grace = min(grace, MOST_GRACE_SECONDS)
         async with asyncio.timeout(grace + _RUNTIME_MARGIN_SECONDS):
             await self._runtime.stop(handle, grace_seconds=grace)
             return await self._runtime.wait(handle)
+
+    def _may_be_repeated(self) -> bool:
+        """Whether another attempt does no harm and needs nobody's agreement again."""
+        retried = self._agent.manifest.on_lost is OnLost.RETRY
+        return retried and gate_of(self._node, self._agent) is None
 
     async def _end_for_good(self, handle: Handle) -> None:
         try:
@@ -335,7 +363,7 @@ def _words(error: ProblemError) -> str:
     return f"{error.detail} {error.hint}" if error.hint else error.detail
 
 
-def _failed(reason: str, message: str) -> Verdict:
+def _failed(reason: str, message: str, result: AttemptResult | None = None) -> Verdict:
     return Verdict(
-        AttemptEnd(state=AttemptState.FAILED, reason=reason, message=message, result=None), None
+        AttemptEnd(state=AttemptState.FAILED, reason=reason, message=message, result=result), None
     )

@@ -28,6 +28,7 @@ from commandcenter.runs.dependencies import ExecutionDependencies
 from commandcenter.runs.gate import Effect
 from commandcenter.runs.judge import Verdict
 from commandcenter.runs.loaded import LoadedRun, PinnedAgent
+from commandcenter.runs.not_started import AttemptNotStartedError
 from commandcenter.runs.outage import is_outage
 from commandcenter.runs.recorder import AttemptEnd, RunRecorder, SupersededError
 from commandcenter.runs.states import AttemptState
@@ -159,6 +160,8 @@ class StepCheck:
             return await work
         except (StopRequestedError, SupersededError):
             raise
+        except AttemptNotStartedError as error:  # no room on the disk: not known, tried again
+            return Verdict(_broken(error.message), None)
         except Exception as error:
             if is_outage(error):
                 raise

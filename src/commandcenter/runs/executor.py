@@ -10,6 +10,7 @@ from contextlib import suppress
 
 from commandcenter.events.types import EventType
 from commandcenter.runs.abandon import abandon_run
+from commandcenter.runs.attempt import MOST_GRACE_SECONDS
 from commandcenter.runs.dependencies import ExecutionDependencies
 from commandcenter.runs.execution import RunExecution
 from commandcenter.runs.loaded import LoadedRun, load_run
@@ -26,8 +27,8 @@ from commandcenter.runs.stopping import StopReason, StopSignal
 
 _FIRST_DELAY_SECONDS = 0.2
 _LAST_DELAY_SECONDS = 5.0
-# Beyond the patience given to attempts: for recording what they came to.
-_RECORDING_SECONDS = 3.0
+# Beyond the patience given to attempts: for stopping them and recording what they came to.
+STOPPING_SECONDS = MOST_GRACE_SECONDS + 5.0
 
 logger = logging.getLogger(__name__)
 
@@ -86,17 +87,18 @@ class RunExecutor:
             if not self._active:
                 self._idle.set()
 
-    async def drain(self, seconds: float) -> int:
-        """Start nothing more, give running attempts up to `seconds` to end, then let go of them.
+    async def drain(self, seconds: float, *, leaves_running: bool = False) -> int:
+        """Start nothing more, give running attempts up to `seconds` to end, then stop them.
 
-        They are not stopped: where the runtime keeps them running, the next start adopts them.
-        Returns how many runs are left to it.
+        What may not simply be run again is not stopped, and with `leaves_running` nothing is: where
+        the runtime keeps it running, the next start adopts it (docs/decisions/0006). Takes up to
+        `STOPPING_SECONDS` more; returns how many runs were not let go of by then.
         """
         self._draining.set()
         for signal in self._active.values():
-            signal.set(StopReason.DRAIN, patience_seconds=seconds)
+            signal.set(StopReason.DRAIN, patience_seconds=seconds, leaves_running=leaves_running)
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._idle.wait(), seconds + _RECORDING_SECONDS)
+            await asyncio.wait_for(self._idle.wait(), seconds + STOPPING_SECONDS)
         return len(self._active)
 
     async def _execute_once(self, run_id: str, stop: StopSignal) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 from commandcenter.engine.definition import RetryPolicy
 from commandcenter.kit.errors import ProblemError
 from commandcenter.runs.recorder import AttemptEnd
-from commandcenter.runs.states import AttemptState, StepFailure
+from commandcenter.runs.states import AttemptFailure, AttemptState, StepFailure
 from commandcenter.runtimes.base import AttemptResult, FailureReason
 
 REDACTED = "[redacted]"
@@ -65,8 +65,10 @@ def may_retry(
 
     A lost attempt is the platform's fault and does not use up the node's retries. An attempt that
     ran and that the runtime could not carry to its end is too: where a lost one may be repeated
-    it is, a few times, whatever the node's policy.
+    it is, a few times, whatever the node's policy. One that was stopped with the hub always is.
     """
+    if end.reason == AttemptFailure.INTERRUPTED.value:
+        return True
     if end.reason == FailureReason.LOST.value:
         return retry_lost and lost <= MAX_LOST_ATTEMPTS
     most = policy.max

@@ -6,7 +6,17 @@ from dataclasses import dataclass
 from sqlalchemy import and_, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from commandcenter.models import Agent, Approval, Artifact, Attempt, Project, Run, Step
+from commandcenter.models import (
+    Agent,
+    Approval,
+    ApprovalDecision,
+    Artifact,
+    Attempt,
+    Principal,
+    Project,
+    Run,
+    Step,
+)
 from commandcenter.runs.errors import RunNotFoundError
 
 
@@ -24,6 +34,8 @@ class RunDetail:
     steps: Sequence[Step]
     attempts: Sequence[Attempt]
     approvals: Sequence[Approval]
+    decisions: Sequence[ApprovalDecision]
+    requester: str | None  # the name of who started it; None where it has no name any more
     artifacts: Sequence[Artifact]
     agents: Sequence[Agent]
 
@@ -58,6 +70,17 @@ async def run_detail(session: AsyncSession, run_id: str) -> RunDetail:
                 select(Approval).where(Approval.run_id == run_id).order_by(Approval.created_at)
             )
         ).all(),
+        decisions=(
+            await session.scalars(
+                select(ApprovalDecision)
+                .join(Approval, Approval.id == ApprovalDecision.approval_id)
+                .where(Approval.run_id == run_id)
+                .order_by(ApprovalDecision.decided_at)
+            )
+        ).all(),
+        requester=await session.scalar(
+            select(Principal.name).where(Principal.id == run.requested_by)
+        ),
         artifacts=(
             await session.scalars(
                 select(Artifact)

@@ -36,6 +36,7 @@ class RecoveryReport:
     resumed: tuple[Resumption, ...]
     gave_up: tuple[tuple[str, str], ...]  # run and why
     pending: tuple[str, ...]
+    begun: tuple[str, ...]  # were found queued and have begun, or ended, since
 
 
 class Recovery:
@@ -68,18 +69,22 @@ class Recovery:
             )
         heard = {event.subject for event in events}
         found = (*self.found.resumed, *self.found.resubmitted, *self.found.taken_over)
+        resumed = tuple(
+            _resumption(event) for event in events if event.type == EventType.RUN_RESUMED.value
+        )
+        gave_up = tuple(
+            (event.subject, event.data["message"])
+            for event in events
+            if event.data.get("reason") == RunFailure.RESTART_LIMIT.value
+        )
+        told = {item.run_id for item in resumed} | {run_id for run_id, _ in gave_up}
         return RecoveryReport(
             since=self.since,
             found=self.found,
-            resumed=tuple(
-                _resumption(event) for event in events if event.type == EventType.RUN_RESUMED.value
-            ),
-            gave_up=tuple(
-                (event.subject, event.data["message"])
-                for event in events
-                if event.data.get("reason") == RunFailure.RESTART_LIMIT.value
-            ),
+            resumed=resumed,
+            gave_up=gave_up,
             pending=tuple(run_id for run_id in found if run_id not in heard),
+            begun=tuple(run_id for run_id in found if run_id in heard and run_id not in told),
         )
 
 

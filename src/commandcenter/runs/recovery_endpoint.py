@@ -35,7 +35,11 @@ class GivenUpView(BaseModel):
 
 
 class RecoveryView(BaseModel):
-    """What the last start found and what became of it. `found` counts unfinished runs."""
+    """What the last start found and what became of it. `found` counts unfinished runs.
+
+    Each is in one of the lists: `resumed`, `gave_up`, `begun` (it had been queued) or `pending`
+    (nothing was heard of it yet).
+    """
 
     since: datetime
     found: int
@@ -44,6 +48,7 @@ class RecoveryView(BaseModel):
     resumed: list[ResumptionView]
     gave_up: list[GivenUpView]
     pending: list[str]
+    begun: list[str]
 
     @classmethod
     def of(cls, report: RecoveryReport) -> Self:
@@ -57,6 +62,7 @@ class RecoveryView(BaseModel):
                 GivenUpView(run_id=run_id, message=message) for run_id, message in report.gave_up
             ],
             pending=list(report.pending),
+            begun=list(report.begun),
         )
 
 

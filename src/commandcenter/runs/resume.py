@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 
 from commandcenter.agents.manifest import OnLost
 from commandcenter.engine.states import StepState
@@ -15,7 +15,7 @@ from commandcenter.kit.errors import ProblemError
 from commandcenter.models import Attempt, Event
 from commandcenter.runs.loaded import LoadedRun
 from commandcenter.runs.recorder import RunRecorder
-from commandcenter.runs.states import AttemptState
+from commandcenter.runs.states import AttemptFailure, AttemptState
 from commandcenter.runtimes.base import Handle, Runtime
 
 # A run that takes the hub down with it would otherwise do so for ever.
@@ -30,7 +30,7 @@ class Stock:
     """Attempts by what becomes of them (ids), and the nodes that go on waiting."""
 
     adopted: tuple[str, ...]  # still run, or ended meanwhile with their result kept
-    run_again: tuple[str, ...]  # gone with their process; the agent says a further run does no harm
+    run_again: tuple[str, ...]  # gone or stopped with the hub; a further run does no harm
     lost: tuple[str, ...]  # gone, and not to be repeated: their steps fail
     waiting: tuple[str, ...]  # nodes that wait for an approval
 
@@ -41,7 +41,13 @@ async def take_stock(database: Database, runtimes: Mapping[str, Runtime], run: L
         attempts = list(
             await session.scalars(
                 select(Attempt)
-                .where(Attempt.run_id == run.id, Attempt.state == AttemptState.RUNNING.value)
+                .where(
+                    Attempt.run_id == run.id,
+                    or_(
+                        Attempt.state == AttemptState.RUNNING.value,
+                        Attempt.reason == AttemptFailure.INTERRUPTED.value,
+                    ),
+                )
                 .order_by(Attempt.id)
             )
         )
@@ -49,7 +55,11 @@ async def take_stock(database: Database, runtimes: Mapping[str, Runtime], run: L
     again: list[str] = []
     lost: list[str] = []
     for attempt in attempts:
-        if await _is_known(runtimes, attempt):
+        if attempt.state != AttemptState.RUNNING.value:
+            step = run.steps[attempt.node]
+            if attempt.number == step.attempt_count and not StepState(step.state).is_final:
+                again.append(attempt.id)
+        elif await _is_known(runtimes, attempt):
             adopted.append(attempt.id)
         elif attempt.is_check or run.agents[attempt.node].manifest.on_lost is OnLost.RETRY:
             again.append(attempt.id)

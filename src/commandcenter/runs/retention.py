@@ -27,14 +27,11 @@ _BATCH = 200
 _FIRST_SECONDS = 60.0
 _PAUSE_SECONDS = 3600.0
 _RECORDS_KEPT = timedelta(hours=1)
-DEFAULT_KEEP = timedelta(days=90)
 
 logger = logging.getLogger(__name__)
 
 
-async def keep_pruning(
-    database: Database, durable: DurableRuns, *, keep: timedelta = DEFAULT_KEEP
-) -> None:
+async def keep_pruning(database: Database, durable: DurableRuns, *, keep: timedelta) -> None:
     """Prune soon after the start and then once an hour, until cancelled."""
     await asyncio.sleep(_FIRST_SECONDS)
     while True:

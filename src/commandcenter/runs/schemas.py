@@ -1,9 +1,10 @@
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from commandcenter.models import Attempt, Run, Step
+from commandcenter.models import Approval, ApprovalDecision, Attempt, Run, Step
 from commandcenter.runs.queries import RunDetail
 
 
@@ -122,6 +123,13 @@ class ArtifactRef(_Out):
     sha256: str
 
 
+class DecisionRef(_Out):
+    principal_name: str
+    decision: str
+    comment: str
+    decided_at: datetime
+
+
 class ApprovalRef(_Out):
     id: str
     node: str
@@ -129,12 +137,14 @@ class ApprovalRef(_Out):
     created_at: datetime
     expires_at: datetime
     decided_at: datetime | None
+    decisions: list[DecisionRef] = []
 
 
 class RunView(RunSummary):
     """A run with all its steps and attempts."""
 
     project: str | None = None
+    requested_by_name: str | None = None
     inputs: dict[str, Any]
     trigger: dict[str, Any]
     epoch: int
@@ -174,10 +184,23 @@ class RunView(RunSummary):
         return cls(
             **run,
             project=detail.project.name if detail.project else None,
+            requested_by_name=detail.requester,
             inputs=detail.run.inputs,
             trigger=detail.run.trigger,
             epoch=detail.run.epoch,
             steps=[step_view(step) for step in detail.steps],
-            approvals=[ApprovalRef.model_validate(row) for row in detail.approvals],
+            approvals=[_approval_ref(row, detail.decisions) for row in detail.approvals],
             artifacts=[ArtifactRef.model_validate(row) for row in detail.artifacts],
         )
+
+
+def _approval_ref(approval: Approval, decisions: Sequence[ApprovalDecision]) -> ApprovalRef:
+    own = {
+        name: getattr(approval, name) for name in ApprovalRef.model_fields if name != "decisions"
+    }
+    given = [
+        DecisionRef.model_validate(decision)
+        for decision in decisions
+        if decision.approval_id == approval.id
+    ]
+    return ApprovalRef(**own, decisions=given)

@@ -35,6 +35,13 @@ class AttemptState(StrEnum):
     CANCELLED = "cancelled"
 
 
+class AttemptFailure(StrEnum):
+    """Why an attempt came to nothing by the hub's doing; neither uses up the node's retries."""
+
+    NOT_STARTED = "not_started"  # there was no room on the disk to start it
+    INTERRUPTED = "interrupted"  # the hub was stopped, and the attempt with it
+
+
 class StepFailure(StrEnum):
     """Why a step failed, beyond the reasons of its attempts (`runtimes.base.FailureReason`)."""
 

@@ -26,10 +26,15 @@ from commandcenter.runs.dependencies import ExecutionDependencies
 from commandcenter.runs.gate import Effect, StepGate, describe_effect, gate_of
 from commandcenter.runs.judge import Verdict, lost_delay, may_retry
 from commandcenter.runs.loaded import LoadedRun
+from commandcenter.runs.not_started import (
+    AttemptNotStartedError,
+    not_started_delay,
+    record_not_started,
+)
 from commandcenter.runs.outage import is_outage
 from commandcenter.runs.outcome import StepOutcome
 from commandcenter.runs.recorder import AttemptEnd, RunRecorder, SupersededError
-from commandcenter.runs.states import AttemptState, StepFailure
+from commandcenter.runs.states import AttemptFailure, AttemptState, StepFailure
 from commandcenter.runs.stopping import StopReason, StopRequestedError, StopSignal
 from commandcenter.runs.target import BASE_INPUT, find_target
 from commandcenter.runtimes.base import FailureReason
@@ -57,6 +62,8 @@ class _Tried:
     def counting(self, end: AttemptEnd) -> "_Tried":
         if end.reason == FailureReason.LOST.value:
             return replace(self, lost=self.lost + 1)
+        if end.reason == AttemptFailure.INTERRUPTED.value:
+            return self
         return replace(self, failures=self.failures + 1)
 
 
@@ -129,6 +136,7 @@ class StepExecution:
     async def _go_on(self, context: Mapping[str, Any]) -> StepOutcome:
         tried, under_way = await self._tried()
         verdict: Verdict | None = None
+        not_started = 0
         if under_way is not None:
             verdict = await self._attempts.adopt(under_way)
         elif self._found.retry_at is not None:
@@ -137,7 +145,17 @@ class StepExecution:
             if verdict is None:
                 inputs = await self._permitted_inputs(context)
                 tried = replace(tried, number=tried.number + 1)
-                verdict = await self._attempts.start(self._attempt_id(tried), tried.number, inputs)
+                attempt_id = self._attempt_id(tried)
+                try:
+                    verdict = await self._attempts.start(attempt_id, tried.number, inputs)
+                except AttemptNotStartedError as error:
+                    not_started += 1
+                    pause = not_started_delay(not_started)
+                    await self._take_back(attempt_id, tried.number, error.message, pause)
+                    await self._sleep(pause)
+                    tried = replace(tried, number=tried.number - 1)
+                    continue
+                not_started = 0
             tried = tried.counting(verdict.end)
             delay = self._retry_delay(verdict.end, tried)
             if delay is None:
@@ -152,6 +170,32 @@ class StepExecution:
             )
             await self._sleep(delay)
             verdict = None
+
+    async def _take_back(self, attempt_id: str, number: int, message: str, delay: float) -> None:
+        """Record that the attempt never started, also where that has to wait for room itself.
+
+        Another execution that found it recorded as started would have to take it for lost.
+        """
+        logger.warning("run %s waits for room on the disk: %s", self._run.id, message)
+        while True:
+            try:
+                await record_not_started(
+                    self._recorder,
+                    node=self._node.name,
+                    number=number,
+                    attempt_id=attempt_id,
+                    message=message,
+                    retry_at=utc_now() + timedelta(seconds=delay),
+                )
+            except Exception as error:
+                if not is_outage(error):
+                    raise
+                try:
+                    await self._sleep(delay)
+                except StopRequestedError:
+                    raise error from None
+            else:
+                return
 
     async def _tried(self) -> tuple["_Tried", Attempt | None]:
         """Return what earlier executions tried, and the attempt that may still be under way."""
@@ -172,7 +216,11 @@ class StepExecution:
         last = attempts[-1]
         under_way = last if last.state == AttemptState.RUNNING.value else None
         lost = sum(1 for attempt in attempts if attempt.reason == FailureReason.LOST.value)
-        ended = len(attempts) - (under_way is not None)
+        ended = sum(
+            1
+            for attempt in attempts
+            if attempt is not under_way and attempt.reason != AttemptFailure.INTERRUPTED.value
+        )
         return _Tried(number=last.number, failures=ended - lost, lost=lost), under_way
 
     def _attempt_id(self, tried: "_Tried") -> str:
@@ -195,6 +243,8 @@ class StepExecution:
             return None
         if end.reason == FailureReason.LOST.value:
             return lost_delay(tried.lost)
+        if end.reason == AttemptFailure.INTERRUPTED.value:
+            return 0.0
         return retry_delay(policy, tried.failures, random.random())  # noqa: S311  # jitter
 
     async def _permitted_inputs(self, context: Mapping[str, Any]) -> Mapping[str, Any]:

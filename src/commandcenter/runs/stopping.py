@@ -25,12 +25,19 @@ class StopSignal:
     def __init__(self) -> None:
         self._event = asyncio.Event()
         self.reason: StopReason | None = None
+        self.leaves_running = False
         self._patience_until = 0.0  # the event loop's time
 
-    def set(self, reason: StopReason, *, patience_seconds: float = 0.0) -> None:
-        """Ask to stop. What is under way may go on to its end for `patience_seconds`."""
+    def set(
+        self, reason: StopReason, *, patience_seconds: float = 0.0, leaves_running: bool = False
+    ) -> None:
+        """Ask to stop. What is under way may go on to its end for `patience_seconds`.
+
+        `leaves_running`: what goes on beyond that is left to the next start of the hub.
+        """
         if self.reason is None:
             self.reason = reason
+            self.leaves_running = leaves_running
             self._patience_until = asyncio.get_running_loop().time() + patience_seconds
             self._event.set()
 

@@ -67,8 +67,30 @@ def test_ids_may_be_shortened_and_latest_is_the_newest(hub: Hub) -> None:
 def test_show_tells_all_about_a_run(hub: Hub) -> None:
     run_id = hub.json("run", "quick", "-i", "word=there")["id"]
     out = hub.run("runs", "show", run_id).out
-    for words in ("Timeline", "say succeeded", "word", "there", "report.sarif", "score", "71"):
+    for words in (
+        "By ",
+        "admin",
+        "Timeline",
+        "say succeeded",
+        "word",
+        "there",
+        "report.sarif",
+        "score",
+        "71",
+    ):
         assert words in out
+
+
+def test_show_tells_who_decided(hub: Hub, patch: str) -> None:
+    hub.run("run", "gated", "-i", f"patch={patch}", "--until-approval", code=3)
+    approval = hub.json("approvals", "list")[0]
+    hub.run("approve", approval["id"], "--comment", "ok", "--watch")
+    shown = hub.run("runs", "show", approval["run_id"]).out
+    [asked] = hub.json("runs", "show", approval["run_id"])["approvals"]
+    row = next(line for line in shown.splitlines() if approval["id"] in line)
+    assert row.split()[-1] == "admin"
+    decided = [(one["principal_name"], one["comment"]) for one in asked["decisions"]]
+    assert decided == [("admin", "ok")]
 
 
 def test_logs_can_be_cut_searched_and_followed(hub: Hub) -> None:

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -23,10 +23,17 @@ class ServerProcess:
     """A hub or worker over one data directory. `start` and `kill` as often as wanted."""
 
     def __init__(
-        self, data: Path, *, kind: str = "hub", settings: Mapping[str, str] | None = None
+        self,
+        data: Path,
+        *,
+        kind: str = "hub",
+        settings: Mapping[str, str] | None = None,
+        inside: Sequence[str] = (),
     ) -> None:
+        """`inside` is a command that ends by executing the rest of its arguments."""
         self.data = data
         self._kind = kind
+        self._inside = inside
         self.settings = dict(settings or {})
         self.executor_id = ""
         self._process: subprocess.Popen[bytes] | None = None
@@ -49,7 +56,12 @@ class ServerProcess:
         }
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, str(Path(__file__).with_name("serve.py")), *self._arguments()],
+                [
+                    *self._inside,
+                    sys.executable,
+                    str(Path(__file__).with_name("serve.py")),
+                    *self._arguments(),
+                ],
                 env=environment,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
@@ -59,9 +71,13 @@ class ServerProcess:
         ready = self._ready_line()
         if self._kind == "hub":
             self.url = ready["url"]
-            self._token = Path(ready["token"]).read_text().strip()
+            self._token = self.seen(Path(ready["token"])).read_text().strip()
         else:
             self.executor_id = ready["executor"]
+
+    def seen(self, path: Path) -> Path:
+        """The path as the process sees it, which may have mounts of its own."""
+        return Path(f"/proc/{self.pid}/root{path}")
 
     def send(self, number: signal.Signals) -> None:
         os.kill(self.pid, number)

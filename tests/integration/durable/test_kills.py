@@ -66,7 +66,7 @@ def test_a_hub_that_is_stopped_in_order_leaves_attempts_to_the_next(
     campaigns: Callable[..., Campaign],
 ) -> None:
     """A planned restart costs no more than a kill: nothing is cancelled, nothing runs twice."""
-    campaign = campaigns(_SEED, drain_seconds="0")
+    campaign = campaigns(_SEED, drain_seconds="0", on_stop="leave")
     campaign.begin()
     for _ in range(2):
         campaign.refill()

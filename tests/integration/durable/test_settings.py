@@ -1,5 +1,6 @@
 """What DBOS is told, seen in what it stores."""
 
+import asyncio
 import sqlite3
 import threading
 from pathlib import Path
@@ -9,8 +10,14 @@ from dbos import _workflow_commands
 from dbos._sys_db_postgres import BACKGROUND_JOB_LOCK_IDLE_TIMEOUT_MS
 from sqlalchemy import text
 
-from commandcenter.durable.engine import APPLICATION_VERSION, DurableRuns
+from commandcenter.durable import engine as engine_module
+from commandcenter.durable.engine import (
+    APPLICATION_VERSION,
+    DurableRuns,
+    DurableUnavailableError,
+)
 from commandcenter.kit.database import sqlite_url
+from commandcenter.runs.outage import is_outage
 from tests.postgres import PostgresServer
 from tests.scenarios.driver import scenario_hub
 
@@ -45,6 +52,22 @@ async def test_dbos_looks_seldom_for_what_is_not_used(
             # DBOS ends a holder of its lock that idles for longer.
             held_ms = _workflow_commands._BACKGROUND_JOBS_INTERVAL_SEC * 1000
             assert held_ms < BACKGROUND_JOB_LOCK_IDLE_TIMEOUT_MS
+
+
+async def test_a_database_that_hangs_is_not_waited_for_without_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def never(**_: object) -> None:
+        await asyncio.Event().wait()
+
+    durable = DurableRuns(sqlite_url(tmp_path / "d.db"), executor_id="hub", execute=nothing)
+    monkeypatch.setattr(engine_module, "_LIST_SECONDS", 0.01)
+    monkeypatch.setattr("dbos.DBOS.list_workflows_async", never)
+
+    with pytest.raises(DurableUnavailableError) as raised:
+        await durable.open_records()
+
+    assert is_outage(raised.value)
 
 
 async def test_records_carry_a_fixed_version_and_a_stable_executor(tmp_path: Path) -> None:

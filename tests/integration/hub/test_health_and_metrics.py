@@ -5,7 +5,7 @@ import httpx
 
 from commandcenter.events.store import EventStore
 from commandcenter.events.types import EventType
-from commandcenter.hub.health import CheckResult, HealthService
+from commandcenter.hub.health import CheckResult, HealthService, disk_check
 from commandcenter.hub.settings import Settings
 from commandcenter.kit.database import Database
 from tests.conftest import RunningHub, running_hub
@@ -106,3 +106,18 @@ async def test_loop_lag_is_measured(sqlite_hub: RunningHub) -> None:
 
     assert check["status"] == "ok"
     assert check["value"] >= 0
+
+
+async def test_health_and_metrics_tell_the_room_on_the_disk(sqlite_hub: RunningHub) -> None:
+    check = (await sqlite_hub.client.get("/health")).json()["checks"]["disk"]
+    metrics = (await sqlite_hub.client.get("/metrics")).text
+    directory = sqlite_hub.settings.data_directory
+    little = await disk_check(directory, low_bytes=2**62)()
+    enough = await disk_check(directory, low_bytes=0)()
+
+    assert check["value"] > 0
+    assert "MB free" in check["detail"]
+    assert "commandcenter_disk_free_bytes" in metrics
+    assert "commandcenter_disk_total_bytes 0.0" not in metrics
+    assert (little.status, enough.status) == ("degraded", "ok")
+    assert "less than" in little.detail

@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ from commandcenter.runner import frames
 from commandcenter.runner.client import RunnerClient, ensure_runner
 from commandcenter.runner.ensure import open_connection
 from commandcenter.runner.errors import BadRequestError, RunnerUnavailableError, RunnerVersionError
-from tests.integration.runner.conftest import Place, eventually
+from tests.integration.runner.conftest import LIMITS, Place, eventually
 
 
 async def test_many_at_once_start_one_runner(place: Place) -> None:
@@ -223,3 +224,20 @@ async def test_a_running_attempt_keeps_no_mounts_in_the_runner(
     await eventually("it runs", lambda: [record.text for record in reader.after()] == ["up"])
     await client.stop(request.attempt_id, 0.0)
     assert (await client.wait(request.attempt_id))[0].reason == "cancelled"
+
+
+async def test_a_program_without_bound_is_told_of_its_limit_of_processes(place: Place) -> None:
+    client = place.client()
+    if not (await client.status())["cgroups"]:
+        pytest.skip("there are no cgroups here to ask")
+    script = "i=0; while [ $i -lt 40 ]; do sleep 30 & i=$((i+1)); done; wait"
+    request = place.request(
+        "/bin/sh", "-c", script, timeout_seconds=1.5, limits=replace(LIMITS, pids=8)
+    )
+    await client.start(request)
+    outcome, _ = await client.wait(request.attempt_id)
+    await client.start(quiet := place.request("false"))
+    unlike, _ = await client.wait(quiet.attempt_id)
+
+    assert "limit of 8 processes" in outcome.message
+    assert "processes" not in unlike.message

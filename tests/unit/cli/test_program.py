@@ -1,16 +1,20 @@
 """The program as a whole: what it loads, and the page that is written from it."""
 
+import io
 import json
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from commandcenter import __version__
+from commandcenter.cli.doctor import show_checks
 from commandcenter.cli.main import ENTRIES, build
 from commandcenter.cli.reference import reference
 from commandcenter.cli.session import Cli, GlobalOptions
+from commandcenter.runtimes.sandbox.doctor import Check, Severity
 
 _HEAVY = ("fastapi", "sqlalchemy", "dbos", "uvicorn", "alembic")
 _NEEDS_THE_HUB = {"up", "worker", "doctor"}
@@ -34,6 +38,17 @@ def test_client_commands_do_not_load_the_hub() -> None:
     modules = {entry.module for entry in ENTRIES if entry.name not in _NEEDS_THE_HUB}
     loaded = _loaded("\n".join(f"import {module}" for module in sorted(modules)))
     assert not loaded & set(_HEAVY)
+
+
+def test_remedies_name_the_data_directory_in_use(tmp_path: Path) -> None:
+    stream = io.StringIO()
+    cli = Cli(GlobalOptions(data_directory=tmp_path))
+    cli.out = Console(file=stream, width=300)
+    check = Check("port", False, Severity.WARNING, "taken", "Type: commandcenter up --port 3334")
+
+    show_checks(cli, [check], is_fatal=False)
+
+    assert f"commandcenter --data-directory {tmp_path} up --port 3334" in stream.getvalue()
 
 
 @pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.name)

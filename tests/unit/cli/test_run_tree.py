@@ -4,6 +4,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from commandcenter.cli.durations import clock
 from commandcenter.cli.run_lines import LineView, step_words
 from commandcenter.cli.run_summary import show_restore, top_findings
 from commandcenter.cli.run_tree import tree_rows
@@ -88,6 +89,7 @@ def test_lines_tell_each_change_once() -> None:
         "state": "failed",
         "reason": "exit_code",
         "message": "The program exited with 75.",
+        "created_at": "2026-01-01T00:00:00Z",
         "finished_at": "2026-01-01T00:00:01Z",
     }
     retrying = _step("n", state="running", attempts=[failed], retry_at="2026-01-01T00:00:09Z")
@@ -99,6 +101,35 @@ def test_lines_tell_each_change_once() -> None:
     assert sum("attempt 1 failed (The program exited with 75.), next at" in x for x in lines) == 1
     assert sum("succeeded" in line for line in lines) == 1
     assert sum("run_1" in line for line in lines) == 1
+
+
+def test_what_happened_before_it_was_looked_at_is_dated_when_it_happened() -> None:
+    stream = io.StringIO()
+    view = LineView(Console(file=stream, width=200, highlight=False), None)
+    asked = {"id": "apr_1", "state": "decided", "created_at": "2026-01-01T00:00:02Z"}
+    waiting = _step("gate", state="waiting", approval_id="apr_1")
+    tried = [
+        {"id": f"att_{n}", "state": "running", "created_at": f"2026-01-01T00:00:0{n}Z"}
+        for n in (3, 4)
+    ]
+    again = _step("n", state="running", started_at="2026-01-01T00:00:03Z", attempts=tried)
+
+    view.update(_run(waiting, again, approvals=[asked]))
+
+    times = {line.split()[2]: line.split()[0] for line in stream.getvalue().splitlines()}
+    assert times["gate"] == clock("2026-01-01T00:00:02Z")
+    assert times["n"] == clock("2026-01-01T00:00:04Z")
+
+
+def test_a_step_that_cannot_begin_tells_why_once() -> None:
+    stream = io.StringIO()
+    view = LineView(Console(file=stream, width=200, highlight=False), None)
+    message, retry_at = "Not started: the disk is full.", "2026-01-01T00:00:09Z"
+    held = _step("n", state="running", message=message, retry_at=retry_at)
+    for _ in range(3):
+        view.update(_run(held))
+
+    assert stream.getvalue().count(f"{message} Next try at") == 1
 
 
 def test_the_gravest_findings_come_first_and_once() -> None:

@@ -13,7 +13,7 @@ from commandcenter.cli.durations import ago, between, duration, left, size
 from commandcenter.cli.exit_codes import MEANINGS, ExitCode, for_run, for_status
 from commandcenter.cli.problems import NothingFoundError, UsageProblemError
 from commandcenter.cli.progress import readable
-from commandcenter.cli.references import run_id
+from commandcenter.cli.references import approval_id, run_id
 from commandcenter.cli.runs_artifacts import place
 from commandcenter.cli.show_problem import problem_lines
 
@@ -98,6 +98,14 @@ class _Ids:
 
     def pages(self, _path: str, *, limit: int, **_: Any) -> list[dict[str, Any]]:
         return [{"id": one} for one in self._ids[:limit]]
+
+
+@pytest.mark.parametrize("given", ["", "  "])
+def test_no_id_is_one_clear_error(given: str) -> None:
+    client = cast("HubClient", _Ids("apr_1", "apr_2"))
+    with pytest.raises(UsageProblemError, match="id of the approval is empty") as empty:
+        approval_id(client, given, pending=True)
+    assert "beginning" in str(empty.value.hint)
 
 
 def test_ids_are_found_by_their_beginning() -> None:

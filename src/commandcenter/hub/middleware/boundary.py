@@ -1,6 +1,7 @@
 """The outermost layer: request ids, security headers, and no exception gets past it."""
 
 import re
+from pathlib import Path
 
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
@@ -27,8 +28,9 @@ _SECURITY_HEADERS = {
 
 
 class Boundary:
-    def __init__(self, app: ASGIApp, *, https: bool) -> None:
+    def __init__(self, app: ASGIApp, *, https: bool, data_directory: Path) -> None:
         self._app = app
+        self._data_directory = data_directory
         self._headers = dict(_SECURITY_HEADERS)
         if https:
             self._headers["strict-transport-security"] = "max-age=31536000"
@@ -59,7 +61,7 @@ class Boundary:
             try:
                 await self._app(scope, receive, send_with_headers)
             except Exception as error:
-                response = unexpected_response(error)
+                response = unexpected_response(error, self._data_directory)
                 if not started:
                     await response(scope, receive, send_with_headers)
                 elif scope["type"] == "http":
