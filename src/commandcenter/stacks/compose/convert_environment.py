@@ -15,7 +15,7 @@ _OWN_LABELS = ("commandcenter", "com.docker.compose", "com.docker.stack", "io.po
 def environment_of(service: Cursor, outside: Mapping[str, str], loader: Loader) -> dict[str, str]:
     """Return the variables of a service: env files in their order, then `environment`.
 
-    A name without a value takes it from `outside`, or from the env files, or is left out.
+    A name without a value takes it from `outside`, or is left out.
     """
     values = _from_files(service, outside, loader)
     declared = service.get("environment")
@@ -28,6 +28,8 @@ def environment_of(service: Cursor, outside: Mapping[str, str], loader: Loader) 
             values[name] = text_of(entry.value)
         elif name in outside:
             values[name] = outside[name]
+        else:
+            values.pop(name, None)  # as in Compose: named without a value, it is unset
     return values
 
 

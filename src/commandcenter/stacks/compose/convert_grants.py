@@ -33,6 +33,8 @@ def sources_of(
 
 
 def _source(entry: Cursor, environment: Mapping[str, str], files: ProjectFiles) -> Source:
+    if entry.node.value is None:
+        return Source()  # reported by the schema
     external = entry.get("external")
     if external is not None and (
         external.node.is_mapping or external.parse(parse_boolean, default=True)

@@ -1,6 +1,7 @@
 """`volumes` and `tmpfs` of a service: the short forms and the long one."""
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import PurePosixPath
 
 from commandcenter.stacks.compose.confine import confined, is_engine_socket
@@ -24,7 +25,8 @@ def mounts_of(service: Cursor, volumes: frozenset[str], files: ProjectFiles) -> 
             _long(entry, volumes, files) if entry.node.is_mapping else _short(entry, volumes, files)
         )
         if mount is not None and _target_is_fine(mount.target, entry):
-            found[_clean(mount.target)] = mount
+            clean = _clean(mount.target)
+            found[clean] = replace(mount, target=clean)
     temporary = service.get("tmpfs")
     for entry in temporary.each() if temporary else ():
         for tmpfs in _tmpfs(entry):

@@ -10,10 +10,15 @@ from commandcenter.stacks.resources import ExposedPort, Port, PortRange, Protoco
 
 MAX_PORTS = 1000
 _HIGHEST = 65535
+_LONGEST = 200
 _SHORT = re.compile(
     r"(?:(?:(?P<ip>\[[^\]]*\]|[^:\[\]]*):)?(?P<published>[^:/]*):)?(?P<target>[^:/]+)"
     r"(?:/(?P<protocol>.*))?"
 )
+
+
+class _UnknownProtocolError(ValueError):
+    """A protocol that services are not reached by here."""
 
 
 def ports_of(service: Cursor) -> tuple[Port, ...]:
@@ -25,6 +30,8 @@ def ports_of(service: Cursor) -> tuple[Port, ...]:
             for port in _entry(entry):
                 key = (port.container, port.published, port.protocol, port.host_ip)
                 found[key] = port
+        except _UnknownProtocolError as error:
+            entry.unsupported(str(error))
         except ValueError as error:
             entry.invalid(str(error))
         if len(found) > MAX_PORTS:
@@ -56,7 +63,7 @@ def _entry(entry: Cursor) -> Iterator[Port]:
         yield _long(entry)
         return
     text = entry.text.strip()
-    match = _SHORT.fullmatch(text)
+    match = _SHORT.fullmatch(text) if len(text) <= _LONGEST else None
     if match is None:
         raise ValueError(f'"{text[:60]}" is not a port; write "8080:80" or "127.0.0.1:8080:80"')
     target = _range(match["target"])
@@ -117,7 +124,7 @@ def _protocol(text: str) -> Protocol:
     try:
         return Protocol(text.lower())
     except ValueError:
-        raise ValueError(f'the protocol "{text[:20]}" is neither tcp nor udp') from None
+        raise _UnknownProtocolError(f'the protocol "{text[:20]}" is neither tcp nor udp') from None
 
 
 def _address(text: str) -> str:

@@ -34,6 +34,7 @@ from commandcenter.stacks.resources import GrantKind, Network
 
 _PULL = {word: PullPolicy(word) for word in ("always", "never", "missing", "build")}
 _PULL["if_not_present"] = PullPolicy.MISSING
+_LONGEST_COMMAND = 64 * 1024
 _USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*(?::[A-Za-z0-9_][A-Za-z0-9_.-]*)?")
 _IMAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,400}")
 _HOSTNAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,61}[A-Za-z0-9])?")
@@ -118,6 +119,8 @@ def _command(service: Cursor, name: str) -> tuple[str, ...] | None:
 
 
 def _words(value: object) -> tuple[str, ...]:
+    if len(str(value)) > _LONGEST_COMMAND:
+        raise ValueError(f"the command has more than {_LONGEST_COMMAND:,} characters")
     try:
         return tuple(shlex.split(str(value)))
     except ValueError as error:
@@ -128,7 +131,8 @@ def _dependencies(service: Cursor) -> tuple[Dependency, ...]:
     found: dict[str, Dependency] = {}
     links = service.get("links")
     for entry in links.each() if links else ():
-        found[entry.text.partition(":")[0]] = Dependency(entry.text.partition(":")[0])
+        target = entry.text.partition(":")[0]
+        found[target] = Dependency(target, restart=True)
     attribute = service.get("depends_on")
     if attribute is None:
         return tuple(found.values())

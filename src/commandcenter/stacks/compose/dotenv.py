@@ -9,6 +9,7 @@ from commandcenter.stacks.compose.interpolation import (
     Lookup,
 )
 
+MAX_CHARACTERS = 4 * 1024 * 1024
 _BLANK = " \t\v\f\r\x85\xa0"  # white space that does not end a line
 _NAME = re.compile(r"[\w.\-\[\]]+")
 _EXPORT = re.compile(rf"export[{_BLANK}]+")
@@ -46,6 +47,7 @@ def parse_env_file(text: str, lookup: Lookup, *, raw: bool = False) -> dict[str,
         return _parse_raw(text, lookup)
     values: dict[str, str] = {}
     position = 0
+    characters = 0
     while True:
         position = _skip(text, position)
         if position >= len(text):
@@ -69,6 +71,9 @@ def parse_env_file(text: str, lookup: Lookup, *, raw: bool = False) -> dict[str,
         values[name[0]], position = _value(
             text, _over_blanks(text, position + 1), values, lookup, line
         )
+        characters += len(values[name[0]])
+        if characters > MAX_CHARACTERS:
+            raise EnvFileError(f"more than {MAX_CHARACTERS:,} characters of values", line)
 
 
 def _value(

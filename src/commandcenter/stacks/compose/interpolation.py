@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 
 MAX_NESTING = 32
+MAX_VALUE_CHARACTERS = 256 * 1024
 Lookup = Callable[[str], str | None]
 
 _NAME = re.compile(r"[_a-zA-Z][_a-zA-Z0-9]*")
@@ -30,7 +31,13 @@ class Interpolator:
             raise InterpolationError(f"variables nested more than {MAX_NESTING} deep")
         parts: list[str] = []
         position = 0
+        length = 0
         while True:
+            length += sum(map(len, parts[-2:]))  # what one turn adds
+            if length > MAX_VALUE_CHARACTERS:
+                raise InterpolationError(
+                    f"more than {MAX_VALUE_CHARACTERS:,} characters, variables replaced"
+                )
             dollar = text.find("$", position)
             if dollar < 0:
                 parts.append(text[position:])

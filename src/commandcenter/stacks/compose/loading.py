@@ -26,6 +26,7 @@ from commandcenter.stacks.compose.source import (
 from commandcenter.stacks.compose.substitution import interpolate, is_local, join, rebase
 
 MAX_FILES = 64
+MAX_SERVICES = 100
 _MAX_CHAIN = 32
 _SECTIONS = ("services", "volumes", "networks", "secrets", "configs", "models")
 _EMPTY_MAPPINGS = ("services", "volumes", "networks", "secrets", "configs")
@@ -238,6 +239,8 @@ class Loader:
         services = root.get("services")
         if services is None or not services.is_mapping:
             return root
+        if len(services.value) > MAX_SERVICES:
+            raise SourceError(f"more than {MAX_SERVICES} services", services.place)
         extended: dict[str, Node] = {}
         size = 0
         for name in services.value:
@@ -307,7 +310,7 @@ class Loader:
         return None
 
     def _report(self, error: SourceError) -> None:
-        self._findings.refuse(Refusal.INVALID, "", error.place, error.message, error.hint)
+        self._findings.refuse(error.refusal, "", error.place, error.message, error.hint)
 
 
 def _settled(root: Node) -> Node:

@@ -20,24 +20,32 @@ _Merger = Callable[[Node, Node, Path], Node]
 
 def merge(base: Node, over: Node, path: Path = ()) -> Node:
     """Return `base` with `over` on top; SourceError where the two do not fit together."""
-    if over.tag == OVERRIDE:
-        return over
     special = next((rule for pattern, rule in _RULES if _matches(path, pattern)), None)
-    if special is not None and base.value is not None and over.value is not None:
-        return special(base, over, path)
+    if over.tag == OVERRIDE or special is _replace:
+        return over
     if over.value is None:
         return base
-    if base.is_mapping or base.is_list:
-        if base.is_mapping and over.is_mapping:
-            return _merge_mappings(base, over, path)
-        if base.is_list and over.is_list:
-            return sequence([*base.value, *over.value], over.place)
-        raise SourceError(
-            f"{'.'.join(path)} is {over.kind} here and cannot be put over {base.kind}",
-            over.place,
-            f"the other is in {base.place}",
-        )
+    if special is not None and base.value is not None:
+        return special(base, over, path)
+    if base.is_mapping:
+        return _merge_mappings(base, over, path)
+    if base.is_list:
+        return _append(base, over, path)
     return over
+
+
+def _append(base: Node, over: Node, path: Path) -> Node:
+    if not over.is_list:
+        raise _clash(base, over, path)
+    return sequence([*base.value, *over.value], over.place)
+
+
+def _clash(base: Node, over: Node, path: Path) -> SourceError:
+    return SourceError(
+        f"{'.'.join(path)} is {over.kind} here and cannot be put over {base.kind}",
+        over.place,
+        f"the other is in {base.place}",
+    )
 
 
 def strip_tags(node: Node) -> Node:
@@ -97,6 +105,8 @@ def as_list(node: Node) -> Node:
 
 
 def _merge_mappings(base: Node, over: Node, path: Path) -> Node:
+    if not (base.is_mapping and over.is_mapping):
+        raise _clash(base, over, path)
     values: dict[str, Node] = dict(base.value)
     keys = {**base.keys, **over.keys}
     for key, child in over.value.items():

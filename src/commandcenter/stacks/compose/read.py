@@ -8,7 +8,7 @@ from commandcenter.stacks.compose.convert_networks import networks_of, volumes_o
 from commandcenter.stacks.compose.convert_service import Surroundings, profiles_of, service_of
 from commandcenter.stacks.compose.cursor import Cursor
 from commandcenter.stacks.compose.files import PathKind, ProjectFileError, ProjectFiles
-from commandcenter.stacks.compose.loading import Loader
+from commandcenter.stacks.compose.loading import MAX_SERVICES, Loader
 from commandcenter.stacks.compose.problems import (
     ComposeRefusedError,
     Findings,
@@ -16,14 +16,15 @@ from commandcenter.stacks.compose.problems import (
     Place,
     Refusal,
 )
+from commandcenter.stacks.compose.source import Node, scalar, with_child
 from commandcenter.stacks.compose.validation import validate
 from commandcenter.stacks.model import Service, Stack
 from commandcenter.stacks.order import DependencyCycleError, levels_of
 from commandcenter.stacks.resources import GrantKind, NetworkAttachment
 
-MAX_SERVICES = 100
 _ENV_FILE = ".env"
 _ALL_PROFILES = "*"
+_SECTIONS = ("services", "networks", "volumes", "secrets", "configs")
 _OTHER_FILES = ("COMPOSE_FILE", "COMPOSE_ENV_FILES")
 
 
@@ -63,6 +64,18 @@ def read_compose(files: ProjectFiles, request: ComposeRequest) -> ComposeStack:
     return _Reading(files, request).run()
 
 
+def _emptied(root: Node, concerned: frozenset[tuple[str, ...]]) -> Node:
+    """Return the tree with broken networks, volumes, ... emptied: they were reported, and what
+    uses them can still be looked at.
+    """
+    for section, name in (path for path in concerned if len(path) > 1):
+        entries = root.get(section)
+        if section in _SECTIONS[1:] and entries is not None and name in entries.value:
+            emptied = with_child(entries, name, scalar(None, entries.value[name].place))
+            root = with_child(root, section, emptied)
+    return root
+
+
 class _Reading:
     def __init__(self, files: ProjectFiles, request: ComposeRequest) -> None:
         self._files = files
@@ -76,11 +89,10 @@ class _Reading:
         if root is None:
             raise self._refused()
         concerned = validate(root, self._findings)
-        whole = Cursor.at(root, "", self._findings)
-        self._top_level(whole)
-        broken = {path[0] for path in concerned if len(path) == 1 and path[0] != "services"}
-        if broken or concerned & {(), ("services",)}:
+        if any(len(path) == 0 or (len(path) == 1 and path[0] in _SECTIONS) for path in concerned):
             raise self._refused()
+        whole = Cursor.at(_emptied(root, concerned), "", self._findings)
+        self._top_level(whole)
         stack, inactive = self._stack(whole, environment, concerned)
         if self._findings.problems:
             raise self._refused()

@@ -33,7 +33,7 @@ from commandcenter.stacks.compose.source import (
     sequence,
 )
 
-MAX_TEXT_BYTES = 1024 * 1024
+MAX_TEXT_BYTES = 512 * 1024
 _MERGE = "<<"
 _NULLS = {"", "~", "null", "Null", "NULL"}
 _BOOLEANS = {"true": True, "True": True, "TRUE": True} | dict.fromkeys(
@@ -43,6 +43,7 @@ _DECIMAL = re.compile(r"[-+]?(?:0|[1-9][0-9]*)")
 _OCTAL = re.compile(r"([-+]?)0o?([0-7]+)")
 _HEXADECIMAL = re.compile(r"[-+]?0x[0-9a-fA-F]+")
 _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
+_NUMBER_STARTS = frozenset("+-.0123456789")
 _MOST_DIGITS = 19  # what 64 bits hold; longer ones become floats, as in Compose
 _STRING_TAG = "tag:yaml.org,2002:str"
 _CORE_TAGS = {"!!str": "!!str", _STRING_TAG: "!!str", RESET: RESET, OVERRIDE: OVERRIDE}
@@ -97,7 +98,9 @@ class _Builder:
         if isinstance(event, DocumentStartEvent):
             self._documents += 1
             if self._documents > 1:
-                raise SourceError("more than one document", place, "write one per file")
+                raise SourceError(
+                    "more than one document in a file", place, "write one per file", supported=False
+                )
         elif isinstance(event, AliasEvent):
             self._alias(event, place)
         elif isinstance(event, ScalarEvent):
@@ -232,6 +235,11 @@ def _resolve(event: ScalarEvent, place: Place) -> object:
 
 
 def _number(text: str) -> int | float | None:
+    if text[:1] not in _NUMBER_STARTS:
+        return None
+    text = text.replace("_", "")
+    if text == "-0":
+        return -0.0
     if len(text) <= _MOST_DIGITS:
         octal = _OCTAL.fullmatch(text)
         if octal:

@@ -4,10 +4,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from commandcenter.stacks.compose.problems import Place
+from commandcenter.stacks.compose.problems import Place, Refusal
 
 MAX_DEPTH = 64
-MAX_VALUES = 50_000
+MAX_VALUES = 20_000
+MAX_LIST = 1_000  # comparing the items of a list with each other takes quadratic time
 RESET = "!reset"
 OVERRIDE = "!override"
 
@@ -54,8 +55,11 @@ class Node:
 class SourceError(Exception):
     """The text cannot be read, or grew beyond bounds."""
 
-    def __init__(self, message: str, place: Place, hint: str | None = None) -> None:
+    def __init__(
+        self, message: str, place: Place, hint: str | None = None, *, supported: bool = True
+    ) -> None:
         super().__init__(message)
+        self.refusal = Refusal.INVALID if supported else Refusal.UNSUPPORTED
         self.message = message
         self.place = place
         self.hint = hint
@@ -73,6 +77,8 @@ def mapping(
 
 def sequence(value: list[Node], place: Place, tag: str = "") -> Node:
     """Return a list; SourceError if it is too large or too deep."""
+    if len(value) > MAX_LIST:
+        raise SourceError(f"a list of more than {MAX_LIST:,} entries", place)
     return _checked(Node(value, place, {}, tag, *_measure(value)))
 
 

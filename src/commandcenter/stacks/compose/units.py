@@ -103,7 +103,7 @@ def _float_text(value: float) -> str:
     digits = (whole + fraction).lstrip("0")
     point = len(whole) + power - (len(whole + fraction) - len(digits))
     digits = digits.rstrip("0")
-    if point - 1 < -4 or point - 1 >= 21:  # noqa: PLR2004 - where the other form begins
+    if point - 1 < -4 or point - 1 >= 6:  # noqa: PLR2004 - where the other form begins
         tail = f".{digits[1:]}" if len(digits) > 1 else ""
         return f"{sign}{digits[0]}{tail}e{point - 1:+03d}"
     if point <= 0:
