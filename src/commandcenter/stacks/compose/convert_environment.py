@@ -66,7 +66,7 @@ def labels_of(owner: Cursor, loader: Loader | None = None) -> dict[str, str]:
     attribute = owner.get("label_file")
     if attribute is not None and loader is not None:
         for entry in attribute.each():
-            values |= loader.environment(entry.text, {}, entry.place)
+            values |= loader.environment(entry.text, {}, entry.place, entry.path)
     declared = owner.get("labels")
     if declared is not None:
         for name, entry_node in as_mapping(declared.node).value.items():

@@ -150,7 +150,8 @@ class FolderFiles:
             descriptor = os.open(name, flags, dir_fd=folder)
         finally:
             os.close(folder)
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            os.close(descriptor)
+            return None
         with os.fdopen(descriptor, "rb") as file:
-            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                return None
             return file.read(MAX_FILE_BYTES + 1)

@@ -79,10 +79,13 @@ class Loader:
             return path  # reading it says what is wrong
 
     def environment(
-        self, path: str, outside: Mapping[str, str], place: Place, *, required: bool = True
+        self, path: str, outside: Mapping[str, str], place: Place, where: str = ""
     ) -> dict[str, str]:
-        """Return the variables of an env file; problems are reported, and it is empty then."""
-        text = self.text(path, place, "the env file", required=required)
+        """Return the variables of an env file; problems are reported, and it is empty then.
+
+        `place` and `where` are the attribute that names the file.
+        """
+        text = self.text(path, place, where)
         if text is None:
             return {}
         try:
@@ -147,7 +150,7 @@ class Loader:
 
     def _prepare(self, path: str, place: Place, scope: _Scope) -> Node | None:
         if path not in self._raw:
-            text = self.text(path, place, "the compose file")
+            text = self.text(path, place, "")
             self._raw[path] = self._parse(text, path) if text is not None else None
         root = self._raw[path]
         if root is None:
@@ -223,10 +226,10 @@ class Loader:
             path = self._locate(node, "include.env_file", scope.folder)
             if path is not None:
                 outside = {**found, **scope.environment}
-                found |= self.environment(path, outside, node.place)
+                found |= self.environment(path, outside, node.place, "include.env_file")
         default = join(folder, ".env")
         if not env_files and self._is_file(default):
-            found = self.environment(default, scope.environment, entry.place, required=False)
+            found = self.environment(default, scope.environment, entry.place)
         return {**found, **scope.environment}
 
     def _is_file(self, path: str) -> bool:

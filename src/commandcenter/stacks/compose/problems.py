@@ -107,12 +107,20 @@ class Findings:
     def __init__(self) -> None:
         self._problems: dict[ComposeProblem, None] = {}
         self._notes: dict[Note, None] = {}
+        self._without_value: set[str] = set()
 
     def refuse(
         self, refusal: Refusal, path: str, place: Place, message: str, hint: str | None = None
     ) -> None:
+        if refusal is Refusal.INVALID and path in self._without_value:
+            return  # it follows from what was told before
         if len(self._problems) <= MAX_PROBLEMS:
             self._problems[ComposeProblem(refusal, path, place, message, hint)] = None
+
+    def lost_value(self, path: str, place: Place, message: str) -> None:
+        """Refuse a value that could not be had; what is missed at its path is not told again."""
+        self.refuse(Refusal.INVALID, path, place, message)
+        self._without_value.add(path)
 
     def note(self, path: str, place: Place, message: str) -> None:
         if len(self._notes) < MAX_PROBLEMS:

@@ -8,7 +8,7 @@ from commandcenter.stacks.compose.interpolation import (
     Interpolator,
     Lookup,
 )
-from commandcenter.stacks.compose.problems import Findings, Refusal
+from commandcenter.stacks.compose.problems import Findings
 from commandcenter.stacks.compose.source import Node, SourceError, mapping, scalar, sequence
 
 MAX_CHARACTERS = 4 * 1024 * 1024
@@ -54,7 +54,7 @@ class _Substitution:
         try:
             text = interpolator.substitute(node.value)
         except InterpolationError as error:
-            self._findings.refuse(Refusal.INVALID, shown, node.place, str(error))
+            self._findings.lost_value(shown, node.place, str(error))
             return ""
         for name in interpolator.unset:
             self._findings.note(
