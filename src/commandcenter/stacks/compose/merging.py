@@ -37,7 +37,11 @@ def merge(base: Node, over: Node, path: Path = ()) -> Node:
 def _append(base: Node, over: Node, path: Path) -> Node:
     if not over.is_list:
         raise _clash(base, over, path)
-    return sequence([*base.value, *over.value], over.place)
+    if path[-1] in _UNIQUE:  # repeats are taken out in the end, where the last one wins
+        return sequence([*base.value, *over.value], over.place)
+    known = {_text_key(item) for item in base.value} - {None}
+    added = [item for item in over.value if _text_key(item) not in known]
+    return sequence([*base.value, *added], over.place)
 
 
 def _clash(base: Node, over: Node, path: Path) -> SourceError:
@@ -104,7 +108,7 @@ def as_list(node: Node) -> Node:
     return node if node.is_list else sequence([node], node.place)
 
 
-def _merge_mappings(base: Node, over: Node, path: Path) -> Node:
+def _merge_mappings(base: Node, over: Node, path: Path, *, merge_values: bool = True) -> Node:
     if not (base.is_mapping and over.is_mapping):
         raise _clash(base, over, path)
     values: dict[str, Node] = dict(base.value)
@@ -112,7 +116,7 @@ def _merge_mappings(base: Node, over: Node, path: Path) -> Node:
     for key, child in over.value.items():
         if child.tag == RESET:
             values.pop(key, None)
-        elif key in values and values[key].tag != RESET:
+        elif merge_values and key in values and values[key].tag != RESET:
             values[key] = merge(values[key], child, (*path, key))
         else:
             values[key] = child
@@ -120,7 +124,8 @@ def _merge_mappings(base: Node, over: Node, path: Path) -> Node:
 
 
 def _by_name(base: Node, over: Node, path: Path) -> Node:
-    return _merge_mappings(as_mapping(base), as_mapping(over), path)
+    """Names and values: a name without a value is one too, and takes the place of the other."""
+    return _merge_mappings(as_mapping(base), as_mapping(over), path, merge_values=False)
 
 
 def _hosts(base: Node, over: Node, path: Path) -> Node:

@@ -38,6 +38,12 @@ def test_mappings_are_merged_and_lists_appended() -> None:
     assert (web.image, web.user) == ("x", "5")
 
 
+def test_a_name_without_a_value_takes_the_place_of_one_with() -> None:
+    web = merged("services:\n  web:\n    environment: [A]\n    labels: [l]\n")
+    assert web.environment == {"B": "2"}
+    assert web.labels == {"l": ""}
+
+
 def test_commands_and_tests_are_replaced() -> None:
     web = merged("services:\n  web:\n    command: two three\n    healthcheck: {test: b}\n")
     assert web.command == ("two", "three")
@@ -50,6 +56,10 @@ def test_what_is_there_once_is_replaced() -> None:
     web = merged("services:\n  web:\n    volumes: ['./b:/w']\n    ports: ['8080:80']\n")
     assert web.mounts == (BindMount("b", "/w", create=True),)
     assert len(web.ports) == 1
+    web = merged(
+        "services:\n  web:\n    volumes: ['./b:/w', './a:/w']\n",
+    )
+    assert web.mounts == (BindMount("a", "/w", create=True),)
 
 
 def test_dependencies_are_merged_by_service() -> None:
@@ -112,10 +122,11 @@ def test_networks_are_merged_by_name() -> None:
     stack = read(
         "services: {web: {image: x, networks: [one]}}\nnetworks: {one: , two: }\n",
         "services: {web: {networks: {two: {aliases: [z]}}}}\n",
+        "services: {web: {networks: {two: {aliases: [z, y]}}}}\n",
     ).stack
     web = stack.service("web")
     assert web is not None
     assert [(each.network, each.aliases) for each in web.networks] == [
         ("one", ()),
-        ("two", ("z",)),
+        ("two", ("z", "y")),
     ]
