@@ -140,6 +140,13 @@ def test_what_reaches_beyond_the_project_is_unsafe(written: str, path: str) -> N
     assert unsafe[0].message
 
 
+@pytest.mark.parametrize("source", ["/var/run/docker.sock", "./docker.sock", "./x/podman.sock/"])
+def test_the_socket_of_a_container_engine_is_named_as_such(source: str) -> None:
+    problem = refused_service(f"volumes: ['{source}:/s']")[0]
+    assert problem.refusal is Refusal.UNSAFE
+    assert "socket of a container engine" in problem.message
+
+
 @pytest.mark.parametrize("written", UNSUPPORTED)
 def test_what_nothing_here_does_is_told(written: str) -> None:
     problems = refused_service(written)
