@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from commandcenter.stacks.compose.confine import confined
+from commandcenter.stacks.compose.convert_mounts import target_is_fine
 from commandcenter.stacks.compose.cursor import Cursor
 from commandcenter.stacks.compose.files import ProjectFiles
 from commandcenter.stacks.compose.units import parse_boolean, parse_mode
@@ -28,7 +29,7 @@ def sources_of(
     section = root.get(_SECTION[kind])
     return {
         name: _source(entry, environment, files)
-        for name, entry in (section.items() if section else ())
+        for name, entry in (section.named() if section else ())
     }
 
 
@@ -83,8 +84,7 @@ def grants_of(
         target = (entry.text_at("target") if long else None) or name
         if not target.startswith("/"):
             target = _FOLDER[kind] + target
-        if ".." in target.split("/") or "\0" in target:
-            entry.invalid(f'the target "{target[:100]}" is not a plain path')
+        if not target_is_fine(target, entry):
             continue
         found[target] = FileGrant(
             kind,

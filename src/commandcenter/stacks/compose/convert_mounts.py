@@ -24,13 +24,13 @@ def mounts_of(service: Cursor, volumes: frozenset[str], files: ProjectFiles) -> 
         mount = (
             _long(entry, volumes, files) if entry.node.is_mapping else _short(entry, volumes, files)
         )
-        if mount is not None and _target_is_fine(mount.target, entry):
+        if mount is not None and target_is_fine(mount.target, entry):
             clean = _clean(mount.target)
             found[clean] = replace(mount, target=clean)
     temporary = service.get("tmpfs")
     for entry in temporary.each() if temporary else ():
         for tmpfs in _tmpfs(entry):
-            if _target_is_fine(tmpfs.target, entry):
+            if target_is_fine(tmpfs.target, entry):
                 found.setdefault(_clean(tmpfs.target), tmpfs)
     return tuple(found.values())
 
@@ -39,7 +39,8 @@ def _clean(target: str) -> str:
     return str(PurePosixPath(target))
 
 
-def _target_is_fine(target: str, entry: Cursor) -> bool:
+def target_is_fine(target: str, entry: Cursor) -> bool:
+    """Whether something may be put at this path of a service; if not, it is reported."""
     parts = PurePosixPath(target).parts
     if not target.startswith("/") or ".." in parts or "\0" in target:
         entry.invalid(f'the target "{target[:100]}" is not an absolute path')

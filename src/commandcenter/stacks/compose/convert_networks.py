@@ -1,7 +1,10 @@
 """Networks and volumes of the stack, and how a service takes part in them."""
 
 import ipaddress
+import re
+from collections.abc import Iterator
 
+from commandcenter.engine.issues import quoted
 from commandcenter.stacks.compose.convert_environment import labels_of
 from commandcenter.stacks.compose.cursor import Cursor
 from commandcenter.stacks.compose.merging import as_mapping
@@ -9,6 +12,8 @@ from commandcenter.stacks.compose.source import SourceError
 from commandcenter.stacks.compose.units import parse_boolean
 from commandcenter.stacks.resources import ExtraHost, NamedVolume, Network, NetworkAttachment
 
+# Written into hosts files, where a space or a line break would begin something else.
+HOST_NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,251}[A-Za-z0-9_])?")
 DEFAULT_NETWORK = "default"
 _ATTACHMENT = frozenset({"aliases", "priority"})
 
@@ -17,7 +22,7 @@ def networks_of(root: Cursor) -> dict[str, Network]:
     """Return the declared networks by name, and the default one."""
     found: dict[str, Network] = {}
     section = root.get("networks")
-    for name, network in section.items() if section else ():
+    for name, network in section.named() if section else ():
         _refuse_network(network)
         internal = network.flag("internal")
         found[name] = Network(name, internal, labels_of(network))
@@ -58,7 +63,7 @@ def volumes_of(root: Cursor) -> dict[str, NamedVolume]:
     """Return the declared volumes by name."""
     found: dict[str, NamedVolume] = {}
     section = root.get("volumes")
-    for name, volume in section.items() if section else ():
+    for name, volume in section.named() if section else ():
         if _is_external(volume):
             volume.unsafe(
                 "an external volume belongs to somebody else",
@@ -128,14 +133,25 @@ def attachments_of(
                 _ATTACHMENT, "addresses and devices of a network are chosen by CommandCenter"
             )
         given = entry.get("aliases") if entry.node.is_mapping else None
-        names = tuple(alias.text for alias in given.each()) if given else ()
+        names = tuple(_host_names(given)) if given else ()
         found.append(NetworkAttachment(network, tuple(dict.fromkeys((*aliases, *names)))))
     return tuple(found)
+
+
+def _host_names(given: Cursor) -> Iterator[str]:
+    for alias in given.each():
+        if HOST_NAME.fullmatch(alias.text):
+            yield alias.text
+        else:
+            alias.invalid(f"{quoted(alias.text)} is not a host name")
 
 
 def _own_aliases(service: Cursor, name: str) -> tuple[str, ...]:
     container_name = service.get("container_name")
     if container_name is None or container_name.text == name:
+        return ()
+    if not HOST_NAME.fullmatch(container_name.text):
+        container_name.invalid(f"{quoted(container_name.text)} is not a host name")
         return ()
     container_name.note(
         f"{container_name.text[:100]} is a name of the service within the project's network; "
@@ -173,6 +189,9 @@ def extra_hosts_of(service: Cursor) -> tuple[ExtraHost, ...]:
         attribute.invalid(error.message)
         return ()
     for host, address in hosts:
+        if not HOST_NAME.fullmatch(host):
+            attribute.invalid(f"{quoted(host)} is not a host name")
+            continue
         if address == "host-gateway":
             attribute.unsafe(f"{host[:100]} would lead to this machine's own services")
             continue

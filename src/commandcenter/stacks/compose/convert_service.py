@@ -11,7 +11,7 @@ from commandcenter.stacks.compose.convert_grants import Source, grants_of
 from commandcenter.stacks.compose.convert_health import health_of, restart_of, stop_signal_of
 from commandcenter.stacks.compose.convert_limits import limits_of, refuse_scale, ulimits_of
 from commandcenter.stacks.compose.convert_mounts import mounts_of
-from commandcenter.stacks.compose.convert_networks import attachments_of, extra_hosts_of
+from commandcenter.stacks.compose.convert_networks import HOST_NAME, attachments_of, extra_hosts_of
 from commandcenter.stacks.compose.convert_ports import exposed_of, ports_of
 from commandcenter.stacks.compose.cursor import Cursor
 from commandcenter.stacks.compose.files import ProjectFiles
@@ -37,7 +37,6 @@ _PULL["if_not_present"] = PullPolicy.MISSING
 _LONGEST_COMMAND = 64 * 1024
 _USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*(?::[A-Za-z0-9_][A-Za-z0-9_.-]*)?")
 _IMAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,400}")
-_HOSTNAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,61}[A-Za-z0-9])?")
 _PLATFORM = re.compile(r"linux/[a-z0-9]+(?:/v[0-9]+)?")
 
 
@@ -69,7 +68,7 @@ def service_of(name: str, service: Cursor, around: Surroundings) -> Service:
         command=_command(service, "command"),
         entrypoint=_command(service, "entrypoint"),
         environment=environment_of(service, around.environment, around.loader),
-        working_directory=service.text_at("working_dir"),
+        working_directory=service.parse_at("working_dir", _folder, None),
         user=service.parse_at("user", _user, None),
         ports=ports_of(service),
         expose=exposed_of(service),
@@ -161,9 +160,16 @@ def _user(value: object) -> str:
     return text
 
 
+def _folder(value: object) -> str:
+    text = str(value)
+    if not text.startswith("/"):
+        raise ValueError(f'"{text[:100]}" is not an absolute path')
+    return text
+
+
 def _hostname(value: object) -> str:
     text = str(value)
-    if not _HOSTNAME.fullmatch(text):
+    if not HOST_NAME.fullmatch(text):
         raise ValueError(f'"{text[:60]}" is not a host name')
     return text
 

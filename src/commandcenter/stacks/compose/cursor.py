@@ -1,5 +1,6 @@
 """A place in the tree while it is turned into a model: reads values and reports at their line."""
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TypeVar
@@ -9,6 +10,7 @@ from commandcenter.stacks.compose.source import Node
 from commandcenter.stacks.compose.units import parse_boolean, text_of
 
 T = TypeVar("T")
+NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,62}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,20 @@ class Cursor:
             for key, child in self.node.value.items():
                 if not key.startswith("x-"):
                     yield key, self._child(key, child)
+
+    def named(self) -> "Iterator[tuple[str, Cursor]]":
+        """Yield `items` whose keys can be part of a path and of a host's name; report others.
+
+        The schema's patterns let `..` and a line break at the end pass.
+        """
+        for name, child in self.items():
+            if NAME.fullmatch(name):
+                yield name, child
+            else:
+                child.invalid(
+                    "a name has at most 63 characters of a-z, A-Z, 0-9, dot, dash, underscore "
+                    "and begins with a letter, digit or underscore"
+                )
 
     def entries(self) -> "Iterator[tuple[str, Cursor]]":
         """Yield all entries of a mapping whose keys are the user's own words."""

@@ -43,6 +43,8 @@ def parse_env_file(text: str, lookup: Lookup, *, raw: bool = False) -> dict[str,
     `=` takes its value from there, or is left out. `raw`: values are taken as they stand.
     """
     text = text.removeprefix("\ufeff").replace("\r\n", "\n")
+    if "\0" in text:
+        raise EnvFileError("a NUL character", text.count("\n", 0, text.index("\0")) + 1)
     if raw:
         return _parse_raw(text, lookup)
     values: dict[str, str] = {}

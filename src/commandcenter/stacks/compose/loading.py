@@ -59,7 +59,8 @@ class Loader:
         self.read: dict[str, None] = {}
         self._reads = 0
         self._raw: dict[str, Node | None] = {}
-        self._trees: dict[tuple[str, str, tuple[str, ...]], Node | None] = {}
+        # By the identity of the variables, which are kept beside the tree so that it stays theirs.
+        self._trees: dict[tuple[str, str, int], tuple[Node | None, Mapping[str, str]]] = {}
 
     def load(self, paths: tuple[str, ...], environment: Mapping[str, str]) -> Node | None:
         """Return the tree of these files, each put over those before it; None if none was read.
@@ -143,10 +144,10 @@ class Loader:
 
     def _tree(self, path: str, place: Place, scope: _Scope) -> Node | None:
         """Return one file: variables replaced, paths told from the project's folder."""
-        key = (path, scope.folder, scope.trail)  # the trail tells which variables are seen
+        key = (path, scope.folder, id(scope.environment))
         if key not in self._trees:
-            self._trees[key] = self._prepare(path, place, scope)
-        return self._trees[key]
+            self._trees[key] = (self._prepare(path, place, scope), scope.environment)
+        return self._trees[key][0]
 
     def _prepare(self, path: str, place: Place, scope: _Scope) -> Node | None:
         if path not in self._raw:

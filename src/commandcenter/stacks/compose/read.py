@@ -16,6 +16,7 @@ from commandcenter.stacks.compose.problems import (
     Place,
     Refusal,
 )
+from commandcenter.stacks.compose.safety import refuse_unsafe
 from commandcenter.stacks.compose.source import Node, scalar, with_child
 from commandcenter.stacks.compose.validation import validate
 from commandcenter.stacks.model import Service, Stack
@@ -130,8 +131,8 @@ class _Reading:
         self, whole: Cursor, environment: Mapping[str, str], concerned: frozenset[tuple[str, ...]]
     ) -> tuple[Stack, tuple[InactiveService, ...]]:
         services = whole.get("services")
-        entries = list(services.entries()) if services else []
-        if not entries:
+        entries = list(services.named()) if services else []
+        if not entries and not self._findings.problems:
             whole.invalid("there are no services", "write at least one under services")
         if len(entries) > MAX_SERVICES:
             whole.invalid(f"more than {MAX_SERVICES} services")
@@ -153,8 +154,7 @@ class _Reading:
         for name, cursor in entries:
             cursors[name] = cursor
             if ("services", name) in concerned or not cursor.node.is_mapping:
-                if not cursor.node.is_mapping:
-                    cursor.invalid("a service is a mapping")
+                refuse_unsafe(cursor)  # the rest is looked at once the service is well formed
                 continue
             wanted = profiles_of(cursor)
             if wanted and not (profiles & {*wanted, _ALL_PROFILES}):

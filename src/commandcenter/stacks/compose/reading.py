@@ -105,6 +105,8 @@ class _Builder:
             self._alias(event, place)
         elif isinstance(event, ScalarEvent):
             tag = self._tag(event, place)
+            if "\0" in event.value:
+                raise SourceError("a text cannot hold a NUL character", place)
             value = event.value if tag == "!!str" else _resolve(event, place)
             if self._expects_key():
                 self._open_key(event, value, place)

@@ -110,6 +110,25 @@ def test_the_long_form_of_include() -> None:
     assert db.mounts == (BindMount("d", "/d", create=True),)
 
 
+def test_one_file_included_twice_sees_the_variables_of_each() -> None:
+    base = "services: {base: {image: '${IMAGE}'}}\n"
+    include = "services: {%s: {extends: {file: ../base.yaml, service: base}}}\n"
+    found = read(
+        "include: [{path: a/c.yaml, env_file: a.env}, {path: b/c.yaml, env_file: b.env}]\n",
+        files={
+            "base.yaml": base,
+            "a/c.yaml": include % "a",
+            "b/c.yaml": include % "b",
+            "a.env": "IMAGE=one\n",
+            "b.env": "IMAGE=two\n",
+        },
+    )
+    assert {service.name: service.image for service in found.stack.services} == {
+        "a": "one",
+        "b": "two",
+    }
+
+
 def test_the_own_file_goes_over_what_it_includes() -> None:
     found = read(
         "include: [sub/c.yaml]\nservices: {db: {image: mine}}\n",

@@ -177,11 +177,13 @@ def test_all_problems_are_told_in_the_order_of_the_text() -> None:
         "networks: {n: {external: true}}\n",
     )
     assert [(problem.place.line, problem.refusal.value) for problem in problems] == [
+        (4, "unsafe"),
         (8, "invalid"),
+        (9, "unsupported"),
         (10, "invalid"),
         (11, "unsafe"),
     ]
-    # A service that is not well formed is not looked into; once it is, the rest is told.
+    # Of a service that is not well formed attributes are looked at, not what is in them.
     problems = refused_service("privileged: true\nvolumes:\n  - /etc:/e\ndns: 1.1.1.1")
     assert [(problem.place.line, problem.refusal.value) for problem in problems] == [
         (4, "unsafe"),
@@ -209,6 +211,10 @@ def test_problems_are_bounded() -> None:
     [
         ("services:\n  web:\n    imagee: x\n", 3, "no such attribute"),
         ("services:\n  'a b': {image: x}\n", 2, "is not a name"),
+        ("services: {'..': {image: x}}\n", 1, "a name has at most"),
+        ('services: {"a\\n": {image: x}}\n', 1, "a name has at most"),
+        ("services: {a: {image: x}}\nvolumes: {'..': {}}\n", 2, "a name has at most"),
+        ('services: {a: {image: x, command: "a\\0b"}}\n', 1, "a NUL character"),
         ("service: {}\n", 1, "no such attribute"),
         ("services: []\n", 1, "must be a mapping"),
         ("services:\n  web:\n", 2, "must be a mapping, not nothing"),
@@ -231,6 +237,21 @@ def test_what_the_schema_does_not_allow_is_told_at_its_line(
     problem = refused(text)[0]
     assert (problem.refusal, problem.place.line) == (Refusal.INVALID, line)
     assert message in problem.message
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        'extra_hosts: {"a\\n1.2.3.4 b": 1.2.3.4}',
+        'networks: {n: {aliases: ["a b"]}}',
+        'networks: {n: {aliases: ["a\\nb"]}}',
+        "container_name: 'web one'",
+        'hostname: "a\\n"',
+    ],
+)
+def test_a_name_cannot_smuggle_a_line_into_a_hosts_file(written: str) -> None:
+    problem = refused_service(written, "networks: {n: }\n")[0]
+    assert "is not a host name" in problem.message
 
 
 def test_a_misspelt_attribute_gets_a_guess() -> None:

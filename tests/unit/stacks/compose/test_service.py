@@ -316,7 +316,7 @@ def test_the_rest() -> None:
 @pytest.mark.parametrize(
     "written",
     ["user: 'a b'", "stop_signal: SIGNOPE", "hostname: 'a b'", "read_only: perhaps",
-     "stop_grace_period: 5 minutes", "extra_hosts: ['a:nowhere']"],
+     "stop_grace_period: 5 minutes", "extra_hosts: ['a:nowhere']", "working_dir: here"],
 )  # fmt: skip
 def test_values_of_no_meaning_are_refused(written: str) -> None:
     assert refused_service(written)[0].refusal is Refusal.INVALID
