@@ -29,7 +29,7 @@ _ESCAPED = {
 
 
 class EnvFileError(ValueError):
-    """The text is no env file; `line` counts from 1."""
+    """The text is no env file; `line` counts from 1. The message holds nothing of the text."""
 
     def __init__(self, message: str, line: int) -> None:
         super().__init__(message)
@@ -60,8 +60,7 @@ def parse_env_file(text: str, lookup: Lookup, *, raw: bool = False) -> dict[str,
             position = export.end()
         name = _NAME.match(text, position)
         if name is None:
-            shown = text[position:].split("\n", 1)[0][:60]
-            raise EnvFileError(f'"{shown}" does not begin with the name of a variable', line)
+            raise EnvFileError("the line does not begin with the name of a variable", line)
         position = _over_blanks(text, name.end())
         if position >= len(text) or text[position] == "\n":
             inherited = lookup(name[0])
@@ -69,7 +68,7 @@ def parse_env_file(text: str, lookup: Lookup, *, raw: bool = False) -> dict[str,
                 values[name[0]] = inherited
             continue
         if text[position] not in "=:":
-            raise EnvFileError(f"a name cannot be followed by {text[position]!r}", line)
+            raise EnvFileError("a name is followed by neither = nor :", line)
         values[name[0]], position = _value(
             text, _over_blanks(text, position + 1), values, lookup, line
         )
@@ -158,7 +157,7 @@ def _parse_raw(text: str, lookup: Lookup) -> dict[str, str]:
             continue
         name, equals, value = stripped.partition("=")
         if not name or name != name.strip():
-            raise EnvFileError(f'"{name[:60]}" is not the name of a variable', number)
+            raise EnvFileError("the line does not begin with the name of a variable", number)
         if equals:
             values[name] = value
         else:

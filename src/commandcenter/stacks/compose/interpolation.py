@@ -12,7 +12,10 @@ _OPERATORS = (":-", ":?", ":+", "-", "?", "+")
 
 
 class InterpolationError(ValueError):
-    """The text is not a template, or a variable that must be set is not."""
+    """The text is not a template, or a variable that must be set is not.
+
+    The message holds nothing of the text: it may be a password with a dollar sign in it.
+    """
 
 
 class Interpolator:
@@ -64,9 +67,7 @@ class Interpolator:
         rest = inner[name.end() :] if name else inner
         operator = next((op for op in _OPERATORS if rest.startswith(op)), None)
         if name is None or (rest and operator is None):
-            raise InterpolationError(
-                f"${{{inner[:60]}}} is not a variable; write $$ for a dollar sign"
-            )
+            raise InterpolationError("a ${...} here is not a variable; write $$ for a dollar sign")
         if operator is None:
             return self._value(name[0])
         value = self._lookup(name[0])
@@ -103,4 +104,4 @@ def _closing(text: str, opening: int) -> int:
             level -= 1
             if level == 0:
                 return index
-    raise InterpolationError(f"{text[opening - 1 :][:60]} has no closing brace")
+    raise InterpolationError("a ${ has no closing brace; write $$ for a dollar sign")

@@ -38,7 +38,7 @@ def test_an_env_file_is_read(text: str, expected: dict[str, str]) -> None:
     ("text", "line", "message"),
     [
         ("A=1\n=2", 2, "does not begin with the name"),
-        ("A=1\n\nB C=2", 3, "cannot be followed"),
+        ("A=1\n\nB C=2", 3, "followed by neither"),
         ('A=1\nB="open\n', 2, "has no end"),
         ("A=${B", 1, "no closing brace"),
         ("A=${B:?say it}", 1, "say it"),
@@ -48,6 +48,15 @@ def test_what_is_no_env_file_is_told_with_its_line(text: str, line: int, message
     with pytest.raises(EnvFileError, match=message) as caught:
         parse_env_file(text, OUTSIDE.get)
     assert caught.value.line == line
+
+
+@pytest.mark.parametrize(
+    "text", ["-----BEGIN hunter2", "A=$A${hunter2!", "A=${hunter2!}", "A hunter2"]
+)
+def test_what_stands_in_the_file_is_not_shown(text: str) -> None:
+    with pytest.raises(EnvFileError) as caught:
+        parse_env_file(text, OUTSIDE.get)
+    assert "hunter2" not in str(caught.value)
 
 
 def test_raw_values_are_taken_as_they_stand() -> None:
