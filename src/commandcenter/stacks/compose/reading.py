@@ -202,7 +202,10 @@ class _Builder:
             parent.merged.append(source)
 
     def _expects_key(self) -> bool:
-        return bool(self._stack) and self._stack[-1].entries is not None and not self._stack[-1].key
+        if not self._stack:
+            return False
+        top = self._stack[-1]
+        return top.entries is not None and top.key is None
 
     def _tag(
         self, event: ScalarEvent | MappingStartEvent | SequenceStartEvent, place: Place

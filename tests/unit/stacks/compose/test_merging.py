@@ -130,3 +130,41 @@ def test_networks_are_merged_by_name() -> None:
         ("one", ()),
         ("two", ("z", "y")),
     ]
+
+
+def test_builds_hosts_and_single_values_are_merged() -> None:
+    stack = read(
+        "services:\n  web:\n    image: x\n    build: ./app\n    tmpfs: /a\n"
+        "    env_file: a.env\n    extra_hosts: ['h:1.1.1.1']\n    ulimits: {nofile: 5}\n"
+        "    logging: {driver: json-file, options: {a: b}}\n    secrets: [s]\n"
+        "secrets: {s: {file: ./s}}\n",
+        "services:\n  web:\n    build: {target: t, args: [A=1]}\n    tmpfs: [/b]\n"
+        "    env_file: [b.env]\n    extra_hosts: {h: 2.2.2.2, k: 3.3.3.3}\n"
+        "    ulimits: {nofile: {soft: 1, hard: 2}}\n    logging: {driver: local}\n"
+        "    secrets: [{source: s, target: s, mode: 0400}]\n",
+        files={"a.env": "A=1\nB=1\n", "b.env": "B=2\n"},
+    ).stack
+    web = stack.service("web")
+    assert web is not None
+    assert web.build is not None
+    assert (web.build.context, web.build.target, web.build.args) == ("app", "t", {"A": "1"})
+    assert [mount.target for mount in web.mounts] == ["/a", "/b"]
+    assert web.environment == {"A": "1", "B": "2"}
+    assert [(host.name, host.address) for host in web.extra_hosts] == [
+        ("h", "2.2.2.2"),
+        ("k", "3.3.3.3"),
+    ]
+    assert [(limit.soft, limit.hard) for limit in web.ulimits] == [(1, 2)]
+    assert [(grant.target, grant.mode) for grant in web.files] == [("/run/secrets/s", 0o400)]
+
+
+def test_a_logging_driver_of_its_own_takes_the_place_of_the_other() -> None:
+    base = "services: {web: {image: x, logging: {driver: syslog, options: {a: b}}}}\n"
+    over = "services: {web: {logging: {driver: local}}}\n"
+    assert read(base, over).notes[0].path == "services.web.logging"
+    assert refused(base)[0].path == "services.web.logging"
+
+
+def test_one_file_that_cannot_be_read_does_not_hide_the_problems_of_the_other() -> None:
+    problems = refused(BASE.replace("image: x", "image: x\n    privileged: true"), "services: [\n")
+    assert [str(problem.place) for problem in problems] == ["over0.yaml:2", "compose.yaml:4"]
