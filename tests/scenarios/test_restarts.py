@@ -127,9 +127,12 @@ async def test_a_run_that_was_stored_and_never_handed_over_is_started(
         report = (await driver.client.get("/api/v1/recovery")).json()
 
     assert ended["state"] == "succeeded"
-    assert report["resubmitted"] == [run.id]
-    assert report["begun"] == [run.id]
+    # On a shared database the first hub's dispatcher may have found it just before the stop.
+    going_on = [resumed["run_id"] for resumed in report["resumed"]]
+    assert [*report["begun"], *going_on] == [run.id]
     assert report["pending"] == []
+    if url is None:
+        assert report["resubmitted"] == [run.id]
 
 
 async def test_a_run_that_waits_for_people_is_never_given_up(
