@@ -37,6 +37,7 @@ _RUNS_FROM_QUEUE = 500
 _QUEUE_POLLING_SECONDS = 1.0
 _UNUSED_JOBS_SECONDS = 4.0  # DBOS ends a holder of its lock that idles for five
 _DESTROY_SECONDS = 4.0
+_WAKE_UP_SECONDS = 0.1
 _LIST_SECONDS = 30.0
 _UNFINISHED = ("PENDING", "ENQUEUED")
 _ENDED = ("SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED")
@@ -227,6 +228,8 @@ class DurableRuns:
         event.listen(engine, "connect", apply_sqlite_pragmas)
         config["system_database_url"] = f"sqlite:///{path}"
         config["system_database_engine"] = engine
+        # Its thread looks at lists that stay empty here; the end waits for it to wake up.
+        config["notification_listener_polling_interval_sec"] = _WAKE_UP_SECONDS
         return config
 
 
