@@ -58,7 +58,9 @@ class HubServer:
         self._lock.tell(self.settings.base_url)
         self.app = create_app(self.settings)
         self._server = _Server(_uvicorn_config(self.app, self.settings))
+        self._starting: asyncio.Task[Any] | None = None
         self._stopping: asyncio.Task[None] | None = None
+        self._is_unwanted = False
 
     @property
     def services(self) -> Services:
@@ -68,13 +70,20 @@ class HubServer:
     async def serve(self) -> None:
         """Serve until stopped. Raises what start-up raised."""
         loop = asyncio.get_running_loop()
+        self._starting = asyncio.current_task()
         try:
             with _handled_signals(loop, self.stop):
                 self._server.on_started = self._announce
                 # Not left to uvicorn, which would log an error of the start and exit the process.
                 async with self.app.router.lifespan_context(self.app):
+                    self._starting = None
+                    if self._is_unwanted:
+                        return
                     await self._tell(EventType.HUB_STARTED, {"version": commandcenter.__version__})
                     await self._server.serve(sockets=[self._socket])
+        except asyncio.CancelledError:
+            if not self._is_unwanted:
+                raise
         except Exception as error:
             full = disk_full(error, self.settings.data_directory)
             if full is None:
@@ -90,8 +99,15 @@ class HubServer:
         self._lock.release()
 
     def stop(self) -> None:
-        """Refuse new work, drain, then end; called a second time, end without draining."""
-        if self._stopping is None:
+        """Refuse new work, drain, then end; called a second time, end without draining.
+
+        A start under way is brought to its end first, and given up at the second call.
+        """
+        if self._starting is not None:
+            if self._is_unwanted:
+                self._starting.cancel()
+            self._is_unwanted = True
+        elif self._stopping is None:
             self._stopping = asyncio.ensure_future(self._stop())
         else:
             self._server.should_exit = True

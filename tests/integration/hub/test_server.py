@@ -154,3 +154,19 @@ async def test_error_of_the_start_reaches_the_caller(tmp_path: Path) -> None:
         await server.serve()
 
     HubServer(settings, on_ready=lambda _: None).close()  # lock and port are free again
+
+
+@pytest.mark.parametrize("times", [1, 2], ids=["once", "twice"])
+async def test_a_stop_while_it_starts_is_not_lost(tmp_path: Path, times: int) -> None:
+    settings = Settings(data_directory=tmp_path / "data", port=0, runtime="fake")
+    announced: list[object] = []
+    server = HubServer(settings, on_ready=announced.append)
+    serving = asyncio.create_task(server.serve())
+    await asyncio.sleep(0)
+    for _ in range(times):
+        server.stop()
+    async with asyncio.timeout(_SECONDS):
+        await serving
+
+    assert not announced
+    HubServer(settings, on_ready=lambda _: None).close()  # lock and port are free again
