@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from commandcenter.kit.segment_reader import SegmentReader
-from commandcenter.runner import frames
+from commandcenter.runner import ensure, frames
 from commandcenter.runner.client import RunnerClient, ensure_runner
 from commandcenter.runner.ensure import open_connection
 from commandcenter.runner.errors import BadRequestError, RunnerUnavailableError, RunnerVersionError
@@ -121,7 +121,10 @@ async def test_a_directory_of_another_user_is_refused(place: Place) -> None:
         await ensure_runner(place.data)
 
 
-async def test_a_runner_that_cannot_start_says_why(place: Place) -> None:
+async def test_a_runner_that_cannot_start_says_why(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ensure, "_DEADLINE_SECONDS", 4.0)
     place.paths.home.mkdir(parents=True, mode=0o700)
     place.paths.attempts.write_text("in the way")
     with pytest.raises(RunnerUnavailableError) as caught:
