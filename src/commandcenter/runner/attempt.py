@@ -3,6 +3,7 @@
 import asyncio
 import math
 import os
+import signal
 import time
 from contextlib import suppress
 from dataclasses import dataclass
@@ -117,7 +118,8 @@ class Attempt:
         await self._end(grace_seconds)
 
     async def _end(self, grace_seconds: float) -> None:
-        self._sandbox.terminate()
+        member = self.request.member
+        self._sandbox.terminate(member.stop_signal if member else signal.SIGTERM)
         if grace_seconds > 0:
             with suppress(TimeoutError):
                 async with asyncio.timeout(grace_seconds):
@@ -186,7 +188,6 @@ class Attempt:
         return Use(None, None, pids, cpu, 0, max(self._peak, peak), 0)
 
     async def _finish(self, code: int, elapsed: float) -> Outcome:
-        request = self.request
         sandbox = self._sandbox
         leaf = sandbox.leaf
         with suppress(OSError, ValueError):
@@ -197,15 +198,8 @@ class Attempt:
             self._refused_processes = leaf.refused_processes() if leaf is not None else 0
         full = _is_full(sandbox.out_directory) or _is_full(sandbox.tmp_directory)
         await self._capture.drain(_DRAIN_SECONDS)
-        identifier = request.attempt_id
         try:
-            collected = await collect(
-                sandbox.out_directory,
-                output=self._paths.output(identifier),
-                artifacts=self._paths.artifacts(identifier),
-                redactor=self._redactor,
-                limit_bytes=request.limits.disk_bytes,
-            )
+            collected = await self._collect()
         except OSError as error:
             collected = Collected(not_stored=error.strerror or str(error))
         self._undo_git_redirection()
@@ -233,6 +227,18 @@ class Attempt:
             memory_peak_bytes=self._last_use.memory_peak_bytes,
             has_output=collected.has_output,
             has_artifacts=collected.has_artifacts,
+        )
+
+    async def _collect(self) -> Collected:
+        if self.request.member is not None:  # a service has no results
+            return Collected()
+        identifier = self.request.attempt_id
+        return await collect(
+            self._sandbox.out_directory,
+            output=self._paths.output(identifier),
+            artifacts=self._paths.artifacts(identifier),
+            redactor=self._redactor,
+            limit_bytes=self.request.limits.disk_bytes,
         )
 
     def _judge(

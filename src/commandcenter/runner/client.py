@@ -15,8 +15,10 @@ from commandcenter.runner.ensure import ensure_runner, open_connection
 from commandcenter.runner.errors import (
     BadRequestError,
     IsolationError,
+    PortTakenError,
     RunnerUnavailableError,
     RunnerVersionError,
+    ServiceConflictError,
 )
 from commandcenter.runner.paths import RunnerPaths
 from commandcenter.runner.request import JobRequest, Outcome
@@ -27,7 +29,14 @@ _RETIRE_SECONDS = 2.0
 _TRIES = 3
 _ERRORS = {
     error.code: error
-    for error in (BadRequestError, DiskFullError, IsolationError, RunnerVersionError)
+    for error in (
+        BadRequestError,
+        DiskFullError,
+        IsolationError,
+        PortTakenError,
+        RunnerVersionError,
+        ServiceConflictError,
+    )
 }
 
 
@@ -81,6 +90,9 @@ class RunnerClient:
 
     async def remove(self, attempt_id: str) -> None:
         await self._call("remove", {"attempt": attempt_id})
+
+    async def remove_network(self, name: str) -> None:
+        await self._call("remove_network", {"network": name})
 
     async def status(self) -> dict[str, Any]:
         header, _ = await self._call("status", {})
@@ -178,4 +190,4 @@ class RunnerClient:
 
 def _error(fields: dict[str, Any]) -> ProblemError:
     kind = _ERRORS.get(fields["code"], ProblemError)
-    return kind(fields["detail"], hint=fields.get("hint"))
+    return kind(fields["detail"], hint=fields.get("hint"), fields=fields.get("fields"))

@@ -15,6 +15,8 @@ from commandcenter.runner.errors import IsolationError
 from commandcenter.runner.identities import PROXY_ID, IdentityPool
 from commandcenter.runner.interpreter import own_interpreter
 from commandcenter.runner.launch import LaunchOrder, Sandbox, launch
+from commandcenter.runner.networks import Member, Networks
+from commandcenter.runner.paths import RunnerPaths
 from commandcenter.runner.plan import PROXY_PORT, Bind, SandboxPlan
 from commandcenter.runner.request import JobLimits
 from commandcenter.runner.spawn import Identity
@@ -35,14 +37,21 @@ class Lease:
     identity: Identity | None
     identities: IdentityPool
     egress: socket.socket | None = None  # where the sandbox's listening socket comes from
+    member: Member | None = None  # of a private network
 
     def prefer(self, *, high: bool) -> None:
         """Give the sandbox the usual share of CPU, or (while it is prepared) the lowest."""
         if self.sandbox.leaf is not None:
             self.sandbox.leaf.set_share(high=high)
 
+    def leave_network(self) -> None:
+        """Let another service have the name and the ports. Idempotent."""
+        if self.member is not None:
+            self.member.leave()
+
     async def give_back(self) -> None:
         """Take everything away that the dead sandbox had. Idempotent."""
+        self.leave_network()
         if self.egress is not None:
             self.egress.close()
         leaf, self.sandbox.leaf = self.sandbox.leaf, None
@@ -62,6 +71,7 @@ class Host:
     problem: str = ""  # why no sandbox can be started here at all
     mark: int | None = None  # see `guardian.py`
     egress: Egress = field(init=False)
+    networks: Networks = field(init=False)
     _identities: IdentityPool = field(init=False)
     _stager: Stager | None = field(init=False)
     _seccomp: bytes = field(init=False)
@@ -77,6 +87,7 @@ class Host:
         except seccomp.UnknownArchitectureError as error:
             self._seccomp = b""
             self.problem = f"there is no system call filter for the architecture {error}"
+        self.networks = Networks(RunnerPaths(self.data_directory), self._seccomp)
 
     async def obtain(
         self,
@@ -86,15 +97,20 @@ class Host:
         *,
         with_job_pipe: bool = False,
         with_egress: bool = False,
+        member: Member | None = None,
     ) -> Lease:
-        """Set up a sandbox that waits for its release. Raises `IsolationError`."""
+        """Set up a sandbox that waits for its release. Raises `IsolationError`.
+
+        As a member of a private network it runs under the network's host user.
+        """
         if self.problem:
             raise IsolationError(
                 f"No sandbox can be set up here: {self.problem}.",
                 hint="`commandcenter doctor` says what to do.",
             )
         executable = find_bubblewrap().path
-        identity = self._identities.take() if self._stager else None
+        own = self._identities.take() if self._stager and member is None else None
+        identity = member.identity if member is not None else own
         mounts = StagedMounts()
         leaf: Leaf | None = None
         ours, theirs = socket.socketpair() if with_egress else (None, None)
@@ -119,17 +135,18 @@ class Host:
                 instance=self.instance,
                 mark=self.mark,
                 with_job_pipe=with_job_pipe,
+                enter=member.enter if member is not None else None,
                 inherited=(theirs.fileno(),) if theirs is not None else (),
             )
-            lease = Lease(await launch(order), identity, self._identities, ours)
+            lease = Lease(await launch(order), own, self._identities, ours, member)
         except BaseException:
             mounts.release()
             if ours is not None:
                 ours.close()
             if leaf is not None:
                 await _remove(leaf)
-            if identity is not None:
-                self._identities.give_back(identity)
+            if own is not None:
+                self._identities.give_back(own)
             raise
         else:
             # The sandbox has mounts of its own by now. Each one left here would be shown to every
@@ -156,6 +173,7 @@ class Host:
 
     async def close(self) -> None:
         try:
+            self.networks.close()
             self.egress.close()
         finally:
             self.cgroups.close()

@@ -7,6 +7,7 @@ import struct
 
 CLONE_NEWNS = 0x00020000
 CLONE_NEWUSER = 0x10000000
+CLONE_NEWNET = 0x40000000
 MS_REC = 0x4000
 MS_PRIVATE = 1 << 18
 MS_NOSUID, MS_NODEV, MS_NOEXEC = 2, 4, 8
@@ -14,9 +15,14 @@ MNT_DETACH = 2
 TMPFS_MAGIC = 0x01021994
 
 _PR_SET_PDEATHSIG = 1
+_PR_SET_DUMPABLE = 4
 _PR_SET_NAME = 15
+_PR_SET_SECCOMP = 22
 _PR_SET_CHILD_SUBREAPER = 36
 _PR_SET_NO_NEW_PRIVS = 38
+_SECCOMP_MODE_FILTER = 2
+_CAPABILITY_VERSION = 0x20080522
+_BPF_INSTRUCTION_BYTES = 8
 _AT_FDCWD = -100
 _AT_EMPTY_PATH = 0x1000
 _OPEN_TREE_CLONE = 1
@@ -64,6 +70,35 @@ def enter_mount_namespace(fd: int) -> None:
     """Enter the mount namespace that `fd` stands for; nothing if this process is in it."""
     if not os.path.samestat(os.fstat(fd), os.stat("/proc/self/ns/mnt")):
         _checked(_libc.setns(fd, CLONE_NEWNS), "setns")
+
+
+def enter_namespace(fd: int, kind: int) -> None:
+    """Be in the namespace that `fd` stands for; `kind` is the CLONE_NEW... flag it must match."""
+    _checked(_libc.setns(fd, kind), "setns")
+
+
+def set_dumpable(*, on: bool) -> None:
+    """Whether processes of the same user may look into this one, and it into its own /proc."""
+    _checked(_libc.prctl(_PR_SET_DUMPABLE, int(on), 0, 0, 0), "prctl")
+
+
+def drop_capabilities() -> None:
+    """Give up all capabilities in the present user namespace."""
+    header = struct.pack("=Ii", _CAPABILITY_VERSION, 0)
+    _checked(_libc.capset(header, bytes(24)), "capset")
+
+
+class _Program(ctypes.Structure):
+    _fields_ = [("length", ctypes.c_ushort), ("instructions", ctypes.c_char_p)]
+
+
+def filter_system_calls(instructions: bytes) -> None:
+    """Install a seccomp filter for the rest of this process's life; no new privileges is set."""
+    forbid_new_privileges()
+    program = _Program(len(instructions) // _BPF_INSTRUCTION_BYTES, instructions)
+    _checked(
+        _libc.prctl(_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, ctypes.byref(program), 0, 0), "seccomp"
+    )
 
 
 def mount(source: str, target: str, kind: str | None, flags: int, options: str = "") -> None:

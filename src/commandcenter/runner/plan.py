@@ -50,6 +50,13 @@ class SandboxPlan:
     base_environment: dict[str, str] = field(default_factory=dict)  # without the request's own
     files: tuple[tuple[str, bytes], ...] = field(default=(), repr=False)  # written, read-only
     git_directory: str | None = None  # of a writable workspace, for the check at the end
+    service: bool = False  # in a private network, without /in and /out
+    user: str = "agent"
+    uid: int = 1000
+    gid: int = 1000
+    hostname: str = "sandbox"
+    tmpfs: tuple[tuple[str, int], ...] = ()  # more of them: path inside, bytes
+    shm_bytes: int = HOME_BYTES
 
 
 def plan_sandbox(request: JobRequest, data_directory: str) -> SandboxPlan:

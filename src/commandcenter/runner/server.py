@@ -47,6 +47,7 @@ class Server:
             "known": self._known,
             "use": self._use,
             "remove": self._remove,
+            "remove_network": self._remove_network,
             "status": self._tell_status,
             "retire": self._retire_if_idle,
         }
@@ -139,6 +140,10 @@ class Server:
         await self._supervisor.remove(str(header["attempt"]))
         return {}, b""
 
+    async def _remove_network(self, header: dict[str, Any], _: bytes) -> _Answer:
+        self._supervisor.remove_network(str(header["network"]))
+        return {}, b""
+
     async def _tell_status(self, header: dict[str, Any], _: bytes) -> _Answer:  # noqa: ARG002
         return self._status(), b""
 
@@ -157,4 +162,4 @@ def _same_user(connection: socket.socket) -> bool:
 
 
 def _problem(error: ProblemError) -> dict[str, Any]:
-    return {"code": error.code, "detail": error.detail, "hint": error.hint}
+    return {"code": error.code, "detail": error.detail, "hint": error.hint, "fields": error.fields}

@@ -16,8 +16,10 @@ from commandcenter.runner.egress_policy import EgressPolicy
 from commandcenter.runner.errors import BadRequestError
 from commandcenter.runner.host import Host, Lease
 from commandcenter.runner.paths import RunnerPaths
-from commandcenter.runner.plan import plan_sandbox
+from commandcenter.runner.plan import SandboxPlan, plan_sandbox
 from commandcenter.runner.request import ATTEMPT_ID, Ending, JobRequest, Outcome
+from commandcenter.runner.service import ServiceRequest
+from commandcenter.runner.service_plan import plan_service, prepare_volumes
 from commandcenter.runner.warm import WarmPool, end_lease, job_message, warm_shape
 
 _STOP_ALL_GRACE_SECONDS = 1.0
@@ -154,6 +156,10 @@ class Supervisor:
         except OSError:  # it has artifacts
             shutil.rmtree(directory, ignore_errors=True)
 
+    def remove_network(self, name: str) -> None:
+        """Forget a private network that no service is in. Idempotent."""
+        self._host.networks.remove(name)
+
     async def close(self) -> None:
         """End everything that runs; nothing more is to be started."""
         self.closing = True
@@ -176,21 +182,42 @@ class Supervisor:
         await self._attempts[identifier].stop(_STOP_ALL_GRACE_SECONDS, Ending.LOST)
         await asyncio.shield(self._running[identifier])
 
+    async def _launch_service(
+        self, request: JobRequest, service: ServiceRequest
+    ) -> tuple[SandboxPlan, Lease]:
+        member = await self._host.networks.admit(service)
+        try:
+            plan = plan_service(request, service, self._paths, member.hosts_file)
+            prepare_volumes(plan.binds, self._paths, member.identity)
+            contents = Contents(b"", request.secret_files)
+            with_egress = bool(request.network_allow)
+            lease = await self._host.obtain(
+                plan, contents, request.limits, with_egress=with_egress, member=member
+            )
+        except BaseException:
+            member.leave()
+            raise
+        return plan, lease
+
+    async def _launch_job(self, request: JobRequest) -> tuple[SandboxPlan, Lease, bytes | None]:
+        plan = plan_sandbox(request, str(self._paths.data))
+        shape = warm_shape(request, plan)
+        if lease := self._pool.take(shape) if shape else None:
+            return plan, lease, job_message(request, plan.environment)
+        contents = Contents(request.input_json, request.secret_files)
+        with_egress = bool(request.network_allow)
+        lease = await self._host.obtain(plan, contents, request.limits, with_egress=with_egress)
+        return plan, lease, None
+
     async def _launch(self, request: JobRequest) -> None:
         identifier = request.attempt_id
+        job = None
         try:
             EgressPolicy.parse(request.network_allow)
-            plan = plan_sandbox(request, str(self._paths.data))
-            shape = warm_shape(request, plan)
-            lease = self._pool.take(shape) if shape else None
-            job = None
-            if lease is not None:
-                job = job_message(request, plan.environment)
+            if request.member is not None:
+                plan, lease = await self._launch_service(request, request.member)
             else:
-                contents = Contents(request.input_json, request.secret_files)
-                lease = await self._host.obtain(
-                    plan, contents, request.limits, with_egress=bool(request.network_allow)
-                )
+                plan, lease, job = await self._launch_job(request)
         except BaseException:
             self._paths.attempt(identifier).rmdir()
             raise
@@ -213,6 +240,7 @@ class Supervisor:
                     None, Ending.SYSTEM_ERROR, f"The runner failed: {error!r}", now, now
                 )
             serving.cancel()
+            lease.leave_network()  # before the end is told: the next one may start at once
             try:
                 self._store(identifier, outcome, attempt.use)
             except OSError as error:

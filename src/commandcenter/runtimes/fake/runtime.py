@@ -27,7 +27,10 @@ from commandcenter.runtimes.base import (
     Handle,
     Limits,
     LogLine,
+    PortTakenError,
     RuntimeRefusedError,
+    ServiceConflictError,
+    ServiceSpec,
     Stats,
     Stream,
     Usage,
@@ -45,6 +48,10 @@ class _Running:
     stop_asked: asyncio.Event = field(default_factory=asyncio.Event)
     grace_seconds: float = 0.0
     task: asyncio.Task[AttemptResult] | None = None
+
+    @property
+    def name(self) -> str:
+        return self.spec.service.names[0] if self.spec.service is not None else ""
 
 
 class FakeRuntime:
@@ -77,6 +84,8 @@ class FakeRuntime:
             )
         if spec.attempt_id in self._running or self._home(spec.attempt_id).exists():
             return handle
+        if spec.service is not None:
+            self._refuse_conflict(spec.service)
         self._home(spec.attempt_id).mkdir(parents=True)
         running = _Running(spec, read_script(spec), datetime.now(UTC))
         self._running[spec.attempt_id] = running
@@ -125,6 +134,13 @@ class FakeRuntime:
         await self.stop(handle, grace_seconds=0.0)
         shutil.rmtree(self._home(handle.attempt_id), ignore_errors=True)
 
+    async def remove_network(self, network: str) -> None:
+        if names := [running.name for running in self._members(network)]:
+            raise ServiceConflictError(
+                f"The network {network} still has the services {', '.join(names)}.",
+                hint="Stop them first.",
+            )
+
     async def close(self) -> None:
         """Attempts live in this process: those still running are ended."""
         for running in list(self._running.values()):
@@ -132,6 +148,33 @@ class FakeRuntime:
                 running.task.cancel()
                 with suppress(asyncio.CancelledError):
                     await running.task
+
+    def _members(self, network: str) -> list["_Running"]:
+        return [
+            running
+            for running in self._running.values()
+            if running.spec.service is not None and running.spec.service.network == network
+        ]
+
+    def _refuse_conflict(self, service: ServiceSpec) -> None:
+        if any(running.name == service.names[0] for running in self._members(service.network)):
+            raise ServiceConflictError(
+                f"A service {service.names[0]} runs already in the network {service.network}.",
+                hint="Stop it before another one takes its place.",
+            )
+        taken = {
+            (port.host, port.host_port)
+            for running in self._running.values()
+            if running.spec.service is not None
+            for port in running.spec.service.ports
+        }
+        for port in service.ports:
+            if (port.host, port.host_port) in taken:
+                raise PortTakenError(
+                    f"Port {port.host_port} of {port.host} is taken by another service.",
+                    hint="Choose another port.",
+                    fields={"host": port.host, "port": port.host_port},
+                )
 
     async def _run(self, running: _Running) -> AttemptResult:
         spec, script = running.spec, running.script

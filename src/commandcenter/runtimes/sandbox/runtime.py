@@ -8,10 +8,13 @@ from typing import Any
 from commandcenter.kit.errors import ProblemError
 from commandcenter.kit.segment_reader import SegmentReader
 from commandcenter.kit.segments import Record
+from commandcenter.runner import errors
 from commandcenter.runner.client import RunnerClient
 from commandcenter.runner.ensure import runner_holds_lock
 from commandcenter.runner.errors import IsolationError
 from commandcenter.runner.request import JobLimits, JobRequest
+from commandcenter.runner.service import Port, ServiceRequest
+from commandcenter.runner.service import Volume as RunnerVolume
 from commandcenter.runtimes.base import (
     AttemptKind,
     AttemptResult,
@@ -21,7 +24,10 @@ from commandcenter.runtimes.base import (
     Handle,
     Limits,
     LogLine,
+    PortTakenError,
     RuntimeRefusedError,
+    ServiceConflictError,
+    ServiceSpec,
     Stats,
     Stream,
     Usage,
@@ -49,6 +55,10 @@ class SandboxRuntime:
             await self.client.start(to_request(spec))
         except IsolationError as error:
             raise RuntimeRefusedError(error.detail, hint=error.hint) from error
+        except errors.PortTakenError as error:
+            raise PortTakenError(error.detail, hint=error.hint, fields=error.fields) from error
+        except errors.ServiceConflictError as error:
+            raise ServiceConflictError(error.detail, hint=error.hint) from error
         limits = spec.limits
         return Handle(
             runtime=NAME,
@@ -115,6 +125,12 @@ class SandboxRuntime:
 
     async def remove(self, handle: Handle) -> None:
         await self.client.remove(handle.attempt_id)
+
+    async def remove_network(self, network: str) -> None:
+        try:
+            await self.client.remove_network(network)
+        except errors.ServiceConflictError as error:
+            raise ServiceConflictError(error.detail, hint=error.hint) from error
 
     async def close(self) -> None:
         """Let go of the runner; an idle one ends, so that a stopped hub leaves nothing behind."""
@@ -183,6 +199,25 @@ def to_request(spec: AttemptSpec) -> JobRequest:
         warm=spec.warm,
         redact=spec.redact,
         input_json=spec.input_json,
+        member=_member(spec.service) if spec.service is not None else None,
+    )
+
+
+def _member(service: ServiceSpec) -> ServiceRequest:
+    return ServiceRequest(
+        network=service.network,
+        names=service.names,
+        ports=tuple(Port(port.host, port.host_port, port.service_port) for port in service.ports),
+        volumes=tuple(
+            RunnerVolume(str(volume.source.absolute()), volume.target, volume.writable)
+            for volume in service.volumes
+        ),
+        tmpfs=tuple(service.tmpfs.items()),
+        uid=service.uid,
+        gid=service.gid,
+        directory=service.directory,
+        stop_signal=int(service.stop_signal),
+        shm_bytes=service.shm_bytes,
     )
 
 
