@@ -44,6 +44,7 @@ class ServiceRequest:
     names: tuple[str, ...]
     ports: tuple[Port, ...] = ()
     volumes: tuple[Volume, ...] = ()
+    programs: tuple[str, ...] = ()  # directories shown read-only where they are
     tmpfs: tuple[tuple[str, int], ...] = ()  # path inside, bytes
     uid: int = 1000
     gid: int = 1000
@@ -55,6 +56,7 @@ class ServiceRequest:
     def from_wire(cls, fields: Mapping[str, Any]) -> "ServiceRequest":
         values = dict(fields)
         values["names"] = tuple(values["names"])
+        values["programs"] = tuple(values["programs"])
         values["ports"] = tuple(Port(**port) for port in values["ports"])
         values["volumes"] = tuple(Volume(**volume) for volume in values["volumes"])
         values["tmpfs"] = tuple((str(path), int(size)) for path, size in values["tmpfs"])

@@ -24,6 +24,16 @@ def plan_service(
     """
     plan = plan_sandbox(request, str(paths.data))
     binds = list(plan.binds)
+    shown = {bind.target for bind in binds}
+    for path in service.programs:
+        real = os.path.realpath(path)
+        if any(Path(path).is_relative_to(place) for place in shown):
+            continue
+        if real != path or not Path(path).is_dir():
+            raise BadRequestError(f"{path} is not the real path of a directory.")
+        if Path(paths.data).is_relative_to(path):
+            raise BadRequestError("The hub's own data directory cannot be given to a service.")
+        binds.append(Bind(path, path))
     binds += [_bind(volume, request, paths) for volume in service.volumes]
     binds.append(Bind(hosts_file, "/etc/hosts"))
     home = f"/home/{USER}"

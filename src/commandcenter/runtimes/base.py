@@ -111,6 +111,7 @@ class ServiceSpec:
     names: tuple[str, ...]  # host names; the first is its own and unique among those running
     ports: tuple[PublishedPort, ...] = ()
     volumes: tuple[Volume, ...] = ()
+    programs: tuple[Path, ...] = ()  # installations of the host's, read-only where they are
     tmpfs: Mapping[str, int] = field(default_factory=dict)  # path inside: bytes at most
     uid: int = 1000  # inside; never 0
     gid: int = 1000

@@ -212,6 +212,7 @@ def _member(service: ServiceSpec) -> ServiceRequest:
             RunnerVolume(str(volume.source.absolute()), volume.target, volume.writable)
             for volume in service.volumes
         ),
+        programs=tuple(str(path.absolute()) for path in service.programs),
         tmpfs=tuple(service.tmpfs.items()),
         uid=service.uid,
         gid=service.gid,
