@@ -6,7 +6,7 @@ import os
 import signal
 import time
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from commandcenter.kit.redaction import Redactor
@@ -14,10 +14,13 @@ from commandcenter.kit.segments import SegmentWriter
 from commandcenter.runner.capture import LogCapture
 from commandcenter.runner.collect import Collected, collect
 from commandcenter.runner.descriptors import readable
+from commandcenter.runner.execute import Executed, Place, execute
 from commandcenter.runner.launch import Sandbox
+from commandcenter.runner.network_namespaces import Namespaces
 from commandcenter.runner.paths import RunnerPaths
 from commandcenter.runner.plan import SandboxPlan
 from commandcenter.runner.request import Ending, JobRequest, Outcome
+from commandcenter.runner.spawn import Identity
 from commandcenter.runner.watch import tree_use
 
 _WATCH_SECONDS = 0.02
@@ -84,6 +87,27 @@ class Attempt:
         """Add a line of the runtime's own to the log while the attempt runs."""
         if not self.ended.is_set():
             self._capture.say(text)
+
+    async def execute(
+        self,
+        namespaces: Namespaces,
+        identity: Identity | None,
+        command: tuple[str, ...],
+        timeout_seconds: float,
+        seccomp: bytes,
+    ) -> Executed:
+        """Run a command beside the service; its output is redacted as the log is."""
+        place = Place(
+            init_pid=self._sandbox.init_pid,
+            namespaces=namespaces,
+            identity=identity,
+            leaf=self._sandbox.leaf,
+            seccomp=seccomp,
+            directory=self._plan.directory,
+            environment=self._plan.environment,
+        )
+        executed = await execute(place, command, timeout_seconds)
+        return replace(executed, output=self._redactor.redact(executed.output))
 
     async def run(self) -> Outcome:
         """Let the program start, follow it to its end and store the outcome."""

@@ -15,6 +15,7 @@ from commandcenter.runner.ensure import ensure_runner, open_connection
 from commandcenter.runner.errors import (
     BadRequestError,
     IsolationError,
+    NotRunningError,
     PortTakenError,
     RunnerUnavailableError,
     RunnerVersionError,
@@ -33,6 +34,7 @@ _ERRORS = {
         BadRequestError,
         DiskFullError,
         IsolationError,
+        NotRunningError,
         PortTakenError,
         RunnerVersionError,
         ServiceConflictError,
@@ -90,6 +92,14 @@ class RunnerClient:
 
     async def remove(self, attempt_id: str) -> None:
         await self._call("remove", {"attempt": attempt_id})
+
+    async def execute(
+        self, attempt_id: str, command: tuple[str, ...], timeout_seconds: float
+    ) -> tuple[int | None, bytes, float]:
+        """Exit code (None at the time limit), output, seconds."""
+        fields = {"attempt": attempt_id, "command": command, "timeout_seconds": timeout_seconds}
+        header, output = await self._call("execute", fields)
+        return header["exit_code"], output, header["seconds"]
 
     async def remove_network(self, name: str) -> None:
         await self._call("remove_network", {"network": name})

@@ -32,6 +32,11 @@ class PortTakenError(ConflictError):
     title = "A port is taken"
 
 
+class NotRunningError(ConflictError):
+    code = "not_running"
+    title = "The service does not run"
+
+
 class ServiceConflictError(ConflictError):
     code = "service_conflict"
     title = "The network is in use"

@@ -74,7 +74,7 @@ class Host:
     networks: Networks = field(init=False)
     _identities: IdentityPool = field(init=False)
     _stager: Stager | None = field(init=False)
-    _seccomp: bytes = field(init=False)
+    seccomp: bytes = field(init=False)
     _counter: int = field(init=False, default=0)
 
     def __post_init__(self) -> None:
@@ -83,11 +83,11 @@ class Host:
         self.egress = Egress(proxy)
         self._stager = Stager(self.staging_directory) if self.staging_directory else None
         try:
-            self._seccomp = seccomp.program()
+            self.seccomp = seccomp.program()
         except seccomp.UnknownArchitectureError as error:
-            self._seccomp = b""
+            self.seccomp = b""
             self.problem = f"there is no system call filter for the architecture {error}"
-        self.networks = Networks(RunnerPaths(self.data_directory), self._seccomp)
+        self.networks = Networks(RunnerPaths(self.data_directory), self.seccomp)
 
     async def obtain(
         self,
@@ -129,7 +129,7 @@ class Host:
                 limits=limits,
                 executable=executable,
                 sources=sources,
-                seccomp=self._seccomp,
+                seccomp=self.seccomp,
                 identity=identity,
                 leaf=leaf,
                 instance=self.instance,

@@ -8,6 +8,8 @@ import struct
 CLONE_NEWNS = 0x00020000
 CLONE_NEWUSER = 0x10000000
 CLONE_NEWNET = 0x40000000
+CLONE_NEWIPC, CLONE_NEWUTS, CLONE_NEWPID = 0x08000000, 0x04000000, 0x20000000
+CLONE_NEWCGROUP = 0x02000000
 MS_REC = 0x4000
 MS_PRIVATE = 1 << 18
 MS_NOSUID, MS_NODEV, MS_NOEXEC = 2, 4, 8
@@ -18,6 +20,8 @@ _PR_SET_PDEATHSIG = 1
 _PR_SET_DUMPABLE = 4
 _PR_SET_NAME = 15
 _PR_SET_SECCOMP = 22
+_PR_CAPBSET_READ, _PR_CAPBSET_DROP = 23, 24
+_NS_GET_USERNS = 0xB701
 _PR_SET_CHILD_SUBREAPER = 36
 _PR_SET_NO_NEW_PRIVS = 38
 _SECCOMP_MODE_FILTER = 2
@@ -80,6 +84,19 @@ def enter_namespace(fd: int, kind: int) -> None:
 def set_dumpable(*, on: bool) -> None:
     """Whether processes of the same user may look into this one, and it into its own /proc."""
     _checked(_libc.prctl(_PR_SET_DUMPABLE, int(on), 0, 0, 0), "prctl")
+
+
+def namespace_owner(fd: int) -> int:
+    """A descriptor of the user namespace that owns the namespace `fd` stands for."""
+    return _checked(_libc.ioctl(fd, _NS_GET_USERNS), "NS_GET_USERNS")
+
+
+def drop_bounding_capabilities() -> None:
+    """Let no program started from here get a capability, whatever its file says."""
+    capability = 0
+    while _libc.prctl(_PR_CAPBSET_READ, capability, 0, 0, 0) >= 0:
+        _checked(_libc.prctl(_PR_CAPBSET_DROP, capability, 0, 0, 0), "prctl")
+        capability += 1
 
 
 def drop_capabilities() -> None:

@@ -47,6 +47,7 @@ class Server:
             "known": self._known,
             "use": self._use,
             "remove": self._remove,
+            "execute": self._execute,
             "remove_network": self._remove_network,
             "status": self._tell_status,
             "retire": self._retire_if_idle,
@@ -139,6 +140,15 @@ class Server:
     async def _remove(self, header: dict[str, Any], _: bytes) -> _Answer:
         await self._supervisor.remove(str(header["attempt"]))
         return {}, b""
+
+    async def _execute(self, header: dict[str, Any], _: bytes) -> _Answer:
+        command = tuple(str(part) for part in header["command"])
+        if not command or any("\0" in part for part in command):
+            raise BadRequestError("The command is empty or has a NUL byte.")
+        executed = await self._supervisor.execute(
+            str(header["attempt"]), command, float(header["timeout_seconds"])
+        )
+        return {"exit_code": executed.exit_code, "seconds": executed.seconds}, executed.output
 
     async def _remove_network(self, header: dict[str, Any], _: bytes) -> _Answer:
         self._supervisor.remove_network(str(header["network"]))

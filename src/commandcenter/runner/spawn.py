@@ -64,6 +64,22 @@ def _become(
     cgroup_files: Sequence[int],
     enter: Callable[[], None] | None,
 ) -> None:
+    limit(stdio, keep, identity, cgroup_files)
+    if enter is not None:
+        enter()
+    kernel.die_with_parent()
+    if os.getppid() != parent:
+        os._exit(_EXEC_FAILED)
+    settle()
+
+
+def limit(
+    stdio: tuple[int, int, int],
+    keep: Sequence[int],
+    identity: Identity | None,
+    cgroup_files: Sequence[int],
+) -> None:
+    """Take the child's place: descriptors, session, cgroups, limits, identity, in this order."""
     for target, fd in enumerate(stdio):
         os.dup2(fd, target)
     for fd in keep:
@@ -80,11 +96,10 @@ def _become(
         os.setgroups([])
         os.setresgid(identity.gid, identity.gid, identity.gid)
         os.setresuid(identity.uid, identity.uid, identity.uid)
-    if enter is not None:
-        enter()
-    kernel.die_with_parent()
-    if os.getppid() != parent:
-        os._exit(_EXEC_FAILED)
+
+
+def settle() -> None:
+    """Undo what a program must not inherit from the runner."""
     os.umask(0o022)
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):

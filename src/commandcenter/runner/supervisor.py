@@ -13,8 +13,10 @@ from commandcenter.kit.segments import SegmentWriter
 from commandcenter.runner.attempt import Attempt, Use
 from commandcenter.runner.bwrap import Contents
 from commandcenter.runner.egress_policy import EgressPolicy
-from commandcenter.runner.errors import BadRequestError
+from commandcenter.runner.errors import BadRequestError, NotRunningError
+from commandcenter.runner.execute import Executed
 from commandcenter.runner.host import Host, Lease
+from commandcenter.runner.networks import Member
 from commandcenter.runner.paths import RunnerPaths
 from commandcenter.runner.plan import SandboxPlan, plan_sandbox
 from commandcenter.runner.request import ATTEMPT_ID, Ending, JobRequest, Outcome
@@ -33,6 +35,7 @@ class Supervisor:
         self._pool = WarmPool(host)
         self._running: dict[str, asyncio.Task[Outcome]] = {}
         self._attempts: dict[str, Attempt] = {}
+        self._members: dict[str, Member] = {}
         # Ended, told to the hub, and kept here alone because the result could not be stored.
         self._told: set[str] = set()
         self._starting: dict[str, asyncio.Task[None]] = {}
@@ -156,6 +159,22 @@ class Supervisor:
         except OSError:  # it has artifacts
             shutil.rmtree(directory, ignore_errors=True)
 
+    async def execute(
+        self, identifier: str, command: tuple[str, ...], timeout_seconds: float
+    ) -> Executed:
+        """Run a command in a running service. Raises `NotRunningError`."""
+        _check_id(identifier)
+        if pending := self._starting.get(identifier):
+            await asyncio.shield(pending)
+        attempt = self._attempts.get(identifier)
+        member = self._members.get(identifier)
+        if attempt is None or member is None or attempt.ended.is_set():
+            raise NotRunningError(f"No service runs as {identifier}.")
+        namespaces = await member.network.open()
+        return await attempt.execute(
+            namespaces, member.identity, command, timeout_seconds, self._host.seccomp
+        )
+
     def remove_network(self, name: str) -> None:
         """Forget a private network that no service is in. Idempotent."""
         self._host.networks.remove(name)
@@ -197,6 +216,7 @@ class Supervisor:
         except BaseException:
             member.leave()
             raise
+        self._members[request.attempt_id] = member
         return plan, lease
 
     async def _launch_job(self, request: JobRequest) -> tuple[SandboxPlan, Lease, bytes | None]:
@@ -224,6 +244,7 @@ class Supervisor:
         try:
             attempt = Attempt(request, plan, lease.sandbox, self._paths, job=job)
         except BaseException:  # such as a log that cannot be made on a full disk
+            self._members.pop(identifier, None)
             await end_lease(lease)
             shutil.rmtree(self._paths.attempt(identifier), ignore_errors=True)
             raise
@@ -240,6 +261,7 @@ class Supervisor:
                     None, Ending.SYSTEM_ERROR, f"The runner failed: {error!r}", now, now
                 )
             serving.cancel()
+            self._members.pop(identifier, None)
             lease.leave_network()  # before the end is told: the next one may start at once
             try:
                 self._store(identifier, outcome, attempt.use)

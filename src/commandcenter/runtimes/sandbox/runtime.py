@@ -20,10 +20,12 @@ from commandcenter.runtimes.base import (
     AttemptResult,
     AttemptSpec,
     Capabilities,
+    Executed,
     FailureReason,
     Handle,
     Limits,
     LogLine,
+    NotRunningError,
     PortTakenError,
     RuntimeRefusedError,
     ServiceConflictError,
@@ -125,6 +127,17 @@ class SandboxRuntime:
 
     async def remove(self, handle: Handle) -> None:
         await self.client.remove(handle.attempt_id)
+
+    async def execute(
+        self, handle: Handle, command: tuple[str, ...], *, timeout_seconds: float
+    ) -> Executed:
+        try:
+            code, output, seconds = await self.client.execute(
+                handle.attempt_id, command, timeout_seconds
+            )
+        except errors.NotRunningError as error:
+            raise NotRunningError(error.detail, hint=error.hint) from error
+        return Executed(code, output.decode("utf-8", "replace"), seconds)
 
     async def remove_network(self, network: str) -> None:
         try:
