@@ -37,21 +37,14 @@ class Lease:
     identity: Identity | None
     identities: IdentityPool
     egress: socket.socket | None = None  # where the sandbox's listening socket comes from
-    member: Member | None = None  # of a private network
 
     def prefer(self, *, high: bool) -> None:
         """Give the sandbox the usual share of CPU, or (while it is prepared) the lowest."""
         if self.sandbox.leaf is not None:
             self.sandbox.leaf.set_share(high=high)
 
-    def leave_network(self) -> None:
-        """Let another service have the name and the ports. Idempotent."""
-        if self.member is not None:
-            self.member.leave()
-
     async def give_back(self) -> None:
         """Take everything away that the dead sandbox had. Idempotent."""
-        self.leave_network()
         if self.egress is not None:
             self.egress.close()
         leaf, self.sandbox.leaf = self.sandbox.leaf, None
@@ -138,7 +131,7 @@ class Host:
                 enter=member.enter if member is not None else None,
                 inherited=(theirs.fileno(),) if theirs is not None else (),
             )
-            lease = Lease(await launch(order), own, self._identities, ours, member)
+            lease = Lease(await launch(order), own, self._identities, ours)
         except BaseException:
             mounts.release()
             if ours is not None:

@@ -33,6 +33,9 @@ _OPEN_TREE_CLONE = 1
 _OPEN_TREE_CLOEXEC = os.O_CLOEXEC
 _MOVE_MOUNT_F_EMPTY_PATH = 0x4
 _SYS_OPEN_TREE, _SYS_MOVE_MOUNT, _SYS_MOUNT_SETATTR = 428, 429, 442
+_SYS_OPENAT2 = 437
+_RESOLVE_NO_SYMLINKS = 0x04
+_OPEN_HOW = struct.Struct("=QQQ")
 _MOUNT_ATTR_RDONLY, _MOUNT_ATTR_NOSUID, _MOUNT_ATTR_NODEV = 0x1, 0x2, 0x4
 _MOUNT_ATTR_IDMAP = 0x00100000
 _MOUNT_ATTR = struct.Struct("=QQQQ")
@@ -158,6 +161,15 @@ def set_mount_attributes(fd: int, *, read_only: bool, user_namespace: int | None
             _SYS_MOUNT_SETATTR, fd, b"", _AT_EMPTY_PATH, structure, ctypes.c_size_t(len(structure))
         ),
         "mount_setattr",
+    )
+
+
+def open_without_links(path: str) -> int:
+    """A descriptor of what lies at `path`, where no part of it may be a symbolic link."""
+    how = _OPEN_HOW.pack(os.O_PATH | os.O_CLOEXEC, 0, _RESOLVE_NO_SYMLINKS)
+    return _checked(
+        _libc.syscall(_SYS_OPENAT2, _AT_FDCWD, path.encode(), how, ctypes.c_size_t(len(how))),
+        f"openat2 {path}",
     )
 
 

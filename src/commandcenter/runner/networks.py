@@ -13,12 +13,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from commandcenter.runner.errors import BadRequestError, ServiceConflictError
+from commandcenter.runner.errors import BadRequestError, PortTakenError, ServiceConflictError
 from commandcenter.runner.identities import PROXY_ID
 from commandcenter.runner.network import Network
 from commandcenter.runner.network_namespaces import MOST_NUMBERS, SWITCH_NUMBER, address, join
 from commandcenter.runner.paths import RunnerPaths
-from commandcenter.runner.service import NETWORK_NAME, ServiceRequest
+from commandcenter.runner.service import NETWORK_NAME, Port, ServiceRequest
 from commandcenter.runner.spawn import Identity
 
 FIRST_ID = PROXY_ID + 1  # of the host users of networks' services
@@ -34,7 +34,9 @@ class Member:
     name: str
     number: int
     hosts_file: str
+    neighbours: tuple[str, ...]  # all names in the network, as far as they are known
     members: dict[str, "Member"]
+    ports: tuple[Port, ...] = ()
     publications: list[int] = field(default_factory=list)
 
     @property
@@ -84,8 +86,15 @@ class Networks:
             )
         number = self._number(known, service)
         member = Member(
-            known.network, name, number, str(self._paths.hosts(service.network)), known.members
+            network=known.network,
+            name=name,
+            number=number,
+            hosts_file=str(self._paths.hosts(service.network)),
+            neighbours=tuple(known.numbers),
+            members=known.members,
+            ports=service.ports,
         )
+        self._refuse_taken(service)
         known.members[name] = member
         try:
             for port in service.ports:
@@ -118,6 +127,20 @@ class Networks:
         for known in self._known.values():
             known.network.close()
         self._known.clear()
+
+    def _refuse_taken(self, service: ServiceRequest) -> None:
+        """Name the service that has a port, where it is one of this runner's."""
+        wanted = {(port.host, port.host_port) for port in service.ports}
+        for network, known in self._known.items():
+            for name, member in known.members.items():
+                for port in member.ports:
+                    if (port.host, port.host_port) in wanted:
+                        raise PortTakenError(
+                            f"Port {port.host_port} of {port.host} is taken by the service {name} "
+                            f"of {network}.",
+                            hint="Stop that service or choose another port.",
+                            fields={"host": port.host, "port": port.host_port},
+                        )
 
     def _find(self, name: str) -> _Known:
         known = self._known.get(name)

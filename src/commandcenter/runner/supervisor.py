@@ -13,15 +13,13 @@ from commandcenter.kit.segments import SegmentWriter
 from commandcenter.runner.attempt import Attempt, Use
 from commandcenter.runner.bwrap import Contents
 from commandcenter.runner.egress_policy import EgressPolicy
-from commandcenter.runner.errors import BadRequestError, NotRunningError
+from commandcenter.runner.errors import BadRequestError
 from commandcenter.runner.execute import Executed
 from commandcenter.runner.host import Host, Lease
-from commandcenter.runner.networks import Member
 from commandcenter.runner.paths import RunnerPaths
 from commandcenter.runner.plan import SandboxPlan, plan_sandbox
 from commandcenter.runner.request import ATTEMPT_ID, Ending, JobRequest, Outcome
-from commandcenter.runner.service import ServiceRequest
-from commandcenter.runner.service_plan import plan_service, prepare_volumes
+from commandcenter.runner.services import Services
 from commandcenter.runner.warm import WarmPool, end_lease, job_message, warm_shape
 
 _STOP_ALL_GRACE_SECONDS = 1.0
@@ -33,9 +31,9 @@ class Supervisor:
         self._host = host
         self.closing = False
         self._pool = WarmPool(host)
+        self._services = Services(paths, host)
         self._running: dict[str, asyncio.Task[Outcome]] = {}
         self._attempts: dict[str, Attempt] = {}
-        self._members: dict[str, Member] = {}
         # Ended, told to the hub, and kept here alone because the result could not be stored.
         self._told: set[str] = set()
         self._starting: dict[str, asyncio.Task[None]] = {}
@@ -167,13 +165,7 @@ class Supervisor:
         if pending := self._starting.get(identifier):
             await asyncio.shield(pending)
         attempt = self._attempts.get(identifier)
-        member = self._members.get(identifier)
-        if attempt is None or member is None or attempt.ended.is_set():
-            raise NotRunningError(f"No service runs as {identifier}.")
-        namespaces = await member.network.open()
-        return await attempt.execute(
-            namespaces, member.identity, command, timeout_seconds, self._host.seccomp
-        )
+        return await self._services.execute(identifier, attempt, command, timeout_seconds)
 
     def remove_network(self, name: str) -> None:
         """Forget a private network that no service is in. Idempotent."""
@@ -201,24 +193,6 @@ class Supervisor:
         await self._attempts[identifier].stop(_STOP_ALL_GRACE_SECONDS, Ending.LOST)
         await asyncio.shield(self._running[identifier])
 
-    async def _launch_service(
-        self, request: JobRequest, service: ServiceRequest
-    ) -> tuple[SandboxPlan, Lease]:
-        member = await self._host.networks.admit(service)
-        try:
-            plan = plan_service(request, service, self._paths, member.hosts_file)
-            prepare_volumes(plan.binds, self._paths, member.identity)
-            contents = Contents(b"", request.secret_files)
-            with_egress = bool(request.network_allow)
-            lease = await self._host.obtain(
-                plan, contents, request.limits, with_egress=with_egress, member=member
-            )
-        except BaseException:
-            member.leave()
-            raise
-        self._members[request.attempt_id] = member
-        return plan, lease
-
     async def _launch_job(self, request: JobRequest) -> tuple[SandboxPlan, Lease, bytes | None]:
         plan = plan_sandbox(request, str(self._paths.data))
         shape = warm_shape(request, plan)
@@ -235,7 +209,7 @@ class Supervisor:
         try:
             EgressPolicy.parse(request.network_allow)
             if request.member is not None:
-                plan, lease = await self._launch_service(request, request.member)
+                plan, lease = await self._services.launch(request, request.member)
             else:
                 plan, lease, job = await self._launch_job(request)
         except BaseException:
@@ -244,7 +218,7 @@ class Supervisor:
         try:
             attempt = Attempt(request, plan, lease.sandbox, self._paths, job=job)
         except BaseException:  # such as a log that cannot be made on a full disk
-            self._members.pop(identifier, None)
+            self._services.ended(identifier)
             await end_lease(lease)
             shutil.rmtree(self._paths.attempt(identifier), ignore_errors=True)
             raise
@@ -261,8 +235,8 @@ class Supervisor:
                     None, Ending.SYSTEM_ERROR, f"The runner failed: {error!r}", now, now
                 )
             serving.cancel()
-            self._members.pop(identifier, None)
-            lease.leave_network()  # before the end is told: the next one may start at once
+            # Before the end is told: the next one of its name may be started at once.
+            self._services.ended(identifier)
             try:
                 self._store(identifier, outcome, attempt.use)
             except OSError as error:
