@@ -99,18 +99,23 @@ async def execute(place: Place, command: tuple[str, ...], timeout_seconds: float
 
 
 async def _read(fd: int) -> bytes:
+    """All that comes until it is cancelled; what is too much is taken and forgotten."""
     data = bytearray()
+
+    def take() -> bool:
+        chunk = os.read(fd, MAX_OUTPUT_BYTES)
+        data.extend(chunk[: MAX_OUTPUT_BYTES - len(data)])
+        return bool(chunk)
+
     with suppress(asyncio.CancelledError):
-        while len(data) < MAX_OUTPUT_BYTES:
+        while True:
             await readable(fd)
-            chunk = os.read(fd, MAX_OUTPUT_BYTES)
-            if not chunk:
-                break
-            data += chunk
-    with suppress(BlockingIOError):  # what came with the very end
-        while len(data) < MAX_OUTPUT_BYTES and (chunk := os.read(fd, MAX_OUTPUT_BYTES)):
-            data += chunk
-    return bytes(data[:MAX_OUTPUT_BYTES])
+            if not take():
+                return bytes(data)
+    with suppress(BlockingIOError):  # what came with the very end, and fits
+        while len(data) < MAX_OUTPUT_BYTES and take():
+            pass
+    return bytes(data)
 
 
 def _open_namespaces(init_pid: int, held: list[int]) -> list[tuple[int, int]]:

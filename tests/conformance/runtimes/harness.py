@@ -70,13 +70,14 @@ def service(
     **fields: Any,
 ) -> AttemptSpec:
     """A service of a network of its own, unless one is named."""
-    details = {"network": network or f"network-{os.getpid()}-{next(_numbers)}"} | (details or {})
+    own = network or f"network-{os.getpid()}-{next(_numbers)}"
+    described: dict[str, Any] = {"network": own, "names": (name,)} | (details or {})
     return job(
         shell,
         fake={"seconds": "60"} | (fake or {}),
         kind=AttemptKind.SERVICE,
         timeout_seconds=math.inf,
-        service=ServiceSpec(**{"names": (name,)} | details),
+        service=ServiceSpec(**described),
         **fields,
     )
 
