@@ -142,6 +142,8 @@ async def _hear_of(channel: socket.socket) -> Namespaces:
         async with asyncio.timeout(_SETUP_SECONDS):
             await readable(channel.fileno())
         data, fds, _, _ = socket.recv_fds(channel, _MAX_PROBLEM_BYTES, 2)
+        for fd in fds:  # or every program started from here would get them
+            os.set_inheritable(fd, False)
     except OSError as error:  # TimeoutError is one
         raise IsolationError(f"A private network did not come up: {error!r}.") from error
     if data == b"ready":
