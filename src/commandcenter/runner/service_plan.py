@@ -32,7 +32,7 @@ def plan_service(
     may see that; nothing else of the host is ever mounted.
     """
     plan = plan_sandbox(request, str(paths.data))
-    binds = list(plan.binds)
+    binds = [bind for bind in plan.binds if bind.target != "/etc/nsswitch.conf"]
     shown = {bind.target for bind in binds}
     for path in service.programs:
         real = os.path.realpath(path)
