@@ -100,7 +100,7 @@ def plan_sandbox(request: JobRequest, data_directory: str) -> SandboxPlan:
     base = _base_environment(request, command[0])
     return SandboxPlan(
         binds=tuple(binds),
-        covered=_covered(binds, data_directory),
+        covered=hidden_places(binds, data_directory),
         links=tuple(links),
         environment=_environment(request, base),
         base_environment=base,
@@ -141,7 +141,8 @@ def _directory(path: str, what: str) -> str:
     return real
 
 
-def _covered(binds: list[Bind], data_directory: str) -> tuple[str, ...]:
+def hidden_places(binds: list[Bind], data_directory: str) -> tuple[str, ...]:
+    """Where mounts would show the data directory. Raises `BadRequestError` if one is of it."""
     found = []
     for bind in binds:
         if bind.source == data_directory:

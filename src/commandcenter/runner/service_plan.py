@@ -9,7 +9,7 @@ from typing import Self
 from commandcenter.runner import kernel
 from commandcenter.runner.errors import BadRequestError, IsolationError
 from commandcenter.runner.paths import RunnerPaths
-from commandcenter.runner.plan import Bind, SandboxPlan, plan_sandbox
+from commandcenter.runner.plan import Bind, SandboxPlan, hidden_places, plan_sandbox
 from commandcenter.runner.request import JobRequest
 from commandcenter.runner.service import NETWORK_NAME, ServiceRequest, Volume
 from commandcenter.runner.spawn import Identity
@@ -55,6 +55,7 @@ def plan_service(
     return replace(
         plan,
         binds=tuple(binds),
+        covered=hidden_places(binds, str(paths.data)),
         environment={
             **plan.environment,
             **own,
