@@ -11,6 +11,7 @@ Everything here runs in forked children of the runner, between fork and what the
 import errno
 import os
 import socket
+import sys
 from contextlib import suppress
 from dataclasses import dataclass
 from ipaddress import IPv4Address
@@ -81,13 +82,14 @@ def enter(namespaces: Namespaces) -> None:
     kernel.enter_namespace(namespaces.network, kernel.CLONE_NEWNET)
 
 
-def join(namespaces: Namespaces, number: int) -> None:
+def join(namespaces: Namespaces, number: int, *, inside: bool = False) -> None:
     """Give this process a network namespace of its own, connected to the switch as `number`.
 
     A cable of the same number that an ended service left is removed first: the kernel takes a
     moment to clean up after the last process of a namespace.
     """
-    enter(namespaces)
+    if not inside:
+        enter(namespaces)
     name = f"s{number}"
     with Routes() as routes:
         master = socket.if_nametoindex(SWITCH)
@@ -100,6 +102,16 @@ def join(namespaces: Namespaces, number: int) -> None:
         own.set_up("lo")
         own.add_address("eth0", address(number), _PREFIX)
         own.set_up("eth0")
+
+
+def main() -> None:
+    """Try it, for `commandcenter doctor`: make a switch and join it, in processes that end.
+
+    `network_namespaces.py UID` does so as that host user, if this is root. Raises OSError.
+    """
+    if os.geteuid() == 0:
+        give_up_identity(Identity(int(sys.argv[1]), int(sys.argv[1])))
+    join(create(), SWITCH_NUMBER + 1, inside=True)
 
 
 def explain(number: int | None) -> str:

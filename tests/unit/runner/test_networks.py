@@ -1,13 +1,17 @@
 """What the networks of a data directory remember, without making one in the kernel."""
 
+import os
 from pathlib import Path
 
 import pytest
 
+from commandcenter.runner.errors import BadRequestError, IsolationError
 from commandcenter.runner.network import Network
 from commandcenter.runner.networks import Networks
 from commandcenter.runner.paths import RunnerPaths
-from commandcenter.runner.service import ServiceRequest
+from commandcenter.runner.plan import Bind, SandboxPlan
+from commandcenter.runner.service import ServiceRequest, Volume
+from commandcenter.runner.service_plan import SharedFolders
 
 
 @pytest.fixture
@@ -49,3 +53,21 @@ async def test_a_removed_network_is_forgotten(paths: RunnerPaths) -> None:
     member.leave()
     networks.remove("p")
     assert not list(paths.networks.iterdir())
+
+
+def test_a_part_of_the_folder_that_was_exchanged_is_noticed(tmp_path: Path) -> None:
+    """The process itself stands for a sandbox that has the folder at the path it has outside."""
+    part = tmp_path / "project" / "part"
+    part.mkdir(parents=True)
+    service = ServiceRequest("p", ("one",), volumes=(Volume(str(part), str(part), writable=False),))
+    plan = SandboxPlan((Bind(str(part), str(part)),), (), (), {}, ("true",), "/", 0)
+    paths = RunnerPaths(tmp_path / "data")
+    shared = SharedFolders.open(service, plan, paths)
+    shared.verify(os.getpid())
+    part.rename(part.with_name("before"))
+    part.symlink_to("/etc")
+    with pytest.raises(IsolationError, match="not what lay"):
+        shared.verify(os.getpid())
+    shared.close()
+    with pytest.raises(BadRequestError):
+        SharedFolders.open(service, plan, paths)

@@ -35,7 +35,7 @@ from commandcenter.runtimes.base import (
     Usage,
     WorkspaceAccess,
 )
-from commandcenter.runtimes.sandbox.doctor import Severity, diagnose
+from commandcenter.runtimes.sandbox.doctor import NETWORKS, Severity, diagnose
 
 NAME = "sandbox"
 
@@ -151,10 +151,16 @@ class SandboxRuntime:
         await self.client.close()
 
     async def _probe(self) -> Capabilities:
+        checks = await asyncio.to_thread(diagnose)
+        failed = {
+            check.name: f"{check.name}: {check.detail} {check.remedy}".strip()
+            for check in checks
+            if not check.ok
+        }
         fatal = [
-            f"{check.name}: {check.detail} {check.remedy}".strip()
-            for check in await asyncio.to_thread(diagnose)
-            if not check.ok and check.severity is Severity.FATAL
+            failed[check.name]
+            for check in checks
+            if check.name in failed and check.severity is Severity.FATAL
         ]
         status: dict[str, Any] = {}
         if not fatal:
@@ -172,6 +178,9 @@ class SandboxRuntime:
                 f"the kernel: {status['cgroups_problem']}. Run the hub as root or in a delegated "
                 "systemd scope to have both enforced."
             ]
+        services = NETWORKS not in failed
+        if not fatal and not services:
+            problems = [*problems, failed[NETWORKS]]
         return Capabilities(
             name=NAME,
             available=not fatal,
@@ -180,7 +189,7 @@ class SandboxRuntime:
             watched_limits=frozenset() if enforced else frozenset({"memory"}),
             network_off=True,
             network_allow_list=True,
-            services=True,
+            services=services,
             live_workspace=True,
             warm_pool=True,
             problems=tuple(problems),
