@@ -174,9 +174,7 @@ def _system(plan: SandboxPlan, files: Files) -> list[str]:
         "passwd": f"{user}{nobody}".encode(),
         "group": f"{plan.user}:x:{plan.gid}:\nnogroup:x:65534:\n".encode(),
     }
-    if plan.service:  # its host names are bound, because they change; there is no other source
-        written["nsswitch.conf"] = b"passwd: files\ngroup: files\nhosts: files\n"
-    else:
+    if not plan.service:  # whose host names are bound, because they change
         written["hosts"] = _HOSTS
     for name, data in written.items():
         args += ["--perms", "0444", "--file", files.add(name, data), f"/etc/{name}"]

@@ -15,6 +15,7 @@ from commandcenter.runner.service import NETWORK_NAME, ServiceRequest, Volume
 from commandcenter.runner.spawn import Identity
 
 USER = "service"
+_NAME_SOURCES = "/etc/nsswitch.conf"
 _VOLUME_DEPTH = 2  # PROJECT/NAME
 
 
@@ -32,7 +33,8 @@ def plan_service(
     may see that; nothing else of the host is ever mounted.
     """
     plan = plan_sandbox(request, str(paths.data))
-    binds = [bind for bind in plan.binds if bind.target != "/etc/nsswitch.conf"]
+    binds = [bind for bind in plan.binds if bind.target != _NAME_SOURCES]
+    files = {**dict(plan.files), _NAME_SOURCES: b"passwd: files\ngroup: files\nhosts: files\n"}
     shown = {bind.target for bind in binds}
     for path in service.programs:
         real = os.path.realpath(path)
@@ -55,6 +57,7 @@ def plan_service(
     return replace(
         plan,
         binds=tuple(binds),
+        files=tuple(files.items()),
         covered=hidden_places(binds, str(paths.data)),
         environment={
             **plan.environment,
