@@ -183,7 +183,7 @@ class Networks:
         temporary.write_text(json.dumps(noted))
         temporary.replace(path)
         lines = [f"{address(number)} {member}\n" for member, number in known.numbers.items()]
-        _rewrite(self._paths.hosts(name), _LOCAL + "".join(lines))
+        _rewrite(self._paths.hosts(name), _LOCAL + "".join(lines), identity)
 
     def _new_id(self) -> int:
         used = {self._read(path.stem).get("uid") for path in self._paths.networks.glob("*.json")}
@@ -193,11 +193,13 @@ class Networks:
                 return number
 
 
-def _rewrite(path: Path, text: str) -> None:
+def _rewrite(path: Path, text: str, identity: Identity | None) -> None:
     """Change a file in place: a new one instead the services that have it mounted would not see."""
     fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:
         os.fchmod(fd, 0o644)
+        if identity is not None:  # its services see it without a mapping; they cannot write it
+            os.fchown(fd, identity.uid, identity.gid)
         data = text.encode()
         os.pwrite(fd, data, 0)
         os.ftruncate(fd, len(data))

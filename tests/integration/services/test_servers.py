@@ -3,13 +3,20 @@
 import asyncio
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
 import psycopg
 import pytest
 
-from commandcenter.runtimes.base import FailureReason, Workspace, WorkspaceAccess
+from commandcenter.runtimes.base import (
+    FailureReason,
+    NetworkPolicy,
+    Stream,
+    Workspace,
+    WorkspaceAccess,
+)
 from commandcenter.runtimes.sandbox import recipes
 from commandcenter.runtimes.sandbox.programs import ProgramMissingError
 from commandcenter.runtimes.sandbox.recipes import Recipe
@@ -177,3 +184,49 @@ async def test_node_serves_from_the_projects_folder(
     workspace = Workspace(project, WorkspaceAccess.READ)
     await stack.start(recipe, "frontend", host_port=port, workspace=workspace)
     assert await answer(f"http://127.0.0.1:{port}/page") == "from node /page"
+
+
+async def test_an_allow_list_is_each_services_own(stack: Stack) -> None:
+    """Two services may each have one; neither can use the other's."""
+    served = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        served.append(writer.get_extra_info("sockname")[1])
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\nok")
+        writer.close()
+
+    servers = [await asyncio.start_server(serve, "127.0.0.1", 0) for _ in range(2)]
+    ports = [server.sockets[0].getsockname()[1] for server in servers]
+    code = (
+        "import sys, urllib.request, os\n"
+        "os.environ['NO_PROXY'] = os.environ['no_proxy'] = ''\n"
+        "for port in sys.argv[1:]:\n"
+        "    try: print(urllib.request.urlopen(f'http://127.0.0.1:{port}', timeout=5).read())\n"
+        "    except OSError as error: print('refused', error)\n"
+    )
+    base = recipes.attempt(
+        Recipe(("python", "-c", code, *map(str, ports)), 80),
+        attempt_id="allowed", network="allowed", names=("x",), limits=LIMITS,
+    )  # fmt: skip
+    assert base.service is not None
+    for number, port in enumerate(ports):
+        spec = replace(
+            base,
+            attempt_id=f"allowed-{number}",
+            network=NetworkPolicy((f"127.0.0.1:{port}",)),
+            service=replace(base.service, names=(f"s{number}",)),
+        )
+        stack.handles.append(await stack.runtime.start(spec))
+    words = []
+    for handle in stack.handles:
+        await stack.runtime.wait(handle)
+        lines = [line async for line in stack.runtime.logs(handle)]
+        words.append([line.text for line in lines if line.stream is Stream.STDOUT])
+    for server in servers:
+        server.close()
+    assert [[line.startswith("b'ok'") for line in said] for said in words] == [
+        [True, False],
+        [False, True],
+    ], words
+    assert sorted(served) == sorted(ports)
