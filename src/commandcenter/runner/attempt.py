@@ -24,6 +24,7 @@ from commandcenter.runner.spawn import Identity
 from commandcenter.runner.watch import tree_use
 
 _WATCH_SECONDS = 0.02
+_QUIET_SECONDS = 0.5
 _DRAIN_SECONDS = 5.0
 _KILL_DEADLINE_SECONDS = 10.0
 
@@ -178,14 +179,23 @@ class Attempt:
 
     async def _poll_memory(self) -> None:
         limit = self.request.limits.memory_bytes
+        longest = 3 * _WATCH_SECONDS if self.request.member is None else _QUIET_SECONDS
+        pause = _WATCH_SECONDS
+        before = 0
         while True:
-            use = tree_use(self._sandbox.init_pid, precise_above=limit)
-            self._peak = max(self._peak, use.memory_bytes)
-            if use.memory_bytes > limit:
+            use = tree_use(self._sandbox.init_pid, precise_above=limit).memory_bytes
+            self._peak = max(self._peak, use)
+            if use > limit:
                 self._run_out_of_memory()
                 return
-            near = use.memory_bytes > limit / 4
-            await asyncio.sleep(_WATCH_SECONDS if near else 3 * _WATCH_SECONDS)
+            # Services may be many, and stand still for days: those that do are looked at less.
+            if use - before > limit / 100:
+                pause = 3 * _WATCH_SECONDS
+            if use > limit * (0.25 if self.request.member is None else 0.75):
+                pause = _WATCH_SECONDS
+            await asyncio.sleep(pause)
+            pause = min(longest, pause * 1.5)
+            before = use
 
     def _run_out_of_memory(self) -> None:
         if self._ending is None:
