@@ -240,8 +240,8 @@ class Attempt:
         ending, message = self._judge(code, elapsed, collected, full=full)
         if self._refused_processes:
             refused = (
-                f"It reached its limit of {request.limits.pids} processes, and was refused further "
-                f"ones {self._refused_processes:,} times."
+                f"It reached its limit of {self.request.limits.pids} processes, and was refused "
+                f"further ones {self._refused_processes:,} times."
             )
             self._capture.say(refused)
             message = f"{message} {refused}" if ending is not None else message

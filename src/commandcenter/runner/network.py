@@ -10,6 +10,7 @@ import socket
 import sys
 from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from commandcenter.runner import kernel, network_namespaces
@@ -39,6 +40,8 @@ class Network:
     identity: Identity | None
     seccomp: bytes
     namespaces: Namespaces | None = None
+    gate: Path | None = None  # a Unix socket through which the hub reaches any member's ports
+    _gate_listener: socket.socket | None = None
     _control: socket.socket | None = None
     _relay_pid: int = 0
     _published: dict[int, _Published] = field(default_factory=dict)
@@ -52,6 +55,25 @@ class Network:
             if self.namespaces is None:
                 self.namespaces = await self._start_relay(None)
             return self.namespaces
+
+    def _open_gate(self) -> None:
+        """Listen at the gate, in whose directory nobody but the hub's user can look."""
+        if self.gate is None or self._gate_listener is not None:
+            return
+        with suppress(FileNotFoundError):
+            self.gate.unlink()
+        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
+        # Through a descriptor, because a socket's path may have at most 107 bytes.
+        directory = os.open(self.gate.parent, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            listener.bind(f"/proc/self/fd/{directory}/{self.gate.name}")
+            listener.listen(_BACKLOG)
+        except OSError as error:
+            listener.close()
+            raise IsolationError(f"A network's socket cannot be made: {error}.") from error
+        finally:
+            os.close(directory)
+        self._gate_listener = listener
 
     def publish(self, host: str, host_port: int, number: int, port: int) -> int:
         """Open a port of the host for a member's port; a number for `withdraw`.
@@ -88,6 +110,11 @@ class Network:
         if self.namespaces is not None:
             self.namespaces.close()
             self.namespaces = None
+        if self._gate_listener is not None and self.gate is not None:
+            self._gate_listener.close()
+            self._gate_listener = None
+            with suppress(OSError):
+                self.gate.unlink()
 
     def _hand_over(self, publication: int) -> None:
         if self._control is None:
@@ -101,6 +128,7 @@ class Network:
             )
 
     async def _start_relay(self, existing: Namespaces | None) -> Namespaces:
+        self._open_gate()
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         pid = os.fork()
         if pid == 0:
@@ -114,6 +142,9 @@ class Network:
             raise
         self._control = ours
         self._relay_pid = pid
+        if self._gate_listener is not None:
+            message = json.dumps({"number": 0, "host": "", "port": 0}).encode()
+            socket.send_fds(ours, [message], [self._gate_listener.fileno()])
         for publication in self._published:
             self._hand_over(publication)
         self._watching = asyncio.create_task(self._watch(ours, pid))

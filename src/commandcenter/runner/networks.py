@@ -120,8 +120,8 @@ class Networks:
                 )
             known.network.close()
             del self._known[name]
-        for path in (self._paths.network(name), self._paths.hosts(name)):
-            path.unlink(missing_ok=True)
+        for place in (self._paths.network, self._paths.hosts, self._paths.gate):
+            place(name).unlink(missing_ok=True)
 
     def close(self) -> None:
         for known in self._known.values():
@@ -151,7 +151,8 @@ class Networks:
             if os.geteuid() == 0:
                 uid = noted.get("uid") or self._new_id()
                 identity = Identity(uid, uid)
-            known = _Known(Network(name, identity, self._seccomp), noted.get("numbers", {}))
+            network = Network(name, identity, self._seccomp, gate=self._paths.gate(name))
+            known = _Known(network, noted.get("numbers", {}))
             self._known[name] = known
             self._write(known)
         return known

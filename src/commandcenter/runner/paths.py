@@ -41,6 +41,10 @@ class RunnerPaths:
         """The network's host names, mounted at /etc/hosts in its services."""
         return self.networks / f"{name}.hosts"
 
+    def gate(self, name: str) -> Path:
+        """The Unix socket through which the hub reaches the network's services."""
+        return self.networks / f"{name}.gate"
+
     @property
     def volumes(self) -> Path:
         """Where the data of services lies."""

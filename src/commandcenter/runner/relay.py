@@ -20,6 +20,8 @@ _MAX_PAIRS = 2048
 _MAX_MESSAGE_BYTES = 4096
 _SPARE_DESCRIPTORS = 64
 _ACCEPTS_AT_ONCE = 64
+CONNECTED = b"+"  # what a caller at the gate hears when its service has accepted
+_CALL = struct.Struct("!4sH")
 _RESET = struct.pack("ii", 1, 0)
 _IN, _OUT, _ERR, _HUP = select.EPOLLIN, select.EPOLLOUT, select.EPOLLERR, select.EPOLLHUP
 
@@ -52,8 +54,17 @@ class _Pair:
 @dataclass(eq=False, slots=True)
 class _Port:
     listener: socket.socket
-    target: tuple[str, int]
+    target: tuple[str, int] | None  # None: the gate, where each caller says it first
     pairs: set[_Pair] = field(default_factory=set)
+
+
+@dataclass(eq=False, slots=True)
+class _Caller:
+    """A connection through the gate whose target is not yet known."""
+
+    socket: socket.socket
+    gate: _Port
+    said: bytes = b""
 
 
 class Relay:
@@ -63,6 +74,7 @@ class Relay:
         self._poll.register(control.fileno(), _IN)
         self._ports: dict[int, _Port] = {}
         self._listeners: dict[int, _Port] = {}
+        self._callers: dict[int, _Caller] = {}
         self._ends: dict[int, _End] = {}
         self._buffer = bytearray(_BUFFER_BYTES)
         self._view = memoryview(self._buffer)
@@ -84,6 +96,8 @@ class Relay:
                     self._serve(end, events)
                 elif port := self._listeners.get(fd):
                     self._accept(port)
+                elif caller := self._callers.get(fd):
+                    self._hear(caller)
             # Not before the batch is through, in which the number of a closed one could come again.
             for member in self._dropped:
                 member.close()
@@ -99,7 +113,8 @@ class Relay:
             return True
         listener = socket.socket(fileno=fds[0])
         listener.setblocking(False)
-        port = _Port(listener, (message["host"], message["port"]))
+        target = (message["host"], message["port"]) if message["host"] else None
+        port = _Port(listener, target)
         self._ports[message["number"]] = port
         self._listeners[listener.fileno()] = port
         if self._accepting:
@@ -119,14 +134,19 @@ class Relay:
 
     def _accept(self, port: _Port) -> None:
         for _ in range(_ACCEPTS_AT_ONCE):
-            if self._pairs >= self._most:
+            if self._pairs + len(self._callers) >= self._most:
                 self._accept_more(wanted=False)
                 return
             try:
                 client, _ = port.listener.accept()
             except OSError:  # nobody waits, or went away already
                 return
-            self._connect(port, client)
+            client.setblocking(False)
+            if port.target is None:
+                self._callers[client.fileno()] = _Caller(client, port)
+                self._poll.register(client.fileno(), _IN)
+            else:
+                self._connect(port, client, port.target)
 
     def _accept_more(self, *, wanted: bool) -> None:
         """Let connections wait in the kernel's queue while there are as many as can be served."""
@@ -138,19 +158,39 @@ class Relay:
                 else:
                     self._poll.unregister(fd)
 
-    def _connect(self, port: _Port, client: socket.socket) -> None:
+    def _hear(self, caller: _Caller) -> None:
+        """Take the address and port (6 bytes) that a caller at the gate wants."""
+        fd = caller.socket.fileno()
+        try:
+            part = caller.socket.recv(_CALL.size - len(caller.said))
+        except BlockingIOError:
+            return
+        except OSError:
+            part = b""
+        caller.said += part
+        if part and len(caller.said) < _CALL.size:
+            return
+        self._poll.unregister(fd)
+        del self._callers[fd]
+        if not part:
+            self._dropped.append(caller.socket)
+            return
+        address, port = _CALL.unpack(caller.said)
+        self._connect(caller.gate, caller.socket, (socket.inet_ntoa(address), port))
+
+    def _connect(self, port: _Port, client: socket.socket, target: tuple[str, int]) -> None:
         service = socket.socket(socket.AF_INET, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
-        client.setblocking(False)
         pair = _Pair(port)
         for member in (client, service):
-            member.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if member.family == socket.AF_INET:
+                member.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         pair.client = _End(client, client.fileno(), pair)
         pair.service = _End(service, service.fileno(), pair, connecting=True)
         port.pairs.add(pair)
         self._pairs += 1
         for end in (pair.client, pair.service):
             self._ends[end.descriptor] = end
-        if service.connect_ex(port.target) not in (0, errno.EINPROGRESS):
+        if service.connect_ex(target) not in (0, errno.EINPROGRESS):
             self._drop(pair)
             return
         self._watch(pair.service)
@@ -169,6 +209,8 @@ class Relay:
             self._drop(pair)
 
     def _send_waiting(self, end: _End) -> None:
+        if end.connecting and end.pair.port.target is None:
+            end.other.socket.send(CONNECTED)
         end.connecting = False
         if end.waiting:
             try:

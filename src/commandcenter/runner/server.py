@@ -48,6 +48,7 @@ class Server:
             "use": self._use,
             "remove": self._remove,
             "execute": self._execute,
+            "where": self._where,
             "remove_network": self._remove_network,
             "status": self._tell_status,
             "retire": self._retire_if_idle,
@@ -149,6 +150,10 @@ class Server:
             str(header["attempt"]), command, float(header["timeout_seconds"])
         )
         return {"exit_code": executed.exit_code, "seconds": executed.seconds}, executed.output
+
+    async def _where(self, header: dict[str, Any], _: bytes) -> _Answer:
+        network, address = self._supervisor.where(str(header["attempt"]))
+        return {"network": network, "address": address}, b""
 
     async def _remove_network(self, header: dict[str, Any], _: bytes) -> _Answer:
         self._supervisor.remove_network(str(header["network"]))

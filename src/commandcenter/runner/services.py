@@ -5,6 +5,7 @@ from commandcenter.runner.bwrap import Contents
 from commandcenter.runner.errors import NotRunningError
 from commandcenter.runner.execute import Executed
 from commandcenter.runner.host import Host, Lease
+from commandcenter.runner.network_namespaces import address
 from commandcenter.runner.networks import Member
 from commandcenter.runner.paths import RunnerPaths
 from commandcenter.runner.plan import SandboxPlan
@@ -64,6 +65,13 @@ class Services:
         """Free the names and ports of a service. Nothing for what is no service."""
         if member := self._members.pop(identifier, None):
             member.leave()
+
+    def where(self, identifier: str, attempt: Attempt | None) -> tuple[str, str]:
+        """The network and the address of a running service. Raises `NotRunningError`."""
+        member = self._members.get(identifier)
+        if attempt is None or member is None or attempt.ended.is_set():
+            raise NotRunningError(f"No service runs as {identifier}.")
+        return member.network.name, str(address(member.number))
 
     async def execute(
         self, identifier: str, attempt: Attempt | None, command: tuple[str, ...], seconds: float

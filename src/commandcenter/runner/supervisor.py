@@ -167,6 +167,11 @@ class Supervisor:
         attempt = self._attempts.get(identifier)
         return await self._services.execute(identifier, attempt, command, timeout_seconds)
 
+    def where(self, identifier: str) -> tuple[str, str]:
+        """The network and the address of a running service. Raises `NotRunningError`."""
+        _check_id(identifier)
+        return self._services.where(identifier, self._attempts.get(identifier))
+
     def remove_network(self, name: str) -> None:
         """Forget a private network that no service is in. Idempotent."""
         self._host.networks.remove(name)

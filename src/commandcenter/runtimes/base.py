@@ -10,6 +10,7 @@ concurrently, then `remove` once the result has been recorded (idempotent). Afte
 restart `recover` takes a stored handle and says whether the attempt is still there.
 """
 
+import asyncio
 import signal
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
@@ -306,6 +307,16 @@ class Runtime(Protocol):
         It is the service's user, sees what the service sees, has its environment and counts
         against its limits; it is killed with its process group at its time limit. Raises
         `NotRunningError`.
+        """
+        ...
+
+    async def connect(
+        self, handle: Handle, port: int
+    ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """Open a TCP connection to a port of a running service, published or not: for probes.
+
+        The service sees it as coming from its network. The caller bounds the time and closes the
+        writer. Raises `NotRunningError`, and ConnectionRefusedError when nothing listens there.
         """
         ...
 

@@ -458,3 +458,29 @@ async def test_jobs_have_no_part_in_a_network(under: UnderTest) -> None:
     texts = [line.text for line in await under.lines(asking)]
     assert texts == ["there failed gaierror", "10.77.0.2 failed OSError"]
     await under.runtime.stop(handle, grace_seconds=0.0)
+
+
+async def test_any_port_of_a_service_can_be_connected_to(under: UnderTest) -> None:
+    spec = replace(
+        service(fake={"stdout": "up\n"}, name="hidden"),
+        command=("python", "-c", _ANSWER % "hidden"),
+    )
+    handle = await up(under, spec)
+    reader, writer = await under.runtime.connect(handle, 8000)
+    if under.name != "fake":
+        writer.write(b"1234")
+        writer.write_eof()
+        assert await asyncio.wait_for(reader.read(), 10) == b"hidden 4"
+        with pytest.raises(ConnectionRefusedError, match="8001"):
+            await under.runtime.connect(handle, 8001)
+    writer.close()
+    await under.runtime.stop(handle, grace_seconds=0.0)
+    with pytest.raises(NotRunningError):
+        await under.runtime.connect(handle, 8000)
+
+
+async def test_a_service_that_takes_no_connections_refuses_them(under: UnderTest) -> None:
+    handle = await up(under, service("echo up; sleep 60", fake={"stdout": "up\n", "refuses": "1"}))
+    with pytest.raises(ConnectionRefusedError):
+        await under.runtime.connect(handle, 8000)
+    await under.runtime.stop(handle, grace_seconds=0.0)

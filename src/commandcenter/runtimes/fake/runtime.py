@@ -6,9 +6,11 @@ are kept on disk, as every runtime does.
 """
 
 import asyncio
+import errno
 import json
 import math
 import shutil
+import socket
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -153,6 +155,21 @@ class FakeRuntime:
             return Executed(None, "", timeout_seconds)
         await asyncio.sleep(script.execute_seconds)
         return Executed(script.execute_exit_code, script.execute_output, script.execute_seconds)
+
+    async def connect(
+        self, handle: Handle, port: int
+    ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """A connection that is accepted and closed, or refused if the script says `refuses`."""
+        running = self._running.get(handle.attempt_id)
+        if running is None or running.spec.service is None:
+            raise NotRunningError(f"No service runs as {handle.attempt_id}.")
+        if running.script.refuses:
+            raise ConnectionRefusedError(
+                errno.ECONNREFUSED, f"Port {port} of the service does not accept connections"
+            )
+        ours, theirs = socket.socketpair()
+        theirs.close()
+        return await asyncio.open_connection(sock=ours)
 
     async def remove_network(self, network: str) -> None:
         if names := [running.name for running in self._members(network)]:

@@ -139,6 +139,14 @@ class SandboxRuntime:
             raise NotRunningError(error.detail, hint=error.hint) from error
         return Executed(code, output.decode("utf-8", "replace"), seconds)
 
+    async def connect(
+        self, handle: Handle, port: int
+    ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        try:
+            return await self.client.connect(handle.attempt_id, port)
+        except errors.NotRunningError as error:
+            raise NotRunningError(error.detail, hint=error.hint) from error
+
     async def remove_network(self, network: str) -> None:
         try:
             await self.client.remove_network(network)
