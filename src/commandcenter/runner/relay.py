@@ -174,6 +174,7 @@ class Relay:
         del self._callers[fd]
         if not part:
             self._dropped.append(caller.socket)
+            self._accept_more(wanted=True)
             return
         address, port = _CALL.unpack(caller.said)
         self._connect(caller.gate, caller.socket, (socket.inet_ntoa(address), port))

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from commandcenter.runner import relay as relay_module
-from commandcenter.runner.relay import Relay
+from commandcenter.runner.relay import CONNECTED, Relay
 
 _SECONDS = 20.0
 
@@ -48,7 +48,7 @@ class Relayed:
 def make() -> Iterator[Callable[..., Relayed]]:
     made: list[Relayed] = []
 
-    def build(most: int = 100) -> Relayed:
+    def build(most: int = 100, *, gate: bool = False) -> Relayed:
         listener = socket.create_server(("127.0.0.1", 0), backlog=256)
         listener.settimeout(_SECONDS)
         front = socket.create_server(("127.0.0.1", 0), backlog=256)
@@ -63,7 +63,8 @@ def make() -> Iterator[Callable[..., Relayed]]:
             os._exit(0)
         theirs.close()
         host, port = listener.getsockname()
-        message = f'{{"number": 1, "host": "{host}", "port": {port}}}'.encode()
+        target = "" if gate else host
+        message = f'{{"number": 1, "host": "{target}", "port": {port}}}'.encode()
         socket.send_fds(ours, [message], [front.fileno()])
         relayed = Relayed(front.getsockname()[1], listener, ours, pid)
         front.close()
@@ -195,3 +196,25 @@ def test_a_withdrawn_port_ends_its_connections(make: Callable[..., Relayed]) -> 
     deadline = time.monotonic() + _SECONDS
     while (now := relayed.descriptors()) != before - 3:  # the pair and the listener
         assert time.monotonic() < deadline, now
+
+
+def test_at_the_gate_each_caller_says_where_to(make: Callable[..., Relayed]) -> None:
+    relayed = make(most=8, gate=True)
+    where = socket.inet_aton("127.0.0.1") + relayed.listener.getsockname()[1].to_bytes(2, "big")
+    silent = [relayed.client() for _ in range(3)]
+    for left in silent[:2]:
+        left.close()
+    client = relayed.client()
+    for part in (where[:1], where[1:5], where[5:] + b"hello"):
+        client.sendall(part)
+    service = relayed.service()
+    assert client.recv(1) == CONNECTED
+    assert service.recv(5) == b"hello"
+    service.sendall(b"answer")
+    service.close()
+    assert read_all(client) == b"answer"
+    relayed.listener.close()
+    refused = relayed.client()
+    refused.sendall(where)
+    with pytest.raises(ConnectionResetError):
+        read_all(refused)
