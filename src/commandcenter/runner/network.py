@@ -130,6 +130,7 @@ class Network:
     async def _start_relay(self, existing: Namespaces | None) -> Namespaces:
         self._open_gate()
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        ours.setblocking(False)  # the runner never waits for a relay
         pid = os.fork()
         if pid == 0:
             _become_relay(theirs, self.identity, existing, self.seccomp)

@@ -79,7 +79,7 @@ def plan_service(
 
 def _bind(volume: Volume, request: JobRequest, paths: RunnerPaths) -> Bind:
     source = os.path.realpath(volume.source)
-    if Path(source).is_relative_to(paths.data):
+    if Path(source).is_relative_to(paths.volumes) or volume.source.startswith(f"{paths.volumes}/"):
         _check_own_volume(volume.source, source, paths)
         return Bind(source, volume.target, writable=volume.writable)
     folder = request.workspace and os.path.realpath(request.workspace)
@@ -154,7 +154,7 @@ class SharedFolders:
         targets = {volume.target for volume in service.volumes}
         opened = cls()
         for bind in plan.binds:
-            if bind.target in targets and not Path(bind.source).is_relative_to(paths.data):
+            if bind.target in targets and not Path(bind.source).is_relative_to(paths.volumes):
                 try:
                     opened.held.append((bind.target, kernel.open_without_links(bind.source)))
                 except OSError as error:

@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 import socket
+import threading
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -85,6 +86,22 @@ async def up(under: UnderTest, spec: AttemptSpec, runtime: Runtime | None = None
             assert line.text == "up", line.text
             break
     return handle
+
+
+def one_below(own: UnderTest, name: str) -> int:
+    """The process of that name below the runner."""
+    return next(
+        pid
+        for pid in descendants(own.runner_pid())
+        if Path(f"/proc/{pid}/comm").read_text().strip() == name
+    )
+
+
+def command(pid: int) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""
 
 
 async def fetch(port: int, data: bytes = b"") -> bytes:
@@ -439,15 +456,86 @@ async def test_a_dead_relay_is_replaced(own: UnderTest) -> None:
     port = free_port()
     spec = answering("relayed", details={"ports": (PublishedPort(port, 8000),)})
     handle = await up(own, spec)
-    relay = next(
-        pid
-        for pid in descendants(own.runner_pid())
-        if Path(f"/proc/{pid}/comm").read_text().strip() == "cc-network"
-    )
+    relay = one_below(own, "cc-network")
     os.kill(relay, signal.SIGKILL)
     await eventually("the relay is dead", lambda: not alive(relay))
     assert await fetch(port) == b"relayed 0"
     await own.runtime.stop(handle, grace_seconds=0.0)
+
+
+async def test_a_port_is_free_at_once_however_slow_the_relay_is(own: UnderTest) -> None:
+    port = free_port()
+    spec = answering("slow", details={"ports": (PublishedPort(port, 8000),)})
+    first = await up(own, spec)
+    relay = one_below(own, "cc-network")
+    os.kill(relay, signal.SIGSTOP)
+    await own.runtime.stop(first, grace_seconds=0.0)
+    with socket.socket() as other:  # anybody can have it
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        other.bind(("127.0.0.1", port))
+        other.listen()
+    second = await up(own, replace(spec, attempt_id=f"{spec.attempt_id}-again"))
+    os.kill(relay, signal.SIGCONT)
+    assert await fetch(port) == b"slow 0"
+    await own.runtime.stop(second, grace_seconds=0.0)
+
+
+async def test_a_probe_whose_waiting_process_dies_does_not_hold_the_service(
+    own: UnderTest,
+) -> None:
+    handle = await up(own, service("echo up; sleep 60"))
+    before = set(descendants(own.runner_pid()))
+    probing = asyncio.create_task(
+        own.runtime.execute(handle, ("sleep", "50"), timeout_seconds=50.0)
+    )
+    await eventually(
+        "the command runs",
+        lambda: any(command(pid) == b"sleep\x0050\x00" for pid in descendants(own.runner_pid())),
+    )
+    waiting = min(set(descendants(own.runner_pid())) - before)
+    assert command(waiting) == command(own.runner_pid())
+    os.kill(waiting, signal.SIGKILL)
+    assert (await asyncio.wait_for(probing, 10)).exit_code == 128 + signal.SIGKILL
+    await asyncio.wait_for(own.runtime.stop(handle, grace_seconds=0.0), 10)
+
+
+async def test_a_folder_exchanged_while_it_is_mounted_shows_nothing_else(
+    own: UnderTest, tmp_path: Path
+) -> None:
+    project = tmp_path / "project"
+    part, aside = project / "part", project / "aside"
+    part.mkdir(parents=True)
+    beside = tmp_path / "beside"
+    beside.mkdir()
+    (beside / "canary").write_text("the host's\n")
+    over = threading.Event()
+
+    def exchange() -> None:
+        while not over.wait(0.006):  # so that a start falls now before, now into the exchange
+            part.rename(aside)
+            part.symlink_to(beside)
+            over.wait(0.003)
+            part.unlink()
+            aside.rename(part)
+
+    thread = threading.Thread(target=exchange)
+    thread.start()
+    started = []
+    try:
+        for _ in range(80):
+            spec = service(
+                "cat /app/canary; echo end",
+                workspace=Workspace(project, WorkspaceAccess.READ),
+                details={"volumes": (Volume(part, "/app", writable=False),)},
+            )
+            with suppress(ProblemError):
+                started.append(await own.runtime.start(spec))
+    finally:
+        over.set()
+        thread.join()
+    assert started
+    for handle in started:
+        assert "the host's" not in await own.text(handle)
 
 
 async def test_jobs_have_no_part_in_a_network(under: UnderTest) -> None:
