@@ -1,3 +1,4 @@
+import functools
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ def installed(monkeypatch: pytest.MonkeyPatch) -> None:
         Program(Path("/usr/lib/postgresql/16/bin/postgres"), (16, 2)),
         Program(Path("/usr/lib/postgresql/14/bin/postgres"), (14, 1)),
     )
-    monkeypatch.setattr(programs, "_all_postgres", lambda: found)
+    monkeypatch.setattr(programs, "_all_postgres", functools.cache(lambda: found))
 
 
 @pytest.mark.usefixtures("installed")

@@ -68,6 +68,7 @@ def find_postgres(major: int | None = None) -> Program:
             major is None and program.version[0] >= _OLDEST_POSTGRES
         ):
             return program
+    _all_postgres.cache_clear()  # it may be installed by the next time
     wanted = f"PostgreSQL {major}" if major else f"PostgreSQL {_OLDEST_POSTGRES} or newer"
     there = ", ".join(str(program.version[0]) for program in found)
     because = " by which its data was written" if major else ""
