@@ -3,9 +3,10 @@
 import asyncio
 import math
 import os
+import signal
 import time
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from commandcenter.kit.redaction import Redactor
@@ -13,13 +14,17 @@ from commandcenter.kit.segments import SegmentWriter
 from commandcenter.runner.capture import LogCapture
 from commandcenter.runner.collect import Collected, collect
 from commandcenter.runner.descriptors import readable
+from commandcenter.runner.execute import Executed, Place, execute
 from commandcenter.runner.launch import Sandbox
+from commandcenter.runner.network_namespaces import Namespaces
 from commandcenter.runner.paths import RunnerPaths
 from commandcenter.runner.plan import SandboxPlan
 from commandcenter.runner.request import Ending, JobRequest, Outcome
+from commandcenter.runner.spawn import Identity
 from commandcenter.runner.watch import tree_use
 
 _WATCH_SECONDS = 0.02
+_QUIET_SECONDS = 0.5
 _DRAIN_SECONDS = 5.0
 _KILL_DEADLINE_SECONDS = 10.0
 
@@ -84,6 +89,27 @@ class Attempt:
         if not self.ended.is_set():
             self._capture.say(text)
 
+    async def execute(
+        self,
+        namespaces: Namespaces,
+        identity: Identity | None,
+        command: tuple[str, ...],
+        timeout_seconds: float,
+        seccomp: bytes,
+    ) -> Executed:
+        """Run a command beside the service; its output is redacted as the log is."""
+        place = Place(
+            init_pid=self._sandbox.init_pid,
+            namespaces=namespaces,
+            identity=identity,
+            leaf=self._sandbox.leaf,
+            seccomp=seccomp,
+            directory=self._plan.directory,
+            environment=self._plan.environment,
+        )
+        executed = await execute(place, command, timeout_seconds)
+        return replace(executed, output=self._redactor.redact(executed.output))
+
     async def run(self) -> Outcome:
         """Let the program start, follow it to its end and store the outcome."""
         sandbox = self._sandbox
@@ -117,7 +143,8 @@ class Attempt:
         await self._end(grace_seconds)
 
     async def _end(self, grace_seconds: float) -> None:
-        self._sandbox.terminate()
+        member = self.request.member
+        self._sandbox.terminate(member.stop_signal if member else signal.SIGTERM)
         if grace_seconds > 0:
             with suppress(TimeoutError):
                 async with asyncio.timeout(grace_seconds):
@@ -152,14 +179,23 @@ class Attempt:
 
     async def _poll_memory(self) -> None:
         limit = self.request.limits.memory_bytes
+        longest = 3 * _WATCH_SECONDS if self.request.member is None else _QUIET_SECONDS
+        pause = _WATCH_SECONDS
+        before = 0
         while True:
-            use = tree_use(self._sandbox.init_pid, precise_above=limit)
-            self._peak = max(self._peak, use.memory_bytes)
-            if use.memory_bytes > limit:
+            use = tree_use(self._sandbox.init_pid, precise_above=limit).memory_bytes
+            self._peak = max(self._peak, use)
+            if use > limit:
                 self._run_out_of_memory()
                 return
-            near = use.memory_bytes > limit / 4
-            await asyncio.sleep(_WATCH_SECONDS if near else 3 * _WATCH_SECONDS)
+            # Services may be many, and stand still for days: those that do are looked at less.
+            if use - before > limit / 100:
+                pause = 3 * _WATCH_SECONDS
+            if use > limit * (0.25 if self.request.member is None else 0.75):
+                pause = _WATCH_SECONDS
+            await asyncio.sleep(pause)
+            pause = min(longest, pause * 1.5)
+            before = use
 
     def _run_out_of_memory(self) -> None:
         if self._ending is None:
@@ -186,7 +222,6 @@ class Attempt:
         return Use(None, None, pids, cpu, 0, max(self._peak, peak), 0)
 
     async def _finish(self, code: int, elapsed: float) -> Outcome:
-        request = self.request
         sandbox = self._sandbox
         leaf = sandbox.leaf
         with suppress(OSError, ValueError):
@@ -197,23 +232,16 @@ class Attempt:
             self._refused_processes = leaf.refused_processes() if leaf is not None else 0
         full = _is_full(sandbox.out_directory) or _is_full(sandbox.tmp_directory)
         await self._capture.drain(_DRAIN_SECONDS)
-        identifier = request.attempt_id
         try:
-            collected = await collect(
-                sandbox.out_directory,
-                output=self._paths.output(identifier),
-                artifacts=self._paths.artifacts(identifier),
-                redactor=self._redactor,
-                limit_bytes=request.limits.disk_bytes,
-            )
+            collected = await self._collect()
         except OSError as error:
             collected = Collected(not_stored=error.strerror or str(error))
         self._undo_git_redirection()
         ending, message = self._judge(code, elapsed, collected, full=full)
         if self._refused_processes:
             refused = (
-                f"It reached its limit of {request.limits.pids} processes, and was refused further "
-                f"ones {self._refused_processes:,} times."
+                f"It reached its limit of {self.request.limits.pids} processes, and was refused "
+                f"further ones {self._refused_processes:,} times."
             )
             self._capture.say(refused)
             message = f"{message} {refused}" if ending is not None else message
@@ -233,6 +261,18 @@ class Attempt:
             memory_peak_bytes=self._last_use.memory_peak_bytes,
             has_output=collected.has_output,
             has_artifacts=collected.has_artifacts,
+        )
+
+    async def _collect(self) -> Collected:
+        if self.request.member is not None:  # a service has no results
+            return Collected()
+        identifier = self.request.attempt_id
+        return await collect(
+            self._sandbox.out_directory,
+            output=self._paths.output(identifier),
+            artifacts=self._paths.artifacts(identifier),
+            redactor=self._redactor,
+            limit_bytes=self.request.limits.disk_bytes,
         )
 
     def _judge(

@@ -16,8 +16,6 @@ from commandcenter.runner.plan import HOME_BYTES, SandboxPlan
 
 OVERRIDE_VARIABLE = "COMMANDCENTER_BWRAP"
 _OLDEST = (0, 8, 0)  # the first with --disable-userns
-_PASSWD = b"agent:x:1000:1000:agent:/home/agent:/bin/sh\nnobody:x:65534:65534::/:/bin/false\n"
-_GROUP = b"agent:x:1000:\nnogroup:x:65534:\n"
 _HOSTS = b"127.0.0.1 localhost sandbox\n::1 localhost\n"
 
 
@@ -128,29 +126,34 @@ def options(
     environment, where a variable such as LD_PRELOAD would act outside the sandbox.
     """
     args = [
-        "--unshare-user", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-net",
-        "--unshare-cgroup-try", "--disable-userns", "--uid", "1000", "--gid", "1000",
-        "--hostname", "sandbox", "--die-with-parent", "--new-session", "--cap-drop", "ALL",
+        "--unshare-user", "--unshare-pid", "--unshare-ipc", "--unshare-uts",
+        "--unshare-cgroup-try", "--disable-userns", "--uid", str(plan.uid), "--gid", str(plan.gid),
+        "--hostname", plan.hostname, "--die-with-parent", "--new-session", "--cap-drop", "ALL",
         "--clearenv",
     ]  # fmt: skip
+    if not plan.service:  # which is in a network namespace of its own already
+        args += ["--unshare-net"]
     for name, value in plan.environment.items():
         args += ["--setenv", name, value]
-    args += _system(files)
+    args += _system(plan, files)
     for path, target in plan.links:
         args += ["--symlink", target, path]
     size = str(plan.disk_bytes)
     args += ["--perms", "1777", "--size", size, "--tmpfs", "/tmp"]  # noqa: S108
-    args += ["--perms", "0700", "--size", str(HOME_BYTES), "--tmpfs", "/home/agent"]
+    args += ["--perms", "0700", "--size", str(HOME_BYTES), "--tmpfs", f"/home/{plan.user}"]
+    for path, bytes_ in plan.tmpfs:
+        args += ["--perms", "1777", "--size", str(bytes_), "--tmpfs", path]
     for bind in plan.binds:
         option = "--bind" if bind.writable else "--ro-bind"
         args += [option, sources.get(bind.target, bind.source), bind.target]
     for path in plan.covered:
         args += ["--perms", "0755", "--size", "4096", "--tmpfs", path, "--remount-ro", path]
     args += ["--perms", "0755", "--dir", plan.directory]
-    args += ["--size", size, "--tmpfs", "/out", "--dir", "/out/artifacts"]
+    if not plan.service:
+        args += ["--size", size, "--tmpfs", "/out", "--dir", "/out/artifacts"]
     for path, data in plan.files:
         args += ["--perms", "0444", "--file", files.add("file", data), path]
-    args += _contents(contents, files)
+    args += _contents(contents, files, with_input=not plan.service)
     args += ["--file", str(signals.ready), "/etc/.ready", "--remount-ro", "/"]
     args += ["--chdir", plan.directory, "--info-fd", str(signals.info)]
     # bubblewrap reads the filter last, after every mount, so that the filter is the release. The
@@ -162,23 +165,34 @@ def options(
     return b"\0".join(os.fsencode(arg) for arg in args) + b"\0"
 
 
-def _system(files: Files) -> list[str]:
+def _system(plan: SandboxPlan, files: Files) -> list[str]:
     args = ["--proc", "/proc", "--dev", "/dev"]
-    args += ["--size", str(HOME_BYTES), "--tmpfs", "/dev/shm", "--remount-ro", "/dev"]  # noqa: S108
-    for name, data in (("passwd", _PASSWD), ("group", _GROUP), ("hosts", _HOSTS)):
+    args += ["--size", str(plan.shm_bytes), "--tmpfs", "/dev/shm", "--remount-ro", "/dev"]  # noqa: S108
+    user = f"{plan.user}:x:{plan.uid}:{plan.gid}:{plan.user}:/home/{plan.user}:/bin/sh\n"
+    nobody = "nobody:x:65534:65534::/:/bin/false\n"
+    written = {
+        "passwd": f"{user}{nobody}".encode(),
+        "group": f"{plan.user}:x:{plan.gid}:\nnogroup:x:65534:\n".encode(),
+    }
+    if not plan.service:  # whose host names are bound, because they change
+        written["hosts"] = _HOSTS
+    for name, data in written.items():
         args += ["--perms", "0444", "--file", files.add(name, data), f"/etc/{name}"]
     return args
 
 
-def _contents(contents: Contents, files: Files) -> list[str]:
+def _contents(contents: Contents, files: Files, *, with_input: bool) -> list[str]:
     if contents.input_json is None:
         return [
             "--size", str(32 * 1024**2), "--tmpfs", "/in",
             "--size", str(4 * 1024**2), "--tmpfs", "/run",
             "--perms", "0700", "--dir", "/run/secrets",
         ]  # fmt: skip
-    args = ["--perms", "0755", "--dir", "/in"]
-    args += ["--perms", "0444", "--file", files.add("input", contents.input_json), "/in/input.json"]
+    args = []
+    if with_input:
+        fd = files.add("input", contents.input_json)
+        args += ["--perms", "0755", "--dir", "/in", "--perms", "0444", "--file", fd]
+        args += ["/in/input.json"]
     args += ["--perms", "0755", "--dir", "/run", "--perms", "0700", "--dir", "/run/secrets"]
     for name, value in contents.secret_files.items():
         fd = files.add("secret", value.encode("utf-8", "surrogateescape"))

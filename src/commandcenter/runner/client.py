@@ -1,9 +1,12 @@
 """The hub's side of the runner's socket."""
 
 import asyncio
+import errno
 import itertools
+import os
 from contextlib import suppress
 from dataclasses import dataclass
+from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +18,14 @@ from commandcenter.runner.ensure import ensure_runner, open_connection
 from commandcenter.runner.errors import (
     BadRequestError,
     IsolationError,
+    NotRunningError,
+    PortTakenError,
     RunnerUnavailableError,
     RunnerVersionError,
+    ServiceConflictError,
 )
 from commandcenter.runner.paths import RunnerPaths
+from commandcenter.runner.relay import CONNECTED
 from commandcenter.runner.request import JobRequest, Outcome
 
 __all__ = ["RunnerClient", "ensure_runner"]
@@ -27,7 +34,15 @@ _RETIRE_SECONDS = 2.0
 _TRIES = 3
 _ERRORS = {
     error.code: error
-    for error in (BadRequestError, DiskFullError, IsolationError, RunnerVersionError)
+    for error in (
+        BadRequestError,
+        DiskFullError,
+        IsolationError,
+        NotRunningError,
+        PortTakenError,
+        RunnerVersionError,
+        ServiceConflictError,
+    )
 }
 
 
@@ -81,6 +96,45 @@ class RunnerClient:
 
     async def remove(self, attempt_id: str) -> None:
         await self._call("remove", {"attempt": attempt_id})
+
+    async def execute(
+        self, attempt_id: str, command: tuple[str, ...], timeout_seconds: float
+    ) -> tuple[int | None, bytes, float]:
+        """Exit code (None at the time limit), output, seconds."""
+        fields = {"attempt": attempt_id, "command": command, "timeout_seconds": timeout_seconds}
+        header, output = await self._call("execute", fields)
+        return header["exit_code"], output, header["seconds"]
+
+    async def connect(
+        self, attempt_id: str, port: int
+    ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """Connect to a running service's port from its network's switch.
+
+        Raises `NotRunningError`, and ConnectionRefusedError when nothing listens there.
+        """
+        header, _ = await self._call("where", {"attempt": attempt_id})
+        gate = self.paths.gate(header["network"])
+        directory = os.open(gate.parent, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            path = f"/proc/self/fd/{directory}/{gate.name}"
+            reader, writer = await asyncio.open_unix_connection(path)
+        finally:
+            os.close(directory)
+        try:
+            writer.write(IPv4Address(header["address"]).packed + port.to_bytes(2, "big"))
+            accepted = await reader.read(1)
+        except BaseException:
+            writer.close()
+            raise
+        if accepted != CONNECTED:
+            writer.close()
+            raise ConnectionRefusedError(
+                errno.ECONNREFUSED, f"Port {port} of the service does not accept connections"
+            )
+        return reader, writer
+
+    async def remove_network(self, name: str) -> None:
+        await self._call("remove_network", {"network": name})
 
     async def status(self) -> dict[str, Any]:
         header, _ = await self._call("status", {})
@@ -178,4 +232,4 @@ class RunnerClient:
 
 def _error(fields: dict[str, Any]) -> ProblemError:
     kind = _ERRORS.get(fields["code"], ProblemError)
-    return kind(fields["detail"], hint=fields.get("hint"))
+    return kind(fields["detail"], hint=fields.get("hint"), fields=fields.get("fields"))

@@ -1,6 +1,6 @@
 """What goes wrong between the hub and the runner, in words for the user."""
 
-from commandcenter.kit.errors import InvalidInputError, UnavailableError
+from commandcenter.kit.errors import ConflictError, InvalidInputError, UnavailableError
 
 
 class RunnerUnavailableError(UnavailableError):
@@ -23,3 +23,20 @@ class IsolationError(UnavailableError):
 class BadRequestError(InvalidInputError):
     code = "invalid_attempt"
     title = "The attempt's description is not valid"
+
+
+class PortTakenError(ConflictError):
+    """A port of the host cannot be opened for a service; `fields` has `host` and `port`."""
+
+    code = "port_taken"
+    title = "A port is taken"
+
+
+class NotRunningError(ConflictError):
+    code = "not_running"
+    title = "The service does not run"
+
+
+class ServiceConflictError(ConflictError):
+    code = "service_conflict"
+    title = "The network is in use"

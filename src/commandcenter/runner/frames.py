@@ -10,7 +10,7 @@ import json
 import struct
 from typing import Any
 
-PROTOCOL_VERSION = 1
+PROTOCOL_VERSION = 2
 MAX_HEADER_BYTES = 4 * 1024**2
 MAX_PAYLOAD_BYTES = 32 * 1024**2
 _LENGTHS = struct.Struct("!II")

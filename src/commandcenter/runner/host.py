@@ -15,6 +15,8 @@ from commandcenter.runner.errors import IsolationError
 from commandcenter.runner.identities import PROXY_ID, IdentityPool
 from commandcenter.runner.interpreter import own_interpreter
 from commandcenter.runner.launch import LaunchOrder, Sandbox, launch
+from commandcenter.runner.networks import Member, Networks
+from commandcenter.runner.paths import RunnerPaths
 from commandcenter.runner.plan import PROXY_PORT, Bind, SandboxPlan
 from commandcenter.runner.request import JobLimits
 from commandcenter.runner.spawn import Identity
@@ -62,9 +64,10 @@ class Host:
     problem: str = ""  # why no sandbox can be started here at all
     mark: int | None = None  # see `guardian.py`
     egress: Egress = field(init=False)
+    networks: Networks = field(init=False)
     _identities: IdentityPool = field(init=False)
     _stager: Stager | None = field(init=False)
-    _seccomp: bytes = field(init=False)
+    seccomp: bytes = field(init=False)
     _counter: int = field(init=False, default=0)
 
     def __post_init__(self) -> None:
@@ -73,10 +76,11 @@ class Host:
         self.egress = Egress(proxy)
         self._stager = Stager(self.staging_directory) if self.staging_directory else None
         try:
-            self._seccomp = seccomp.program()
+            self.seccomp = seccomp.program()
         except seccomp.UnknownArchitectureError as error:
-            self._seccomp = b""
+            self.seccomp = b""
             self.problem = f"there is no system call filter for the architecture {error}"
+        self.networks = Networks(RunnerPaths(self.data_directory), self.seccomp)
 
     async def obtain(
         self,
@@ -86,15 +90,20 @@ class Host:
         *,
         with_job_pipe: bool = False,
         with_egress: bool = False,
+        member: Member | None = None,
     ) -> Lease:
-        """Set up a sandbox that waits for its release. Raises `IsolationError`."""
+        """Set up a sandbox that waits for its release. Raises `IsolationError`.
+
+        As a member of a private network it runs under the network's host user.
+        """
         if self.problem:
             raise IsolationError(
                 f"No sandbox can be set up here: {self.problem}.",
                 hint="`commandcenter doctor` says what to do.",
             )
         executable = find_bubblewrap().path
-        identity = self._identities.take() if self._stager else None
+        own = self._identities.take() if self._stager and member is None else None
+        identity = member.identity if member is not None else own
         mounts = StagedMounts()
         leaf: Leaf | None = None
         ours, theirs = socket.socketpair() if with_egress else (None, None)
@@ -113,23 +122,24 @@ class Host:
                 limits=limits,
                 executable=executable,
                 sources=sources,
-                seccomp=self._seccomp,
+                seccomp=self.seccomp,
                 identity=identity,
                 leaf=leaf,
                 instance=self.instance,
                 mark=self.mark,
                 with_job_pipe=with_job_pipe,
+                enter=member.enter if member is not None else None,
                 inherited=(theirs.fileno(),) if theirs is not None else (),
             )
-            lease = Lease(await launch(order), identity, self._identities, ours)
+            lease = Lease(await launch(order), own, self._identities, ours)
         except BaseException:
             mounts.release()
             if ours is not None:
                 ours.close()
             if leaf is not None:
                 await _remove(leaf)
-            if identity is not None:
-                self._identities.give_back(identity)
+            if own is not None:
+                self._identities.give_back(own)
             raise
         else:
             # The sandbox has mounts of its own by now. Each one left here would be shown to every
@@ -156,6 +166,7 @@ class Host:
 
     async def close(self) -> None:
         try:
+            self.networks.close()
             self.egress.close()
         finally:
             self.cgroups.close()

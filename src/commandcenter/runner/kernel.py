@@ -7,6 +7,9 @@ import struct
 
 CLONE_NEWNS = 0x00020000
 CLONE_NEWUSER = 0x10000000
+CLONE_NEWNET = 0x40000000
+CLONE_NEWIPC, CLONE_NEWUTS, CLONE_NEWPID = 0x08000000, 0x04000000, 0x20000000
+CLONE_NEWCGROUP = 0x02000000
 MS_REC = 0x4000
 MS_PRIVATE = 1 << 18
 MS_NOSUID, MS_NODEV, MS_NOEXEC = 2, 4, 8
@@ -14,15 +17,25 @@ MNT_DETACH = 2
 TMPFS_MAGIC = 0x01021994
 
 _PR_SET_PDEATHSIG = 1
+_PR_SET_DUMPABLE = 4
 _PR_SET_NAME = 15
+_PR_SET_SECCOMP = 22
+_PR_CAPBSET_READ, _PR_CAPBSET_DROP = 23, 24
+_NS_GET_USERNS = 0xB701
 _PR_SET_CHILD_SUBREAPER = 36
 _PR_SET_NO_NEW_PRIVS = 38
+_SECCOMP_MODE_FILTER = 2
+_CAPABILITY_VERSION = 0x20080522
+_BPF_INSTRUCTION_BYTES = 8
 _AT_FDCWD = -100
 _AT_EMPTY_PATH = 0x1000
 _OPEN_TREE_CLONE = 1
 _OPEN_TREE_CLOEXEC = os.O_CLOEXEC
 _MOVE_MOUNT_F_EMPTY_PATH = 0x4
 _SYS_OPEN_TREE, _SYS_MOVE_MOUNT, _SYS_MOUNT_SETATTR = 428, 429, 442
+_SYS_OPENAT2 = 437
+_RESOLVE_NO_SYMLINKS = 0x04
+_OPEN_HOW = struct.Struct("=QQQ")
 _MOUNT_ATTR_RDONLY, _MOUNT_ATTR_NOSUID, _MOUNT_ATTR_NODEV = 0x1, 0x2, 0x4
 _MOUNT_ATTR_IDMAP = 0x00100000
 _MOUNT_ATTR = struct.Struct("=QQQQ")
@@ -66,6 +79,48 @@ def enter_mount_namespace(fd: int) -> None:
         _checked(_libc.setns(fd, CLONE_NEWNS), "setns")
 
 
+def enter_namespace(fd: int, kind: int) -> None:
+    """Be in the namespace that `fd` stands for; `kind` is the CLONE_NEW... flag it must match."""
+    _checked(_libc.setns(fd, kind), "setns")
+
+
+def set_dumpable(*, on: bool) -> None:
+    """Whether processes of the same user may look into this one, and it into its own /proc."""
+    _checked(_libc.prctl(_PR_SET_DUMPABLE, int(on), 0, 0, 0), "prctl")
+
+
+def namespace_owner(fd: int) -> int:
+    """A descriptor of the user namespace that owns the namespace `fd` stands for."""
+    return _checked(_libc.ioctl(fd, _NS_GET_USERNS), "NS_GET_USERNS")
+
+
+def drop_bounding_capabilities() -> None:
+    """Let no program started from here get a capability, whatever its file says."""
+    capability = 0
+    while _libc.prctl(_PR_CAPBSET_READ, capability, 0, 0, 0) >= 0:
+        _checked(_libc.prctl(_PR_CAPBSET_DROP, capability, 0, 0, 0), "prctl")
+        capability += 1
+
+
+def drop_capabilities() -> None:
+    """Give up all capabilities in the present user namespace."""
+    header = struct.pack("=Ii", _CAPABILITY_VERSION, 0)
+    _checked(_libc.capset(header, bytes(24)), "capset")
+
+
+class _Program(ctypes.Structure):
+    _fields_ = [("length", ctypes.c_ushort), ("instructions", ctypes.c_char_p)]
+
+
+def filter_system_calls(instructions: bytes) -> None:
+    """Install a seccomp filter for the rest of this process's life; no new privileges is set."""
+    forbid_new_privileges()
+    program = _Program(len(instructions) // _BPF_INSTRUCTION_BYTES, instructions)
+    _checked(
+        _libc.prctl(_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, ctypes.byref(program), 0, 0), "seccomp"
+    )
+
+
 def mount(source: str, target: str, kind: str | None, flags: int, options: str = "") -> None:
     _checked(
         _libc.mount(
@@ -106,6 +161,15 @@ def set_mount_attributes(fd: int, *, read_only: bool, user_namespace: int | None
             _SYS_MOUNT_SETATTR, fd, b"", _AT_EMPTY_PATH, structure, ctypes.c_size_t(len(structure))
         ),
         "mount_setattr",
+    )
+
+
+def open_without_links(path: str) -> int:
+    """A descriptor of what lies at `path`, where no part of it may be a symbolic link."""
+    how = _OPEN_HOW.pack(os.O_PATH | os.O_CLOEXEC, 0, _RESOLVE_NO_SYMLINKS)
+    return _checked(
+        _libc.syscall(_SYS_OPENAT2, _AT_FDCWD, path.encode(), how, ctypes.c_size_t(len(how))),
+        f"openat2 {path}",
     )
 
 

@@ -12,7 +12,7 @@ import os
 import resource
 import signal
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -51,6 +51,7 @@ class LaunchOrder:
     instance: str = ""
     mark: int | None = None  # the descriptor by which the guardian knows this runner's sandboxes
     with_job_pipe: bool = False
+    enter: Callable[[], None] | None = None  # other namespaces, in the child
     inherited: tuple[int, ...] = ()  # more descriptors for the sandbox's first program
 
 
@@ -104,11 +105,11 @@ class Sandbox:
         finally:
             os.close(pipe)
 
-    def terminate(self) -> None:
-        """SIGTERM for the program and its process group; nothing once it was reaped."""
+    def terminate(self, number: int = signal.SIGTERM) -> None:
+        """The signal to stop for the program and its process group; nothing once it was reaped."""
         if self.exit_status is None and self._init_alive():
             with suppress(ProcessLookupError):
-                os.killpg(self.init_pid, signal.SIGTERM)
+                os.killpg(self.init_pid, number)
 
     def kill(self) -> None:
         """SIGKILL for the whole tree: with its first process a process namespace ends.
@@ -243,7 +244,9 @@ async def launch(order: LaunchOrder) -> Sandbox:
             init = os.pidfd_open(init_pid)
             held.append(init)
             await readable(ends.ready.fileno())
-            out_directory, tmp_directory = await _open_inside(init_pid, monitor)
+            out_directory, tmp_directory = await _open_inside(
+                init_pid, monitor, "tmp" if order.plan.service else "out"
+            )
     except (OSError, TimeoutError, _SetupFailedError) as error:
         _kill_unfinished(pid)
         message = await _failure(pid, monitor, ends.stderr, error)
@@ -308,6 +311,7 @@ def _spawn_bubblewrap(order: LaunchOrder, ends: _Ends) -> int:
             ],
             identity=order.identity,
             cgroup_files=order.leaf.join_files if order.leaf else [],
+            enter=order.enter,
         )
     finally:
         files.close()
@@ -339,7 +343,7 @@ async def _init_pid(info: int) -> int:
         raise _SetupFailedError from None
 
 
-async def _open_inside(init_pid: int, monitor: int) -> tuple[int, int]:
+async def _open_inside(init_pid: int, monitor: int, out_name: str) -> tuple[int, int]:
     """Descriptors of the sandbox's /out and /tmp, once it has changed to its own root.
 
     The mounts are made when this is called; the last steps take bubblewrap some 100 microseconds,
@@ -355,7 +359,7 @@ async def _open_inside(init_pid: int, monitor: int) -> tuple[int, int]:
         try:
             inside = os.fstat(root)
             if (inside.st_dev, inside.st_ino) != (outside.st_dev, outside.st_ino):
-                out = os.open("out", flags, dir_fd=root)
+                out = os.open(out_name, flags, dir_fd=root)
                 tmp = os.open("tmp", flags, dir_fd=root)
                 if kernel.filesystem_type(out) == kernel.TMPFS_MAGIC:
                     return out, tmp

@@ -30,6 +30,27 @@ class RunnerPaths:
         return self.home / "leftovers.json"
 
     @property
+    def networks(self) -> Path:
+        return self.home / "networks"
+
+    def network(self, name: str) -> Path:
+        """What a private network remembers: members' addresses, its services' host user (JSON)."""
+        return self.networks / f"{name}.json"
+
+    def hosts(self, name: str) -> Path:
+        """The network's host names, mounted at /etc/hosts in its services."""
+        return self.networks / f"{name}.hosts"
+
+    def gate(self, name: str) -> Path:
+        """The Unix socket through which the hub reaches the network's services."""
+        return self.networks / f"{name}.gate"
+
+    @property
+    def volumes(self) -> Path:
+        """Where the data of services lies."""
+        return self.data / "volumes"
+
+    @property
     def attempts(self) -> Path:
         return self.home / "attempts"
 

@@ -50,6 +50,13 @@ class SandboxPlan:
     base_environment: dict[str, str] = field(default_factory=dict)  # without the request's own
     files: tuple[tuple[str, bytes], ...] = field(default=(), repr=False)  # written, read-only
     git_directory: str | None = None  # of a writable workspace, for the check at the end
+    service: bool = False  # in a private network, without /in and /out
+    user: str = "agent"
+    uid: int = 1000
+    gid: int = 1000
+    hostname: str = "sandbox"
+    tmpfs: tuple[tuple[str, int], ...] = ()  # more of them: path inside, bytes
+    shm_bytes: int = HOME_BYTES
 
 
 def plan_sandbox(request: JobRequest, data_directory: str) -> SandboxPlan:
@@ -93,7 +100,7 @@ def plan_sandbox(request: JobRequest, data_directory: str) -> SandboxPlan:
     base = _base_environment(request, command[0])
     return SandboxPlan(
         binds=tuple(binds),
-        covered=_covered(binds, data_directory),
+        covered=hidden_places(binds, data_directory),
         links=tuple(links),
         environment=_environment(request, base),
         base_environment=base,
@@ -134,7 +141,8 @@ def _directory(path: str, what: str) -> str:
     return real
 
 
-def _covered(binds: list[Bind], data_directory: str) -> tuple[str, ...]:
+def hidden_places(binds: list[Bind], data_directory: str) -> tuple[str, ...]:
+    """Where mounts would show the data directory. Raises `BadRequestError` if one is of it."""
     found = []
     for bind in binds:
         if bind.source == data_directory:

@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 from commandcenter.runner.errors import BadRequestError
+from commandcenter.runner.service import ServiceRequest
 
 ATTEMPT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,200}")
 SECRET_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,100}")
@@ -59,6 +60,7 @@ class JobRequest:
     python_path: tuple[str, ...] = ()
     warm: bool = False
     redact: tuple[str, ...] = ()
+    member: ServiceRequest | None = None  # a service in a private network
     input_json: bytes = field(default=b"", repr=False)
 
     @property
@@ -78,6 +80,8 @@ class JobRequest:
             values["limits"] = JobLimits(**values["limits"])
             for name in ("command", "network_allow", "python_path", "redact"):
                 values[name] = tuple(values[name])
+            if values.get("member") is not None:
+                values["member"] = ServiceRequest.from_wire(values["member"])
             request = cls(**values, input_json=payload)
         except (TypeError, KeyError) as error:
             raise BadRequestError(f"The request has wrong fields: {error}.") from error
@@ -95,6 +99,8 @@ class JobRequest:
                 f"The input has {len(self.input_json):,} bytes; at most {MAX_INPUT_BYTES:,} fit.",
                 hint="Put large data into the workspace or an artifact and pass its path.",
             )
+        if self.member is not None:
+            self.member.check()
         self._check_environment()
         self._check_limits()
 

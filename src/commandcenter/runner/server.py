@@ -47,6 +47,9 @@ class Server:
             "known": self._known,
             "use": self._use,
             "remove": self._remove,
+            "execute": self._execute,
+            "where": self._where,
+            "remove_network": self._remove_network,
             "status": self._tell_status,
             "retire": self._retire_if_idle,
         }
@@ -139,6 +142,23 @@ class Server:
         await self._supervisor.remove(str(header["attempt"]))
         return {}, b""
 
+    async def _execute(self, header: dict[str, Any], _: bytes) -> _Answer:
+        command = tuple(str(part) for part in header["command"])
+        if not command or any("\0" in part for part in command):
+            raise BadRequestError("The command is empty or has a NUL byte.")
+        executed = await self._supervisor.execute(
+            str(header["attempt"]), command, float(header["timeout_seconds"])
+        )
+        return {"exit_code": executed.exit_code, "seconds": executed.seconds}, executed.output
+
+    async def _where(self, header: dict[str, Any], _: bytes) -> _Answer:
+        network, address = self._supervisor.where(str(header["attempt"]))
+        return {"network": network, "address": address}, b""
+
+    async def _remove_network(self, header: dict[str, Any], _: bytes) -> _Answer:
+        self._supervisor.remove_network(str(header["network"]))
+        return {}, b""
+
     async def _tell_status(self, header: dict[str, Any], _: bytes) -> _Answer:  # noqa: ARG002
         return self._status(), b""
 
@@ -157,4 +177,4 @@ def _same_user(connection: socket.socket) -> bool:
 
 
 def _problem(error: ProblemError) -> dict[str, Any]:
-    return {"code": error.code, "detail": error.detail, "hint": error.hint}
+    return {"code": error.code, "detail": error.detail, "hint": error.hint, "fields": error.fields}

@@ -10,7 +10,7 @@ import os
 import resource
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from commandcenter.runner import kernel
@@ -36,17 +36,19 @@ def spawn(
     keep: Sequence[int],
     identity: Identity | None,
     cgroup_files: Sequence[int],
+    enter: Callable[[], None] | None = None,
 ) -> int:
     """Start `executable`; return its process id. Failures after the fork are told on stderr.
 
-    `cgroup_files` are open `tasks` or `cgroup.procs` files which the child joins by writing "0".
+    `cgroup_files` are open `tasks` or `cgroup.procs` files which the child joins by writing "0";
+    `enter` is called in the child when it has its identity, to change namespaces.
     """
     parent = os.getpid()
     pid = os.fork()
     if pid:
         return pid
     try:
-        _become(parent, stdio, keep, identity, cgroup_files)
+        _become(parent, stdio, keep, identity, cgroup_files, enter)
         os.execve(executable, list(argv), environment)  # noqa: S606 - no shell is the point
     except BaseException as error:  # noqa: BLE001 - nothing may return into the parent's code
         os.write(2, f"cannot start {os.path.basename(executable)}: {error}\n".encode())  # noqa: PTH119
@@ -60,7 +62,24 @@ def _become(
     keep: Sequence[int],
     identity: Identity | None,
     cgroup_files: Sequence[int],
+    enter: Callable[[], None] | None,
 ) -> None:
+    limit(stdio, keep, identity, cgroup_files)
+    if enter is not None:
+        enter()
+    kernel.die_with_parent()
+    if os.getppid() != parent:
+        os._exit(_EXEC_FAILED)
+    settle()
+
+
+def limit(
+    stdio: tuple[int, int, int],
+    keep: Sequence[int],
+    identity: Identity | None,
+    cgroup_files: Sequence[int],
+) -> None:
+    """Take the child's place: descriptors, session, cgroups, limits, identity, in this order."""
     for target, fd in enumerate(stdio):
         os.dup2(fd, target)
     for fd in keep:
@@ -77,9 +96,10 @@ def _become(
         os.setgroups([])
         os.setresgid(identity.gid, identity.gid, identity.gid)
         os.setresuid(identity.uid, identity.uid, identity.uid)
-    kernel.die_with_parent()
-    if os.getppid() != parent:
-        os._exit(_EXEC_FAILED)
+
+
+def settle() -> None:
+    """Undo what a program must not inherit from the runner."""
     os.umask(0o022)
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):

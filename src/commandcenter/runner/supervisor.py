@@ -14,10 +14,12 @@ from commandcenter.runner.attempt import Attempt, Use
 from commandcenter.runner.bwrap import Contents
 from commandcenter.runner.egress_policy import EgressPolicy
 from commandcenter.runner.errors import BadRequestError
+from commandcenter.runner.execute import Executed
 from commandcenter.runner.host import Host, Lease
 from commandcenter.runner.paths import RunnerPaths
-from commandcenter.runner.plan import plan_sandbox
+from commandcenter.runner.plan import SandboxPlan, plan_sandbox
 from commandcenter.runner.request import ATTEMPT_ID, Ending, JobRequest, Outcome
+from commandcenter.runner.services import Services
 from commandcenter.runner.warm import WarmPool, end_lease, job_message, warm_shape
 
 _STOP_ALL_GRACE_SECONDS = 1.0
@@ -29,6 +31,7 @@ class Supervisor:
         self._host = host
         self.closing = False
         self._pool = WarmPool(host)
+        self._services = Services(paths, host)
         self._running: dict[str, asyncio.Task[Outcome]] = {}
         self._attempts: dict[str, Attempt] = {}
         # Ended, told to the hub, and kept here alone because the result could not be stored.
@@ -154,6 +157,25 @@ class Supervisor:
         except OSError:  # it has artifacts
             shutil.rmtree(directory, ignore_errors=True)
 
+    async def execute(
+        self, identifier: str, command: tuple[str, ...], timeout_seconds: float
+    ) -> Executed:
+        """Run a command in a running service. Raises `NotRunningError`."""
+        _check_id(identifier)
+        if pending := self._starting.get(identifier):
+            await asyncio.shield(pending)
+        attempt = self._attempts.get(identifier)
+        return await self._services.execute(identifier, attempt, command, timeout_seconds)
+
+    def where(self, identifier: str) -> tuple[str, str]:
+        """The network and the address of a running service. Raises `NotRunningError`."""
+        _check_id(identifier)
+        return self._services.where(identifier, self._attempts.get(identifier))
+
+    def remove_network(self, name: str) -> None:
+        """Forget a private network that no service is in. Idempotent."""
+        self._host.networks.remove(name)
+
     async def close(self) -> None:
         """End everything that runs; nothing more is to be started."""
         self.closing = True
@@ -176,27 +198,32 @@ class Supervisor:
         await self._attempts[identifier].stop(_STOP_ALL_GRACE_SECONDS, Ending.LOST)
         await asyncio.shield(self._running[identifier])
 
+    async def _launch_job(self, request: JobRequest) -> tuple[SandboxPlan, Lease, bytes | None]:
+        plan = plan_sandbox(request, str(self._paths.data))
+        shape = warm_shape(request, plan)
+        if lease := self._pool.take(shape) if shape else None:
+            return plan, lease, job_message(request, plan.environment)
+        contents = Contents(request.input_json, request.secret_files)
+        with_egress = bool(request.network_allow)
+        lease = await self._host.obtain(plan, contents, request.limits, with_egress=with_egress)
+        return plan, lease, None
+
     async def _launch(self, request: JobRequest) -> None:
         identifier = request.attempt_id
+        job = None
         try:
             EgressPolicy.parse(request.network_allow)
-            plan = plan_sandbox(request, str(self._paths.data))
-            shape = warm_shape(request, plan)
-            lease = self._pool.take(shape) if shape else None
-            job = None
-            if lease is not None:
-                job = job_message(request, plan.environment)
+            if request.member is not None:
+                plan, lease = await self._services.launch(request, request.member)
             else:
-                contents = Contents(request.input_json, request.secret_files)
-                lease = await self._host.obtain(
-                    plan, contents, request.limits, with_egress=bool(request.network_allow)
-                )
+                plan, lease, job = await self._launch_job(request)
         except BaseException:
             self._paths.attempt(identifier).rmdir()
             raise
         try:
             attempt = Attempt(request, plan, lease.sandbox, self._paths, job=job)
         except BaseException:  # such as a log that cannot be made on a full disk
+            self._services.ended(identifier)
             await end_lease(lease)
             shutil.rmtree(self._paths.attempt(identifier), ignore_errors=True)
             raise
@@ -213,6 +240,8 @@ class Supervisor:
                     None, Ending.SYSTEM_ERROR, f"The runner failed: {error!r}", now, now
                 )
             serving.cancel()
+            # Before the end is told: the next one of its name may be started at once.
+            self._services.ended(identifier)
             try:
                 self._store(identifier, outcome, attempt.use)
             except OSError as error:

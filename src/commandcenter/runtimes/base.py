@@ -10,6 +10,8 @@ concurrently, then `remove` once the result has been recorded (idempotent). Afte
 restart `recover` takes a stored handle and says whether the attempt is still there.
 """
 
+import asyncio
+import signal
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -17,7 +19,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Protocol
 
-from commandcenter.kit.errors import UnavailableError
+from commandcenter.kit.errors import ConflictError, UnavailableError
 
 
 class AttemptKind(StrEnum):
@@ -76,6 +78,50 @@ class NetworkPolicy:
 
 
 @dataclass(frozen=True, slots=True)
+class PublishedPort:
+    """A TCP port of the host that leads to a port of the service."""
+
+    host_port: int  # 1-65535; chosen by the caller
+    service_port: int  # on which the service listens, on 0.0.0.0
+    host: str = "127.0.0.1"
+
+
+@dataclass(frozen=True, slots=True)
+class Volume:
+    """A directory of the host in the service, as `target`.
+
+    `source` is `DATA/volumes/PROJECT/NAME` (made, with the right owner, if it is absent; what a
+    service keeps there outlives it), or a file or directory in the project's own folder.
+    """
+
+    source: Path
+    target: str  # absolute path inside
+    writable: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceSpec:
+    """What a long-running service has that a job has not.
+
+    Services with the same `network` reach each other by any of their `names` and on any port, each
+    with a loopback of its own; they reach nothing else, and nobody reaches them except through
+    `ports`. Nothing restarts a service: whoever started it sees its end and starts another attempt.
+    """
+
+    network: str  # ^[A-Za-z0-9][A-Za-z0-9._-]{0,100}$, one per project
+    names: tuple[str, ...]  # host names; the first is its own and unique among those running
+    ports: tuple[PublishedPort, ...] = ()
+    volumes: tuple[Volume, ...] = ()
+    programs: tuple[Path, ...] = ()  # installations of the host's, read-only where they are
+    tmpfs: Mapping[str, int] = field(default_factory=dict)  # path inside: bytes at most
+    uid: int = 1000  # inside; never 0
+    gid: int = 1000
+    directory: str = "/"  # working directory; /workspace is the project's folder
+    stop_signal: int = signal.SIGTERM
+    shm_bytes: int = 64 * 1024**2  # of /dev/shm
+
+
+@dataclass(frozen=True, slots=True)
 class AttemptSpec:
     """Everything needed to start one attempt. Equal specs may share a warm sandbox."""
 
@@ -86,7 +132,7 @@ class AttemptSpec:
     input_json: bytes  # the content of /in/input.json
     workspace: Workspace | None
     limits: Limits
-    timeout_seconds: float  # wall clock, from the process's start; then stop with grace
+    timeout_seconds: float  # wall clock, from the process's start; then stop with grace; math.inf
     grace_seconds: float = 5.0  # between SIGTERM and SIGKILL of the whole tree
     environment: Mapping[str, str] = field(default_factory=dict)
     network: NetworkPolicy = NetworkPolicy()
@@ -95,6 +141,7 @@ class AttemptSpec:
     python_path: tuple[Path, ...] = ()  # directories mounted read-only and put on PYTHONPATH
     warm: bool = False  # command is ("python", FILE): may be served from the warm one-shot pool
     redact: tuple[str, ...] = ()  # values never to reach a log or an output
+    service: ServiceSpec | None = None  # with kind SERVICE: no /in, no /out, no time limit
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +193,15 @@ class Stats:
 
 
 @dataclass(frozen=True, slots=True)
+class Executed:
+    """How a command in a service ended."""
+
+    exit_code: int | None  # None: it was killed at its time limit; 127: it could not be started
+    output: str  # of both streams, the first 64 KiB, redacted
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class LogLine:
     number: int  # from 1, never reused; a gap says that lines were dropped
     at: datetime
@@ -178,6 +234,27 @@ class RuntimeRefusedError(UnavailableError):
     title = "This runtime cannot do what was asked"
 
 
+class PortTakenError(ConflictError):
+    """A port of the host cannot be opened; `fields` has `host` and `port`. Nothing was started."""
+
+    code = "port_taken"
+    title = "A port is taken"
+
+
+class ServiceConflictError(ConflictError):
+    """A service of that name runs in the network, or the network to be removed has services."""
+
+    code = "service_conflict"
+    title = "The network is in use"
+
+
+class NotRunningError(ConflictError):
+    """There is no running service under this handle."""
+
+    code = "not_running"
+    title = "The service does not run"
+
+
 class Runtime(Protocol):
     async def capabilities(self) -> Capabilities:
         """Probe once per process and answer from memory; never raises."""
@@ -186,7 +263,8 @@ class Runtime(Protocol):
     async def start(self, spec: AttemptSpec) -> Handle:
         """Start the attempt, or return the handle of the one already started under this id.
 
-        Raises `RuntimeRefusedError` when an isolation or limit cannot be set up here.
+        Raises `RuntimeRefusedError` when an isolation or limit cannot be set up here,
+        `PortTakenError` and `ServiceConflictError` for services.
         """
         ...
 
@@ -199,7 +277,9 @@ class Runtime(Protocol):
         ...
 
     async def stop(self, handle: Handle, *, grace_seconds: float) -> None:
-        """SIGTERM, then after the grace SIGKILL of the whole tree. Idempotent, returns when dead.
+        """SIGTERM (a service's own signal), then after the grace SIGKILL of the whole tree.
+
+        Idempotent, returns when dead: a service's name and ports are free again.
 
         `wait` then gives reason `cancelled`.
         """
@@ -217,6 +297,34 @@ class Runtime(Protocol):
 
     async def remove(self, handle: Handle) -> None:
         """Forget the attempt: outputs, cgroup, sandbox directory. Its log file stays."""
+        ...
+
+    async def execute(
+        self, handle: Handle, command: tuple[str, ...], *, timeout_seconds: float
+    ) -> Executed:
+        """Run a short command in a running service: its health probe.
+
+        It is the service's user, sees what the service sees, has its environment and counts
+        against its limits; it is killed with its process group at its time limit. Raises
+        `NotRunningError`.
+        """
+        ...
+
+    async def connect(
+        self, handle: Handle, port: int
+    ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """Open a TCP connection to a port of a running service, published or not: for probes.
+
+        The service sees it as coming from its network. The caller bounds the time and closes the
+        writer. Raises `NotRunningError`, and ConnectionRefusedError when nothing listens there.
+        """
+        ...
+
+    async def remove_network(self, network: str) -> None:
+        """Forget a network of services; idempotent. Volumes stay.
+
+        Raises `ServiceConflictError` while a service is in it.
+        """
         ...
 
     async def close(self) -> None:

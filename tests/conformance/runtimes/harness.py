@@ -3,8 +3,10 @@
 import asyncio
 import itertools
 import json
+import math
 import os
 import signal
+import socket
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -22,6 +24,7 @@ from commandcenter.runtimes.base import (
     Limits,
     LogLine,
     Runtime,
+    ServiceSpec,
 )
 from commandcenter.runtimes.registry import create_runtime
 
@@ -55,6 +58,34 @@ def job(
 
 def python(code: str, **fields: Any) -> AttemptSpec:
     return job(command=("python", "-c", code), **fields)
+
+
+def service(
+    shell: str = "sleep 60",
+    *,
+    network: str | None = None,
+    name: str = "one",
+    fake: dict[str, str] | None = None,
+    details: dict[str, Any] | None = None,
+    **fields: Any,
+) -> AttemptSpec:
+    """A service of a network of its own, unless one is named."""
+    own = network or f"network-{os.getpid()}-{next(_numbers)}"
+    described: dict[str, Any] = {"network": own, "names": (name,)} | (details or {})
+    return job(
+        shell,
+        fake={"seconds": "60"} | (fake or {}),
+        kind=AttemptKind.SERVICE,
+        timeout_seconds=math.inf,
+        service=ServiceSpec(**described),
+        **fields,
+    )
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 async def eventually(what: str, condition: Callable[[], object], seconds: float = 10.0) -> None:

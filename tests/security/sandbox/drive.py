@@ -8,6 +8,7 @@ import asyncio
 import json
 import os
 import signal
+import socket
 import sys
 from pathlib import Path
 
@@ -99,6 +100,12 @@ async def floods(data: Path) -> str:
         return json.dumps(ends)
     finally:
         await runtime.close()
+
+
+def free_port() -> int:
+    with socket.socket() as probe_:
+        probe_.bind(("127.0.0.1", 0))
+        return int(probe_.getsockname()[1])
 
 
 def end_runner(data: Path) -> None:

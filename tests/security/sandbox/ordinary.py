@@ -8,12 +8,14 @@ import pytest
 ORDINARY_USER = 54321
 
 
-def run_as_ordinary_user(place: Path, *arguments: str, given: bytes = b"{}") -> str:
+def run_as_ordinary_user(
+    place: Path, *arguments: str, given: bytes = b"{}", program: str = "drive"
+) -> str:
     """Its standard output; skips when that Python lacks a package the runner needs."""
     copied = [str(program) for program in (place / "bin").glob("package/*/bwrap")]
     done = subprocess.run(
         [
-            "/usr/bin/python3", "-m", "tests.security.sandbox.drive",
+            "/usr/bin/python3", "-m", f"tests.security.sandbox.{program}",
             str(place / "data"), *arguments,
         ],
         input=given,

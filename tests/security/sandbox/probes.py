@@ -20,7 +20,7 @@ import subprocess
 import sys
 import traceback
 
-CANARIES = json.load(open("/in/input.json"))
+CANARIES = json.load(open(os.environ.get("PROBES_INPUT", "/in/input.json")))
 LIBC = ctypes.CDLL(None, use_errno=True)
 RESULTS = {}
 X86 = platform.machine() == "x86_64"
@@ -266,6 +266,67 @@ def sockets():
             return str(socket.socket(16, socket.SOCK_RAW, protocol))
 
 
+def neighbours():
+    """What a service has that a job has not: a network, with its own project's services in it."""
+    for name, address, port in CANARIES["private"]:
+
+        @attempt(f"{name} at {address}:{port}")
+        def _(address=address, port=port):
+            return socket.create_connection((address, port), 1).getpeername()
+
+    @attempt("the other project's service by its name")
+    def _():
+        return socket.getaddrinfo("victim", 8000)
+
+    @attempt("listen in another's place")
+    def _():
+        listener = socket.socket()
+        listener.bind(("10.77.0.1", 5432))
+        return "bound"
+
+    @attempt("answer to all addresses of the network")
+    def _():
+        listener = socket.socket()
+        listener.setsockopt(socket.SOL_IP, 19, 1)  # IP_TRANSPARENT
+        return "set"
+
+    # Taking another address, a route to elsewhere, another hardware address, the cable's other end.
+    address = struct.pack("=BBBBI", 2, 16, 0, 0, 2) + struct.pack(
+        "=HH4s", 8, 2, bytes([10, 77, 0, 9])
+    )
+    route = struct.pack("=BBBBBBBBI", 2, 0, 0, 0, 254, 3, 0, 1, 0) + struct.pack("=HHI", 8, 4, 2)
+    link = struct.pack("=BxHiII", 0, 0, 2, 0x100, 0x100)
+    for name, kind, body in (("address", 20, address), ("route", 24, route), ("link", 16, link),
+                             ("bridge", 16, link)):  # fmt: skip
+
+        @attempt(f"netlink: change a {name}")
+        def _(kind=kind, body=body):
+            kernel = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0)
+            kernel.settimeout(2)
+            kernel.send(struct.pack("=IHHII", 16 + len(body), kind, 0x605, 1, 0) + body)
+            code = -struct.unpack_from("=i", kernel.recv(65536), 16)[0]
+            if code:
+                raise OSError(code, os.strerror(code))
+            return "changed"
+
+    for path in ("/proc/sys/net/ipv4/ip_forward", "/proc/sys/net/ipv4/conf/all/rp_filter",
+                 "/proc/sys/net/ipv4/ip_unprivileged_port_start", "/etc/hosts"):  # fmt: skip
+
+        @attempt(f"write {path}")
+        def _(path=path):
+            with open(path, "r+") as file:
+                before = file.read(200)
+                file.seek(0)
+                file.write(before)
+            return before
+
+    @attempt("enter the network's own namespace")
+    def _():
+        namespaces = {os.readlink(path) for path in glob.glob("/proc/[0-9]*/ns/net")}
+        refuse(len(namespaces) == 1, f"only {namespaces}")
+        return namespaces
+
+
 def syscalls():
     zero = ctypes.create_string_buffer(4096)
     call("mount", 165, 40, b"none", b"/tmp", b"tmpfs", 0, 0)
@@ -418,10 +479,10 @@ def privilege():
 
 GROUPS = {
     function.__name__: function
-    for function in (files, processes, kernel, sockets, syscalls, privilege)
+    for function in (files, processes, kernel, sockets, neighbours, syscalls, privilege)
 }
 
 if __name__ == "__main__":
     GROUPS[sys.argv[1]]()
-    with open("/out/output.json", "w") as output:
+    with open(os.environ.get("PROBES_OUTPUT", "/out/output.json"), "w") as output:
         json.dump(RESULTS, output)

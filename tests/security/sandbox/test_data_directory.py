@@ -1,6 +1,7 @@
 """The hub's own data never shows in a sandbox, even where a mount lies around it."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,8 @@ from commandcenter.runtimes.base import (
     AttemptKind,
     AttemptSpec,
     Limits,
+    ServiceSpec,
+    Volume,
     Workspace,
     WorkspaceAccess,
 )
@@ -57,3 +60,22 @@ async def test_it_cannot_be_the_workspace(runtime: SandboxRuntime, tmp_path: Pat
     await runtime.capabilities()
     with pytest.raises(BadRequestError, match="data directory"):
         await runtime.start(spec(tmp_path / "project/deep/data", WorkspaceAccess.READ))
+
+
+async def test_it_is_covered_in_a_part_of_the_folder_that_a_service_mounts(
+    runtime: SandboxRuntime, tmp_path: Path
+) -> None:
+    await runtime.capabilities()
+    service = ServiceSpec(
+        network="around",
+        names=("one",),
+        volumes=(Volume(tmp_path / "project" / "deep", "/app", writable=False),),
+    )
+    base = spec(tmp_path / "project", WorkspaceAccess.READ)
+    command = ("sh", "-c", "ls -A /app/data /workspace/deep/data; ls /app")
+    handle = await runtime.start(
+        replace(base, kind=AttemptKind.SERVICE, service=service, command=command)
+    )
+    assert (await runtime.wait(handle)).exit_code == 0
+    lines = [line.text async for line in runtime.logs(handle, follow=True)]
+    assert lines == ["/app/data:", "", "/workspace/deep/data:", "data"]

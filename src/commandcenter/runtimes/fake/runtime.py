@@ -6,9 +6,11 @@ are kept on disk, as every runtime does.
 """
 
 import asyncio
+import errno
 import json
 import math
 import shutil
+import socket
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -23,11 +25,16 @@ from commandcenter.runtimes.base import (
     AttemptResult,
     AttemptSpec,
     Capabilities,
+    Executed,
     FailureReason,
     Handle,
     Limits,
     LogLine,
+    NotRunningError,
+    PortTakenError,
     RuntimeRefusedError,
+    ServiceConflictError,
+    ServiceSpec,
     Stats,
     Stream,
     Usage,
@@ -45,6 +52,10 @@ class _Running:
     stop_asked: asyncio.Event = field(default_factory=asyncio.Event)
     grace_seconds: float = 0.0
     task: asyncio.Task[AttemptResult] | None = None
+
+    @property
+    def name(self) -> str:
+        return self.spec.service.names[0] if self.spec.service is not None else ""
 
 
 class FakeRuntime:
@@ -77,6 +88,8 @@ class FakeRuntime:
             )
         if spec.attempt_id in self._running or self._home(spec.attempt_id).exists():
             return handle
+        if spec.service is not None:
+            self._refuse_conflict(spec.service)
         self._home(spec.attempt_id).mkdir(parents=True)
         running = _Running(spec, read_script(spec), datetime.now(UTC))
         self._running[spec.attempt_id] = running
@@ -125,6 +138,46 @@ class FakeRuntime:
         await self.stop(handle, grace_seconds=0.0)
         shutil.rmtree(self._home(handle.attempt_id), ignore_errors=True)
 
+    async def execute(
+        self,
+        handle: Handle,
+        command: tuple[str, ...],  # noqa: ARG002 - the contract's
+        *,
+        timeout_seconds: float,
+    ) -> Executed:
+        """Nothing is run: the script's `execute_exit_code` and `execute_output` are told."""
+        running = self._running.get(handle.attempt_id)
+        if running is None or running.spec.service is None:
+            raise NotRunningError(f"No service runs as {handle.attempt_id}.")
+        script = running.script
+        if script.execute_seconds > timeout_seconds:
+            await asyncio.sleep(timeout_seconds)
+            return Executed(None, "", timeout_seconds)
+        await asyncio.sleep(script.execute_seconds)
+        return Executed(script.execute_exit_code, script.execute_output, script.execute_seconds)
+
+    async def connect(
+        self, handle: Handle, port: int
+    ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """A connection that is accepted and closed, or refused if the script says `refuses`."""
+        running = self._running.get(handle.attempt_id)
+        if running is None or running.spec.service is None:
+            raise NotRunningError(f"No service runs as {handle.attempt_id}.")
+        if running.script.refuses:
+            raise ConnectionRefusedError(
+                errno.ECONNREFUSED, f"Port {port} of the service does not accept connections"
+            )
+        ours, theirs = socket.socketpair()
+        theirs.close()
+        return await asyncio.open_connection(sock=ours)
+
+    async def remove_network(self, network: str) -> None:
+        if names := [running.name for running in self._members(network)]:
+            raise ServiceConflictError(
+                f"The network {network} still has the services {', '.join(names)}.",
+                hint="Stop them first.",
+            )
+
     async def close(self) -> None:
         """Attempts live in this process: those still running are ended."""
         for running in list(self._running.values()):
@@ -132,6 +185,33 @@ class FakeRuntime:
                 running.task.cancel()
                 with suppress(asyncio.CancelledError):
                     await running.task
+
+    def _members(self, network: str) -> list["_Running"]:
+        return [
+            running
+            for running in self._running.values()
+            if running.spec.service is not None and running.spec.service.network == network
+        ]
+
+    def _refuse_conflict(self, service: ServiceSpec) -> None:
+        if any(running.name == service.names[0] for running in self._members(service.network)):
+            raise ServiceConflictError(
+                f"A service {service.names[0]} runs already in the network {service.network}.",
+                hint="Stop it before another one takes its place.",
+            )
+        taken = {
+            (port.host, port.host_port)
+            for running in self._running.values()
+            if running.spec.service is not None
+            for port in running.spec.service.ports
+        }
+        for port in service.ports:
+            if (port.host, port.host_port) in taken:
+                raise PortTakenError(
+                    f"Port {port.host_port} of {port.host} is taken by another service.",
+                    hint="Choose another port.",
+                    fields={"host": port.host, "port": port.host_port},
+                )
 
     async def _run(self, running: _Running) -> AttemptResult:
         spec, script = running.spec, running.script

@@ -3,8 +3,9 @@
 `FAKE_*` variables of the environment win over the member `fake` of the input:
 exit_code, seconds (duration), stdout, stderr, output (JSON, written to output.json), artifacts
 (object of name to text), ends ("out_of_memory", "disk_full", "lost", "system_error"),
-ignore_sigterm, echo_input. Without any of these the attempt prints a line and succeeds with the
-output `{}`.
+ignore_sigterm, echo_input; execute_exit_code, execute_output and execute_seconds say how commands
+in a service end, refuses that it takes no connections. Without any of these the attempt prints a
+line and succeeds with the output `{}`.
 """
 
 import json
@@ -26,6 +27,10 @@ class Script:
     artifacts: dict[str, str] = field(default_factory=dict)
     ends: FailureReason | None = None
     ignore_sigterm: bool = False
+    refuses: bool = False  # connections to a service
+    execute_exit_code: int = 0  # of commands run in a service
+    execute_output: str = ""
+    execute_seconds: float = 0.0
 
 
 def read_script(spec: AttemptSpec) -> Script:
@@ -50,6 +55,10 @@ def read_script(spec: AttemptSpec) -> Script:
         artifacts={str(name): str(text) for name, text in artifacts.items()},
         ends=FailureReason(steps["ends"]) if steps.get("ends") else None,
         ignore_sigterm=_truth(steps.get("ignore_sigterm", False)),
+        refuses=_truth(steps.get("refuses", False)),
+        execute_exit_code=int(steps.get("execute_exit_code", 0)),
+        execute_output=str(steps.get("execute_output", "")),
+        execute_seconds=float(steps.get("execute_seconds", 0.0)),
     )
 
 

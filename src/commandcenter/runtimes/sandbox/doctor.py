@@ -3,16 +3,19 @@
 import os
 import platform
 import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
 from commandcenter.kit.errors import ProblemError
-from commandcenter.runner import seccomp
+from commandcenter.runner import network_namespaces, seccomp
 from commandcenter.runner.bwrap import Bubblewrap, find_bubblewrap
 from commandcenter.runner.cgroups import plan_directories
+from commandcenter.runner.networks import FIRST_ID
 
+NETWORKS = "private networks"
 _PROBE_SECONDS = 20
 _IDMAP_KERNEL = (5, 12)
 _CAP_SYS_ADMIN = 21
@@ -42,6 +45,7 @@ def diagnose() -> list[Check]:
         _guarded("user namespaces", _user_namespaces),
         _guarded("container", _container),
         _guarded("sandbox", _sandbox),
+        _guarded(NETWORKS, _networks),
         _guarded("cgroups", _cgroups),
     ]
     if os.geteuid() == 0:
@@ -157,6 +161,29 @@ def _sandbox(name: str) -> Check:
     return Check(
         name, False, Severity.FATAL, f"it cannot be set up: {done.stderr.strip()}",
         _sandbox_remedy(found, done.stderr),
+    )  # fmt: skip
+
+
+def _networks(name: str) -> Check:
+    """The same for what the services of a project share: a network of their own."""
+    package_root = str(Path(network_namespaces.__file__).parents[2])
+    program = (
+        f"import sys; sys.path.insert(0, {package_root!r}); "
+        "from commandcenter.runner.network_namespaces import main; main()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "-B", "-c", program, str(FIRST_ID)],
+        capture_output=True, text=True, timeout=_PROBE_SECONDS, env={}, check=False,
+    )  # fmt: skip
+    if done.returncode == 0:
+        return Check(name, True, Severity.INFO, "one was set up and taken down")
+    said = done.stderr.strip().rpartition("\n")[2]
+    remedy = "As root, load the kernel's modules for it: `modprobe -a bridge veth`."
+    if _read_number("/proc/sys/kernel/apparmor_restrict_unprivileged_userns") == 1:
+        remedy = _apparmor_remedy(os.path.realpath(sys.executable))
+    return Check(
+        name, False, Severity.WARNING,
+        f"no project's services can be run in the sandbox: {said}", remedy,
     )  # fmt: skip
 
 

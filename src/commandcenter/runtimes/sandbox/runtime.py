@@ -8,26 +8,34 @@ from typing import Any
 from commandcenter.kit.errors import ProblemError
 from commandcenter.kit.segment_reader import SegmentReader
 from commandcenter.kit.segments import Record
+from commandcenter.runner import errors
 from commandcenter.runner.client import RunnerClient
 from commandcenter.runner.ensure import runner_holds_lock
 from commandcenter.runner.errors import IsolationError
 from commandcenter.runner.request import JobLimits, JobRequest
+from commandcenter.runner.service import Port, ServiceRequest
+from commandcenter.runner.service import Volume as RunnerVolume
 from commandcenter.runtimes.base import (
     AttemptKind,
     AttemptResult,
     AttemptSpec,
     Capabilities,
+    Executed,
     FailureReason,
     Handle,
     Limits,
     LogLine,
+    NotRunningError,
+    PortTakenError,
     RuntimeRefusedError,
+    ServiceConflictError,
+    ServiceSpec,
     Stats,
     Stream,
     Usage,
     WorkspaceAccess,
 )
-from commandcenter.runtimes.sandbox.doctor import Severity, diagnose
+from commandcenter.runtimes.sandbox.doctor import NETWORKS, Severity, diagnose
 
 NAME = "sandbox"
 
@@ -49,6 +57,10 @@ class SandboxRuntime:
             await self.client.start(to_request(spec))
         except IsolationError as error:
             raise RuntimeRefusedError(error.detail, hint=error.hint) from error
+        except errors.PortTakenError as error:
+            raise PortTakenError(error.detail, hint=error.hint, fields=error.fields) from error
+        except errors.ServiceConflictError as error:
+            raise ServiceConflictError(error.detail, hint=error.hint) from error
         limits = spec.limits
         return Handle(
             runtime=NAME,
@@ -116,16 +128,47 @@ class SandboxRuntime:
     async def remove(self, handle: Handle) -> None:
         await self.client.remove(handle.attempt_id)
 
+    async def execute(
+        self, handle: Handle, command: tuple[str, ...], *, timeout_seconds: float
+    ) -> Executed:
+        try:
+            code, output, seconds = await self.client.execute(
+                handle.attempt_id, command, timeout_seconds
+            )
+        except errors.NotRunningError as error:
+            raise NotRunningError(error.detail, hint=error.hint) from error
+        return Executed(code, output.decode("utf-8", "replace"), seconds)
+
+    async def connect(
+        self, handle: Handle, port: int
+    ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        try:
+            return await self.client.connect(handle.attempt_id, port)
+        except errors.NotRunningError as error:
+            raise NotRunningError(error.detail, hint=error.hint) from error
+
+    async def remove_network(self, network: str) -> None:
+        try:
+            await self.client.remove_network(network)
+        except errors.ServiceConflictError as error:
+            raise ServiceConflictError(error.detail, hint=error.hint) from error
+
     async def close(self) -> None:
         """Let go of the runner; an idle one ends, so that a stopped hub leaves nothing behind."""
         await self.client.retire_if_idle()
         await self.client.close()
 
     async def _probe(self) -> Capabilities:
+        checks = await asyncio.to_thread(diagnose)
+        failed = {
+            check.name: f"{check.name}: {check.detail} {check.remedy}".strip()
+            for check in checks
+            if not check.ok
+        }
         fatal = [
-            f"{check.name}: {check.detail} {check.remedy}".strip()
-            for check in await asyncio.to_thread(diagnose)
-            if not check.ok and check.severity is Severity.FATAL
+            failed[check.name]
+            for check in checks
+            if check.name in failed and check.severity is Severity.FATAL
         ]
         status: dict[str, Any] = {}
         if not fatal:
@@ -143,6 +186,9 @@ class SandboxRuntime:
                 f"the kernel: {status['cgroups_problem']}. Run the hub as root or in a delegated "
                 "systemd scope to have both enforced."
             ]
+        services = NETWORKS not in failed
+        if not fatal and not services:
+            problems = [*problems, failed[NETWORKS]]
         return Capabilities(
             name=NAME,
             available=not fatal,
@@ -151,7 +197,7 @@ class SandboxRuntime:
             watched_limits=frozenset() if enforced else frozenset({"memory"}),
             network_off=True,
             network_allow_list=True,
-            services=True,
+            services=services,
             live_workspace=True,
             warm_pool=True,
             problems=tuple(problems),
@@ -183,6 +229,26 @@ def to_request(spec: AttemptSpec) -> JobRequest:
         warm=spec.warm,
         redact=spec.redact,
         input_json=spec.input_json,
+        member=_member(spec.service) if spec.service is not None else None,
+    )
+
+
+def _member(service: ServiceSpec) -> ServiceRequest:
+    return ServiceRequest(
+        network=service.network,
+        names=service.names,
+        ports=tuple(Port(port.host, port.host_port, port.service_port) for port in service.ports),
+        volumes=tuple(
+            RunnerVolume(str(volume.source.absolute()), volume.target, volume.writable)
+            for volume in service.volumes
+        ),
+        programs=tuple(str(path.absolute()) for path in service.programs),
+        tmpfs=tuple(service.tmpfs.items()),
+        uid=service.uid,
+        gid=service.gid,
+        directory=service.directory,
+        stop_signal=int(service.stop_signal),
+        shm_bytes=service.shm_bytes,
     )
 
 
