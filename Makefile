@@ -50,7 +50,7 @@ lock: ## compile the hashed requirement files again (needs uv)
 		-o requirements/runtime.txt pyproject.toml requirements/build.in
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header \
 		--no-emit-index-url --no-emit-find-links --no-annotate -c requirements/runtime.txt \
-		-o requirements/dev.txt pyproject.toml requirements/build.in requirements/dev.in
+		-o requirements/dev.txt --extra stacks pyproject.toml requirements/build.in requirements/dev.in
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header \
 		--no-emit-index-url --no-emit-find-links --no-annotate \
 		-o requirements/bench.txt requirements/bench.in

@@ -40,15 +40,16 @@ def test_client_commands_do_not_load_the_hub() -> None:
     assert not loaded & set(_HEAVY)
 
 
-def test_remedies_name_the_data_directory_in_use(tmp_path: Path) -> None:
+def test_remedies_name_the_data_directory_in_use(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.argv", ["/elsewhere"])  # it would name the program that is running
     stream = io.StringIO()
-    cli = Cli(GlobalOptions(data_directory=tmp_path))
+    cli = Cli(GlobalOptions(data_directory=Path("/srv/data")))
     cli.out = Console(file=stream, width=300)
     check = Check("port", False, Severity.WARNING, "taken", "Type: commandcenter up --port 3334")
 
     show_checks(cli, [check], is_fatal=False)
 
-    assert f"commandcenter --data-directory {tmp_path} up --port 3334" in stream.getvalue()
+    assert "commandcenter --data-directory /srv/data up --port 3334" in stream.getvalue()
 
 
 @pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.name)
