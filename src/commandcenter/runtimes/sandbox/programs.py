@@ -112,7 +112,8 @@ def _all_postgres() -> tuple[Program, ...]:
 def _find(name: str, title: str, oldest: int, package: str, wheels: tuple[str, ...]) -> Program:
     candidates: list[_Candidate] = []
     if command := shutil.which(name, path=_SYSTEM_PATH):
-        candidates.append(_Candidate(Path(command).resolve()))
+        # Under its own name: Debian's redis-server is a link to what goes by the name it is given.
+        candidates.append(_Candidate(Path(command).parent.resolve() / name))
     for wheel in wheels:
         candidates += _in_wheel(wheel, name)
     found = [program for path in candidates if (program := _program(path)) is not None]
