@@ -9,7 +9,7 @@ from typing import Any
 from benchmarks.hub import Hub, running_hub
 from benchmarks.stats import Figure, table
 
-DECISIONS = 100
+DECISIONS = 300
 _WAIT_SECONDS = 30.0
 _MANIFEST = """\
 name: stamper
