@@ -115,6 +115,7 @@ class HubServer:
     async def _stop(self) -> None:
         seconds = self.settings.drain_seconds
         _log.info("stopping", drain_seconds=seconds)
+        self.services.get(Draining).begin()
         await self._tell(EventType.HUB_STOPPING, {"drain_seconds": seconds})
         drained = await self.services.get(Draining).drain(deadline_seconds=seconds)
         if not drained:

@@ -3,7 +3,10 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
+from starlette.requests import HTTPConnection
+
 from commandcenter.kit.errors import UnavailableError
+from commandcenter.kit.injection import provide
 
 Hook = Callable[[], Awaitable[None]]
 
@@ -24,21 +27,30 @@ class Draining:
         """`extra_seconds` is what the hook may take beyond the time to drain, to stop the rest."""
         self._hooks.append((hook, extra_seconds))
 
+    def begin(self) -> None:
+        """Take no new work from now on."""
+        self.is_draining = True
+
     def refuse_new_work(self) -> None:
         """Raise `StoppingError` once the hub is stopping; call it before accepting work."""
         if self.is_draining:
             raise StoppingError(
                 "The hub is stopping and takes no new work.",
-                hint="Send it again once the hub is back.",
+                hint="Nothing was started. Send it again once the hub is back.",
             )
 
     async def drain(self, *, deadline_seconds: float) -> bool:
         """Refuse new work and wait for the hooks; False when the deadline came first."""
-        self.is_draining = True
+        self.begin()
         in_time = await asyncio.gather(
             *(_ended_within(hook(), deadline_seconds + extra) for hook, extra in self._hooks)
         )
         return all(in_time)
+
+
+def accepting_work(connection: HTTPConnection) -> None:
+    """Refuse a request for new work once the hub is stopping: `dependencies=[Depends(...)]`."""
+    provide(Draining)(connection).refuse_new_work()
 
 
 async def _ended_within(work: Awaitable[None], seconds: float) -> bool:

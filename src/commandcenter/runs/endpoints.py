@@ -5,6 +5,7 @@ from fastapi import APIRouter, Depends, Header, Query, Response, status
 from commandcenter.auth.caller import require
 from commandcenter.auth.identity import Caller
 from commandcenter.auth.permissions import Permission
+from commandcenter.kit.draining import accepting_work
 from commandcenter.kit.injection import provide
 from commandcenter.kit.pages import DEFAULT_PAGE, MAX_PAGE, Page
 from commandcenter.runs.create import RunRequest
@@ -21,9 +22,10 @@ Reader = Annotated[Caller, Depends(require(Permission.RUNS_READ))]
 Starter = Annotated[Caller, Depends(require(Permission.RUNS_START))]
 Canceller = Annotated[Caller, Depends(require(Permission.RUNS_CANCEL))]
 IdempotencyKey = Annotated[str | None, Header(max_length=200)]
+_STARTS = [Depends(accepting_work)]
 
 
-@router.post("/runs", status_code=status.HTTP_201_CREATED)
+@router.post("/runs", status_code=status.HTTP_201_CREATED, dependencies=_STARTS)
 async def start_run(
     body: RunStart,
     caller: Starter,
@@ -47,7 +49,9 @@ async def start_run(
     return RunSummary.of(run)
 
 
-@router.post("/workflows/{workflow}/trigger", status_code=status.HTTP_201_CREATED)
+@router.post(
+    "/workflows/{workflow}/trigger", status_code=status.HTTP_201_CREATED, dependencies=_STARTS
+)
 async def trigger_workflow(
     workflow: str,
     body: WorkflowTrigger,
@@ -94,7 +98,7 @@ async def cancel_run(run_id: str, caller: Canceller, service: Service) -> RunSum
     return RunSummary.of(await service.cancel(caller, run_id))
 
 
-@router.post("/runs/{run_id}/rerun", status_code=status.HTTP_201_CREATED)
+@router.post("/runs/{run_id}/rerun", status_code=status.HTTP_201_CREATED, dependencies=_STARTS)
 async def rerun(run_id: str, body: RunAgain, caller: Starter, service: Service) -> RunSummary:
     """Start a new run in place of an ended one; results that still hold are taken over."""
     request = RerunRequest(start_at=body.start_at, inputs=body.inputs, step_inputs=body.step_inputs)

@@ -136,10 +136,17 @@ async def test_it_serves_while_it_drains_and_gives_up_in_time(tmp_path: Path) ->
         async with asyncio.timeout(_SECONDS):
             await waiting.wait()
         during = await hub.client.get("/health")
-        with pytest.raises(Exception, match="stopping"):
-            draining.refuse_new_work()
+        runs = [
+            await hub.client.post(path, json=body)
+            for path, body in (
+                ("/api/v1/runs", {"workflow": "scan"}),
+                ("/api/v1/workflows/scan/trigger", {}),
+                ("/api/v1/runs/run_0/rerun", {}),
+            )
+        ]
 
     assert during.status_code == 200
+    assert {(run.status_code, run.json()["code"]) for run in runs} == {(503, "stopping")}
 
 
 async def test_error_of_the_start_reaches_the_caller(tmp_path: Path) -> None:
