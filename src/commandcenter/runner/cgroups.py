@@ -244,6 +244,8 @@ def _sweep_once(base: Path) -> None:
     for leaf in [*leaves, base]:
         with suppress(OSError):
             for pid in (leaf / "cgroup.procs").read_text().split():
+                if pid == "0":  # of a process namespace beyond ours; to kill 0 is to kill ourselves
+                    continue
                 with suppress(ProcessLookupError):
                     os.kill(int(pid), signal.SIGKILL)
         with suppress(OSError):
