@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
+from commandcenter.cli import project_logs, project_stack
 from commandcenter.cli.client import segment
 from commandcenter.cli.command import command, default, noun
 from commandcenter.cli.durations import local
@@ -43,8 +44,11 @@ def add(
         cli.out.print(Text(f"Project {clean(project['name'])}: {clean(project['path'])}"))
         for warning in project.get("warnings", ()):  # a hub of an earlier version tells none
             cli.out.print(Text(f"  Note: {clean(warning)}"))
-        next_command = cli.command("run", "review-and-patch", "--project", project["name"])
-        cli.out.print(Text(f"  Next: {next_command}"))
+        for words in (
+            ("project", "start", project["name"]),
+            ("run", "review-and-patch", "--project", project["name"]),
+        ):
+            cli.out.print(Text(f"  Next: {cli.command(*words)}"))
 
     cli.emit(project, show)
 
@@ -108,6 +112,10 @@ def allow(
     allowed = AllowedRoots(cli.data_directory, ()).allow(path.expanduser())
     words = f"Projects may now lie in {allowed}."
     cli.emit({"allowed": str(allowed)}, lambda: cli.out.print(Text(clean(words))))
+
+
+project_stack.register(app)
+project_logs.register(app)
 
 
 def _cleanliness(git: dict[str, Any]) -> str | None:

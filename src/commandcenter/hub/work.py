@@ -109,6 +109,7 @@ async def add_stacks(assembly: Assembly) -> None:
         ),
     )
     services.add(stacks)
+    services.get(ProjectService).before_removal(stacks.forget)
     services.add(StackStatuses(services.get(Database), services.get(ProjectService), stacks))
     services.add(
         StackLogs(

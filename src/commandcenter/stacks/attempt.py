@@ -2,8 +2,10 @@
 
 import asyncio
 import logging
+import shutil
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 from typing import Protocol
 
 from commandcenter.kit.errors import ProblemError
@@ -11,11 +13,12 @@ from commandcenter.runtimes.base import Handle, Runtime
 from commandcenter.stacks import exits
 from commandcenter.stacks.member import Exit
 from commandcenter.stacks.prepared import Prepared
-from commandcenter.stacks.probe import Answer, Prober
+from commandcenter.stacks.probe import Answer, ask
 
 logger = logging.getLogger(__name__)
 
 _AGAIN_SECONDS = 0.5
+_KEPT_LOGS = 10
 _LOST = Exit(
     succeeded=False,
     is_passing=True,
@@ -47,7 +50,6 @@ class Attempt:
         *,
         facts: AttemptFacts,
         runtime: Runtime,
-        prober: Prober,
         prepare: Callable[[str, int], Prepared],
         clock: Callable[[], float],
     ) -> None:
@@ -57,7 +59,6 @@ class Attempt:
         self.tasks: list[asyncio.Task[None]] = []
         self._facts = facts
         self._runtime = runtime
-        self._prober = prober
         self._prepare = prepare
         self._clock = clock
         self._grace_seconds = 10.0
@@ -109,6 +110,7 @@ class Attempt:
         exit_ = await exits.of_result(result, handle)
         with suppress(ProblemError, OSError):
             await self._runtime.remove(handle)
+            await asyncio.to_thread(_drop_old_log, handle, self.number)
         return exit_
 
     async def _stop_when_asked(self, handle: Handle) -> None:
@@ -128,7 +130,7 @@ class Attempt:
             return
         begun = self._clock()
         while True:
-            answer = await self._prober.ask(self._runtime, handle, check, times.timeout)
+            answer = await ask(self._runtime, handle, check, times.timeout)
             starting = self._clock() - begun < times.start_period
             settled = answer.healthy or self._facts.is_healthy(self.service)
             self._facts.probed(
@@ -141,3 +143,13 @@ class Attempt:
             await asyncio.sleep(
                 times.start_interval if starting and not settled else times.interval
             )
+
+
+def _drop_old_log(handle: Handle, number: int) -> None:
+    """Keep the logs of the last attempts only: a service may be restarted for ever."""
+    told = handle.data.get("log_directory")
+    if not isinstance(told, str) or number <= _KEPT_LOGS:
+        return
+    directory = Path(told)
+    stem = directory.name.rpartition(".")[0]
+    shutil.rmtree(directory.with_name(f"{stem}.{number - _KEPT_LOGS}"), ignore_errors=True)

@@ -4,7 +4,7 @@ import socket
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from commandcenter.models import Project, StackPort
@@ -85,6 +85,19 @@ async def give_ports(
             )
         given[need.key] = port
     automatic = {need.key: need.wanted is None for need in needs}
+    await _store(session, owner, project_id, had, given, automatic)
+    return given
+
+
+async def _store(
+    session: AsyncSession,
+    owner: str,
+    project_id: str,
+    had: Mapping[Key, StackPort],
+    given: Mapping[Key, int],
+    automatic: Mapping[Key, bool],
+) -> None:
+    """Replace the rows that changed; two of them may have changed places."""
     unchanged = {
         key
         for key, port in given.items()
@@ -92,12 +105,8 @@ async def give_ports(
     }
     for key, row in had.items():
         if key not in unchanged:
-            await session.execute(
-                delete(StackPort).where(
-                    StackPort.owner == owner, StackPort.host_port == row.host_port
-                )
-            )
-            session.expunge(row)
+            await session.delete(row)
+    await session.flush()
     for key, port in given.items():
         if key not in unchanged:
             session.add(
@@ -111,7 +120,6 @@ async def give_ports(
                 )
             )
     await session.flush()
-    return given
 
 
 def check_free(

@@ -1,27 +1,50 @@
 """A service made ready to be run: the attempt, how its health is asked, what stands in for what."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from commandcenter.runtimes.base import AttemptSpec
 
 
 @dataclass(frozen=True, slots=True)
 class CommandCheck:
-    """Run in the service; healthy with exit code 0 and `expected` in the output."""
+    """Run in the service; healthy with exit code 0."""
 
     command: tuple[str, ...]
-    expected: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class HttpCheck:
-    """Asked through the service's port on the host; healthy with a status below 400."""
+    """GET; healthy with a status below 400."""
 
-    host_port: int
+    port: int
     path: str
 
 
-Check = CommandCheck | HttpCheck
+@dataclass(frozen=True, slots=True)
+class TcpCheck:
+    """Healthy when the connection is accepted."""
+
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class RedisCheck:
+    """PING, as redis-cli sends it; healthy with PONG."""
+
+    port: int
+    password: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class PostgresCheck:
+    """The start of a session, as pg_isready does; healthy unless the server is not ready."""
+
+    port: int
+    user: str
+    database: str
+
+
+Check = CommandCheck | HttpCheck | TcpCheck | RedisCheck | PostgresCheck
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,7 +39,6 @@ from commandcenter.stacks.member import Member
 from commandcenter.stacks.model import Service, Stack
 from commandcenter.stacks.ports import Key, check_free, give_ports
 from commandcenter.stacks.prepared import Prepared
-from commandcenter.stacks.probe import Prober
 from commandcenter.stacks.recorder import (
     ServiceRecord,
     StackRecord,
@@ -94,7 +93,6 @@ class StackManager:
         self._runtime = runtime
         self._draining = draining
         self._options = options
-        self._prober = Prober()
         self._supervisors: dict[str, StackSupervisor] = {}
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._restarting: dict[str, asyncio.Task[None]] = {}
@@ -277,7 +275,6 @@ class StackManager:
             task.cancel()
         await asyncio.gather(*self._restarting.values(), return_exceptions=True)
         await asyncio.gather(*(each.leave() for each in self._supervisors.values()))
-        await self._prober.close()
 
     async def forget(self, session: AsyncSession, project: Project) -> None:
         """Take a project's stack off the records, as the project goes. Its data stays.
@@ -351,9 +348,7 @@ class StackManager:
             service.name: Member(service.name, service.restart, number=records[service.name].number)
             for service in stack.services
         }
-        beginning = Beginning(
-            stack, Desired.RUNNING, StackState.STARTING, members, records
-        )
+        beginning = Beginning(stack, Desired.RUNNING, StackState.STARTING, members, records)
         self._supervise(project, folder, beginning, ports, own_secrets, epoch, records)
 
     async def _begin_after(
@@ -414,7 +409,6 @@ class StackManager:
             beginning,
             runtime=self._runtime,
             recorder=recorder,
-            prober=self._prober,
             prepare=_preparing(beginning.stack, place),
         )
         self._supervisors[project.id] = made

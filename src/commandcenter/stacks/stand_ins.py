@@ -13,7 +13,6 @@ from pathlib import Path
 from commandcenter.runtimes.sandbox import recipes
 from commandcenter.runtimes.sandbox.programs import find_node, find_postgres, find_redis
 from commandcenter.stacks.errors import ServiceUnsupportedError
-from commandcenter.stacks.health import PostgresProbe
 from commandcenter.stacks.model import Service
 from commandcenter.stacks.packages import ProjectFolder, node_module, python_for
 from commandcenter.stacks.probing import image_program
@@ -25,14 +24,6 @@ _LIBRARY = "library/"
 _HUBS = ("docker.io/",)
 _POSTGRES_PLACE = "/var/lib/postgresql"
 _PYTHONS = frozenset({"python", "python3"})
-_PYTHON_CONNECT = (
-    "import socket,sys; socket.create_connection(('127.0.0.1', int(sys.argv[1])), 4).close()"
-)
-_NODE_CONNECT = (
-    "require('net').connect(Number(process.argv[1]), '127.0.0.1')"
-    ".on('connect', () => process.exit(0))"
-    ".on('error', error => { console.error(error.message); process.exit(1) })"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,15 +34,12 @@ class StandIn:
     words: str
     environment: Mapping[str, str] = field(default_factory=dict)
     secret_files: Mapping[str, str] = field(default_factory=dict, repr=False)
-    secret_environment: Mapping[str, str] = field(default_factory=dict, repr=False)
     programs: tuple[Path, ...] = ()
     uid: int | None = None  # None: as the definition says
     data: str | None = None  # where the server keeps its data
     directory: str | None = None
     stop_signal: int = signal.SIGTERM
-    probe: tuple[str, ...] | None = None  # by the server's own protocol
-    expected: str = ""  # in the probe's output
-    connecting: tuple[str, ...] | None = None  # with a port after it: exits 0 if that accepts
+    password: str | None = field(default=None, repr=False)  # of a Redis that asks for one
 
 
 def stand_in_for(
@@ -132,13 +120,6 @@ def _postgres(service: Service, volume: Callable[[str], Path], memory_bytes: int
         major=major,
     )
     program = find_postgres(major)
-    health = service.health.probe if service.health is not None else None
-    probe = recipe.probe
-    if isinstance(health, PostgresProbe):
-        probe = (
-            str(program.directory / "pg_isready"), "-h", "127.0.0.1",
-            "-p", str(health.port), "-U", health.user, "-d", health.database,
-        )  # fmt: skip
     return StandIn(
         command=(*recipe.command, *_server_arguments(service, "postgres")),
         words=_words("PostgreSQL", program.version, service.image, wheel=program.from_wheel),
@@ -149,8 +130,6 @@ def _postgres(service: Service, volume: Callable[[str], Path], memory_bytes: int
         data=recipe.data,
         directory="/",
         stop_signal=recipe.stop_signal,
-        probe=probe,
-        expected="accepting connections" if isinstance(health, PostgresProbe) else "",
     )
 
 
@@ -158,22 +137,17 @@ def _redis(service: Service) -> StandIn:
     recipe = recipes.redis()
     program = find_redis()
     arguments = _server_arguments(service, "redis-server")
-    secret = {}
-    if "--requirepass" in arguments[:-1]:
-        # Read by redis-cli, so that the probe's command does not hold it.
-        secret["REDISCLI_AUTH"] = arguments[arguments.index("--requirepass") + 1]
+    asks = "--requirepass" in arguments[:-1]
     return StandIn(
         command=(*recipe.command, *arguments),
+        password=arguments[arguments.index("--requirepass") + 1] if asks else None,
         words=_words("Redis", program.version, service.image, wheel=program.from_wheel),
         environment={"PATH": f"{program.directory}:{_SYSTEM_PATH}"},
-        secret_environment=secret,
         programs=recipe.programs,
         uid=recipe.uid,
         data=recipe.data,
         directory="/",
         stop_signal=recipe.stop_signal,
-        probe=recipe.probe,
-        expected="PONG",
     )
 
 
@@ -208,7 +182,6 @@ def _python(service: Service, folder: Path) -> StandIn:
             "PYTHONDONTWRITEBYTECODE": "1",  # nothing is written into the project's folder
             "PYTHONUNBUFFERED": "1",
         },
-        connecting=(python.executable, "-c", _PYTHON_CONNECT),
     )
 
 
@@ -225,7 +198,6 @@ def _node(service: Service, folder: Path) -> StandIn:
         words=_words("Node.js", program.version, service.image, wheel=program.from_wheel),
         environment={"PATH": f"{program.directory}:{_SYSTEM_PATH}"},
         programs=program.trees,
-        connecting=(str(program.path), "-e", _NODE_CONNECT),
     )
 
 

@@ -23,7 +23,7 @@ from commandcenter.stacks.decide import Action, Decision, Drop, GiveUp, Start, S
 from commandcenter.stacks.member import Exit, Member
 from commandcenter.stacks.model import Stack
 from commandcenter.stacks.prepared import Prepared
-from commandcenter.stacks.probe import Answer, Prober
+from commandcenter.stacks.probe import Answer
 from commandcenter.stacks.recorder import (
     ServiceRecord,
     StackRecord,
@@ -75,7 +75,6 @@ class StackSupervisor(AttemptFacts):
         *,
         runtime: Runtime,
         recorder: StackRecorder,
-        prober: Prober,
         prepare: Prepare,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -100,7 +99,6 @@ class StackSupervisor(AttemptFacts):
             )
         self._runtime = runtime
         self._recorder = recorder
-        self._prober = prober
         self._prepare = prepare
         self._clock = clock
         self._facts: asyncio.Queue[Callable[[], None]] = asyncio.Queue()
@@ -287,7 +285,6 @@ class StackSupervisor(AttemptFacts):
             number,
             facts=self,
             runtime=self._runtime,
-            prober=self._prober,
             prepare=self._prepare,
             clock=self._clock,
         )

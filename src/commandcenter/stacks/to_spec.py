@@ -36,7 +36,16 @@ from commandcenter.stacks.health import (
     TcpProbe,
 )
 from commandcenter.stacks.model import Service
-from commandcenter.stacks.prepared import Check, CheckTimes, CommandCheck, HttpCheck, Prepared
+from commandcenter.stacks.prepared import (
+    Check,
+    CheckTimes,
+    CommandCheck,
+    HttpCheck,
+    PostgresCheck,
+    Prepared,
+    RedisCheck,
+    TcpCheck,
+)
 from commandcenter.stacks.probing import effective_health, with_implied_probe
 from commandcenter.stacks.resources import (
     BindMount,
@@ -94,7 +103,7 @@ def prepare(service: Service, number: int, place: Place) -> Prepared:
     secret = {name: value for name, value in service.environment.items() if _is_secret(name, value)}
     plain = {name: value for name, value in service.environment.items() if name not in secret}
     volumes, workspace = _mounts(service, stand_in, place)
-    times, check = _check(service, stand_in, place)
+    times, check = _check(service, stand_in)
     spec = AttemptSpec(
         attempt_id=attempt_id(place.project_id, service.name, number),
         kind=AttemptKind.SERVICE,
@@ -107,7 +116,7 @@ def prepare(service: Service, number: int, place: Place) -> Prepared:
         grace_seconds=service.stop_grace_seconds,
         environment={**stand_in.environment, **plain},
         secret_files={**_secret_files(service, place), **stand_in.secret_files},
-        secret_environment={**secret, **stand_in.secret_environment},
+        secret_environment=secret,
         redact=place.redact,
         service=ServiceSpec(
             network=place.project_id,
@@ -258,7 +267,7 @@ def _signal(service: Service, stand_in: StandIn) -> int:
         return stand_in.stop_signal
 
 
-def _check(service: Service, stand_in: StandIn, place: Place) -> tuple[CheckTimes, Check | None]:
+def _check(service: Service, stand_in: StandIn) -> tuple[CheckTimes, Check | None]:
     health = effective_health(service)
     if health is not None and isinstance(health.probe, ImageProbe):
         health = with_implied_probe(service, health)
@@ -270,32 +279,24 @@ def _check(service: Service, stand_in: StandIn, place: Place) -> tuple[CheckTime
         times.start_period_seconds,
         times.start_interval_seconds,
     )
-    return made, None if health is None else _probe(health.probe, service, stand_in, place)
+    return made, None if health is None else _probe(health.probe, stand_in)
 
 
-def _probe(probe: Probe, service: Service, stand_in: StandIn, place: Place) -> Check | None:
+def _probe(probe: Probe, stand_in: StandIn) -> Check | None:
+    check: Check | None = None
     match probe:
         case CommandProbe(command):
-            return CommandCheck(command)
+            check = CommandCheck(command)
         case ShellProbe(script):
-            return CommandCheck(("/bin/sh", "-c", script))
-        case PostgresProbe() | RedisProbe() if stand_in.probe is not None:
-            return CommandCheck(stand_in.probe, stand_in.expected)
+            check = CommandCheck(("/bin/sh", "-c", script))
+        case PostgresProbe(port, user, database):
+            check = PostgresCheck(port, user, database)
+        case RedisProbe(port):
+            check = RedisCheck(port, stand_in.password)
         case HttpProbe(port, path):
-            host_port = place.ports.get((service.name, port))
-            if host_port is not None:
-                return HttpCheck(host_port, path)
-            return _connecting(stand_in, port, service)
+            check = HttpCheck(port, path)
         case TcpProbe(port):
-            return _connecting(stand_in, port, service)
-        case _:
-            return None
-
-
-def _connecting(stand_in: StandIn, port: int, service: Service) -> Check:
-    if stand_in.connecting is None:
-        raise ServiceUnsupportedError(
-            f"Nothing can ask {service.name} on port {port} for its health.",
-            hint="Give the service a healthcheck in the compose file.",
-        )
-    return CommandCheck((*stand_in.connecting, str(port)))
+            check = TcpCheck(port)
+        case ImageProbe() | NoProbe():
+            pass
+    return check
