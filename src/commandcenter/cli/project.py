@@ -11,6 +11,7 @@ from commandcenter.cli.client import segment
 from commandcenter.cli.command import command, default, noun
 from commandcenter.cli.durations import local
 from commandcenter.cli.options import Limit
+from commandcenter.cli.project_stack import found_lines
 from commandcenter.cli.session import Cli
 from commandcenter.cli.terminal import clean, facts, table
 
@@ -44,6 +45,8 @@ def add(
         cli.out.print(Text(f"Project {clean(project['name'])}: {clean(project['path'])}"))
         for warning in project.get("warnings", ()):  # a hub of an earlier version tells none
             cli.out.print(Text(f"  Note: {clean(warning)}"))
+        for line in found_lines(cli, project["name"]):
+            cli.out.print(Text(f"  {clean(line)}"))
         for words in (
             ("project", "start", project["name"]),
             ("run", "review-and-patch", "--project", project["name"]),

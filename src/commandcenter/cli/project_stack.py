@@ -11,7 +11,7 @@ from commandcenter.cli.client import segment
 from commandcenter.cli.command import command
 from commandcenter.cli.durations import ago, local
 from commandcenter.cli.exit_codes import ExitCode
-from commandcenter.cli.problems import UsageProblemError
+from commandcenter.cli.problems import HubProblemError, UsageProblemError
 from commandcenter.cli.session import Cli
 from commandcenter.cli.stack_view import StackView, service_rows, stack_view
 from commandcenter.cli.terminal import clean, facts, print_json, state_text, table
@@ -130,6 +130,21 @@ def show_status(cli: Cli, found: dict[str, Any]) -> None:
     )
     for line in _remarks(found):
         cli.out.print(Text(f"  {clean(line)}", "dim"))
+
+
+def found_lines(cli: Cli, name: str) -> Iterable[str]:
+    """Yield what the project's folder brings, or what stands against it."""
+    try:
+        found = cli.client.get(f"/projects/{segment(name)}/status")
+    except HubProblemError:  # a hub of an earlier version
+        return
+    services = ", ".join(each["name"] for each in found["services"])
+    if found["reason"]:
+        yield f"Its services cannot be told: {found['reason']}"
+    elif services:
+        yield f"Services: {services} ({_definition(found['source'])})"
+    for left in found["source"].get("left_out", ()):
+        yield f"{left['service']} is left out: {left['reason']}"
 
 
 def set_wishes(

@@ -31,4 +31,3 @@ class EventType(StrEnum):
     NOTIFICATION_CREATED = "notification.created"
     STACK_CHANGED = "stack.changed"
     STACK_SERVICE_CHANGED = "stack.service_changed"
-    STACK_PORTS_GIVEN = "stack.ports_given"

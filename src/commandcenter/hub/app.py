@@ -20,7 +20,8 @@ from commandcenter.hub.middleware.hosts import HostCheck, OriginCheck, host_name
 from commandcenter.hub.middleware.limits import BodyLimit, RateLimit
 from commandcenter.hub.problems import add_problem_handlers
 from commandcenter.hub.settings import Settings
-from commandcenter.hub.work import add_domains, add_execution, add_stacks
+from commandcenter.hub.stacks import add_stacks
+from commandcenter.hub.work import add_domains, add_execution
 from commandcenter.kit.injection import Services
 from commandcenter.logs import endpoints as log_endpoints
 from commandcenter.logs import follow_endpoint

@@ -18,18 +18,12 @@ from commandcenter.hub.builtin import builtin_agents
 from commandcenter.hub.execution import hub_executor_id, start_execution
 from commandcenter.hub.file_retention import keep_files_bounded
 from commandcenter.kit.database import Database
-from commandcenter.kit.draining import Draining
 from commandcenter.logs.service import LogService
 from commandcenter.models import Run
 from commandcenter.notifications.service import NotificationService
 from commandcenter.projects.roots import AllowedRoots
 from commandcenter.projects.service import ProjectService
 from commandcenter.runs.states import UNFINISHED_RUN_STATES
-from commandcenter.runtimes.registry import create_runtime
-from commandcenter.secrets.service import SecretService
-from commandcenter.stacks.logs import StackLogs
-from commandcenter.stacks.service import StackManager, StackOptions
-from commandcenter.stacks.status import StackStatuses
 from commandcenter.workflows.builtin_workflows import register_builtin_workflows
 from commandcenter.workflows.service import WorkflowService
 
@@ -87,39 +81,3 @@ async def add_domains(assembly: Assembly) -> None:
 async def add_execution(assembly: Assembly) -> None:
     """The runtime, the executor and durable execution; last, because it starts runs again."""
     await start_execution(assembly, executor_id=hub_executor_id(assembly))
-
-
-async def add_stacks(assembly: Assembly) -> None:
-    """The stacks of projects; those that ran when an earlier hub ended are found again."""
-    settings, services = assembly.settings, assembly.services
-    runtime = create_runtime(settings.runtime, settings.data_directory)
-    assembly.on_close("stack_runtime", runtime.close)
-    stacks = StackManager(
-        services.get(Database),
-        services.get(EventStore),
-        services.get(ProjectService),
-        services.get(SecretService),
-        runtime,
-        services.get(Draining),
-        StackOptions(
-            owner=hub_executor_id(assembly),
-            runtime_name=settings.runtime,
-            data_directory=settings.data_directory.resolve(),
-            ports=settings.stack_port_range,
-        ),
-    )
-    services.add(stacks)
-    services.get(ProjectService).before_removal(stacks.forget)
-    services.add(StackStatuses(services.get(Database), services.get(ProjectService), stacks))
-    services.add(
-        StackLogs(
-            services.get(Database),
-            settings.data_directory / "logs",
-            services.get(LogService),
-            stacks,
-        )
-    )
-    assembly.on_close("stacks", stacks.close)
-    found = await stacks.recover()
-    if found:
-        _log.info("stacks_found", stacks=found)

@@ -1,6 +1,6 @@
 """The definition of a project's stack: what its folder brings, with people's own wishes."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -34,6 +34,7 @@ _DEFAULT_PORTS = {
     BACKEND: BACKEND_PORT,
     FRONTEND: FRONTEND_PORT,
 }
+_LOOPBACKS = frozenset({"127.0.0.1", "::1"})
 _LEFT_OUT = {
     BACKEND: "There is no backend/main.py, backend/app/main.py, main.py or app/main.py.",
     FRONTEND: "There is no frontend/package.json or package.json.",
@@ -135,11 +136,19 @@ class Outline:
         return {
             "kind": "compose",
             "files": list(self.compose.files),
-            "notes": [f"{note.place}: {note.path}: {note.message}" for note in self.compose.notes],
+            "notes": [*_notes(self.compose)],
             "left_out": [
                 {"service": each.service, "reason": each.reason} for each in self.left_out
             ],
         }
+
+
+def _notes(compose: ComposeStack) -> Iterator[str]:
+    for note in compose.notes:
+        yield f"{note.place}: {note.path}: {note.message}"
+    for service in compose.stack.services:
+        if any(port.host_ip not in _LOOPBACKS for port in service.ports):
+            yield f"the ports of {service.name} are opened on 127.0.0.1 only"
 
 
 def outline(project_name: str, folder: Path, wishes: Wishes) -> Outline:

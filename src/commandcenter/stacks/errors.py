@@ -1,17 +1,17 @@
 """What can be wrong with starting, stopping or asking a stack."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from commandcenter.kit.errors import (
     ConflictError,
     InvalidInputError,
     NotFoundError,
-    UnavailableError,
+    ProblemError,
 )
 
 
-class ServiceUnsupportedError(UnavailableError):
+class ServiceUnsupportedError(InvalidInputError):
     """This runtime cannot run the service as it is defined."""
 
     code = "stack_service_unsupported"
@@ -23,6 +23,32 @@ class ServiceNotPreparedError(ConflictError):
 
     code = "stack_service_not_prepared"
     title = "The project's packages are not installed"
+
+
+class StackCannotStartError(ConflictError):
+    """Found before anything was started; `fields` has all `problems` by service."""
+
+    code = "stack_cannot_start"
+    title = "The stack cannot start"
+
+    def __init__(self, problems: Mapping[str, ProblemError]) -> None:
+        details = [error.detail for error in problems.values()]
+        hints = dict.fromkeys(error.hint for error in problems.values() if error.hint)
+        super().__init__(
+            " ".join(details),
+            hint=" ".join(hints) or None,
+            fields={
+                "problems": [
+                    {
+                        "service": name,
+                        "code": error.code,
+                        "detail": error.detail,
+                        "hint": error.hint,
+                    }
+                    for name, error in problems.items()
+                ]
+            },
+        )
 
 
 class UnknownServiceError(InvalidInputError):

@@ -1,11 +1,11 @@
 """What a stack's supervisor knows, on record: one transaction per change, fenced by the epoch."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from commandcenter.events.store import EventStore
@@ -149,35 +149,3 @@ class StackRecorder:
                 "restarts": record.restarts,
             },
         )
-
-
-async def read_services(session: AsyncSession, project_id: str) -> list[StackService]:
-    query = (
-        select(StackService)
-        .where(StackService.project_id == project_id, StackService.is_defined)
-        .order_by(StackService.position)
-    )
-    return list(await session.scalars(query))
-
-
-def record_of(row: StackService) -> ServiceRecord:
-    return ServiceRecord(
-        name=row.name,
-        state=ServiceState(row.state),
-        message=row.message,
-        number=row.number,
-        handle=row.handle,
-        was_healthy=row.was_healthy,
-        failures=row.failures,
-        restarts=row.restarts,
-        exit_code=row.exit_code,
-        health_words=row.health_words,
-        health_at=row.health_at,
-        runs_as=row.runs_as,
-        limits=row.limits,
-        started_at=row.started_at,
-    )
-
-
-def refreshed(record: ServiceRecord, **changes: Any) -> ServiceRecord:
-    return replace(record, **changes)

@@ -72,8 +72,8 @@ _T = StackState
 STACK_TRANSITIONS: Mapping[StackState, frozenset[StackState]] = MappingProxyType(
     {
         _T.STOPPED: frozenset({_T.STARTING}),
-        _T.STARTING: frozenset({_T.RUNNING, _T.ERROR, _T.STOPPING}),
-        _T.RUNNING: frozenset({_T.STARTING, _T.ERROR, _T.STOPPING}),
+        _T.STARTING: frozenset({_T.RUNNING, _T.ERROR, _T.STOPPING, _T.STOPPED}),
+        _T.RUNNING: frozenset({_T.STARTING, _T.ERROR, _T.STOPPING, _T.STOPPED}),
         _T.STOPPING: frozenset({_T.STOPPED, _T.STARTING, _T.ERROR}),
         _T.ERROR: frozenset({_T.STARTING, _T.RUNNING, _T.STOPPING, _T.STOPPED}),
     }

@@ -11,11 +11,13 @@ from sqlalchemy import select
 
 from commandcenter.kit.clock import utc_now
 from commandcenter.kit.database import Database
+from commandcenter.kit.errors import ProblemError
 from commandcenter.models import Project, ProjectStack, StackPort, StackService
 from commandcenter.projects.service import ProjectService
 from commandcenter.runtimes.base import Stats
+from commandcenter.stacks.begin import StackBeginnings
 from commandcenter.stacks.ports import LOOPBACK
-from commandcenter.stacks.recorder import read_services
+from commandcenter.stacks.rows import read_services
 from commandcenter.stacks.service import StackManager
 from commandcenter.stacks.states import ServiceState, StackState
 from commandcenter.stacks.supervisor import StackSupervisor
@@ -84,7 +86,14 @@ class _Sample:
 class StackStatuses:
     """Answers about any number of stacks; keeps one sample of CPU time per running service."""
 
-    def __init__(self, database: Database, projects: ProjectService, stacks: StackManager) -> None:
+    def __init__(
+        self,
+        database: Database,
+        projects: ProjectService,
+        beginnings: StackBeginnings,
+        stacks: StackManager,
+    ) -> None:
+        self._beginnings = beginnings
         self._database = database
         self._projects = projects
         self._stacks = stacks
@@ -102,11 +111,13 @@ class StackStatuses:
                 .order_by(StackPort.container_port)
             )
             ports = list(await session.scalars(query))
-        if row is None:
-            return _never_started(project)
+        if row is None or not services:
+            return await self._never_started(project)
         supervisor = self._stacks.supervisor(project.id)
         found = await asyncio.gather(*(self._service(each, ports, supervisor) for each in services))
         state = supervisor.state if supervisor is not None else StackState(row.state)
+        if self._stacks.is_replacing(project.id) and state is not StackState.STOPPED:
+            state = StackState.STOPPING  # from the moment it was asked for
         return StackStatus(
             project=project,
             state=state,
@@ -118,6 +129,31 @@ class StackStatuses:
             runtime=row.runtime,
             source=row.source,
             services=tuple(found),
+        )
+
+    async def _never_started(self, project: Project) -> StackStatus:
+        """Say what the folder brings, or what stands against it."""
+        source: Mapping[str, Any] = {}
+        services: tuple[ServiceStatus, ...] = ()
+        reason = ""
+        try:
+            found = await self._beginnings.outline(project)
+        except ProblemError as error:
+            reason = f"{error.detail} {error.hint or ''}".strip()
+        else:
+            source = found.source()
+            services = tuple(_stopped(name) for name in found.services)
+        return StackStatus(
+            project=project,
+            state=StackState.STOPPED,
+            reason=reason,
+            overall_healthy=False,
+            checked_at=utc_now(),
+            last_started_at=None,
+            last_stopped_at=None,
+            runtime=None,
+            source=source,
+            services=services,
         )
 
     async def _service(
@@ -192,16 +228,22 @@ def _address(port: StackPort) -> str:
     return f"http://{LOOPBACK}:{port.host_port}"
 
 
-def _never_started(project: Project) -> StackStatus:
-    return StackStatus(
-        project=project,
-        state=StackState.STOPPED,
-        reason="",
-        overall_healthy=False,
-        checked_at=utc_now(),
-        last_started_at=None,
-        last_stopped_at=None,
-        runtime=None,
-        source={},
-        services=(),
+def _stopped(name: str) -> ServiceStatus:
+    unknown = LimitStatus(None, None, None)
+    return ServiceStatus(
+        name=name,
+        state=ServiceState.STOPPED,
+        healthy=False,
+        health_words="",
+        health_at=None,
+        message="",
+        runs_as="",
+        restarts=0,
+        attempt=0,
+        exit_code=None,
+        started_at=None,
+        ports=(),
+        cpus=unknown,
+        memory_bytes=unknown,
+        pids=unknown,
     )

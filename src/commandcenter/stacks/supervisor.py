@@ -145,17 +145,21 @@ class StackSupervisor(AttemptFacts):
 
     async def leave(self) -> None:
         """Stop watching; what runs goes on running."""
-        tasks = [self._task] if self._task is not None else []
-        tasks += [
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+        watching = self._watching()
+        for task in watching:
+            task.cancel()
+        await asyncio.gather(*watching, return_exceptions=True)
+
+    def _watching(self) -> list[asyncio.Task[None]]:
+        return [
             task
             for watched in self._watched.values()
             if watched.attempt is not None
             for task in watched.attempt.tasks
         ]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        self._ended.set()
 
     # Facts, told by attempts.
 
@@ -194,20 +198,30 @@ class StackSupervisor(AttemptFacts):
     async def _run(self) -> None:
         try:
             self._adopt()
-            while True:
-                wake_at = await self._turn()
-                if self.state is StackState.STOPPED and self.desired is Desired.STOPPED:
-                    break
-                await self._wait(wake_at)
+            while not await self._step():
+                pass
             await self._forget_network()
         except SupersededError:
             logger.warning("the stack of %s has another supervisor now", self.project_id)
-        except asyncio.CancelledError:
+        finally:
+            for task in self._watching():
+                task.cancel()
+            self._ended.set()
+
+    async def _step(self) -> bool:
+        """Do what follows and wait for the next fact; whether the stack is stopped for good."""
+        try:
+            wake_at = await self._turn()
+            if self.state is StackState.STOPPED and self.desired is Desired.STOPPED:
+                return True
+            await self._wait(wake_at)
+        except (SupersededError, asyncio.CancelledError):
             raise
         except Exception:
-            logger.exception("the supervisor of the stack of %s failed", self.project_id)
-        finally:
-            self._ended.set()
+            # A mistake about one fact must not leave services without anybody who looks after them.
+            logger.exception("the supervisor of the stack of %s stumbled", self.project_id)
+            await asyncio.sleep(_SAVE_AGAIN_SECONDS)
+        return False
 
     def _adopt(self) -> None:
         """Watch what was started before this supervisor; or start it, under the same id."""

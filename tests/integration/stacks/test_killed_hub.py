@@ -1,9 +1,12 @@
 """The hub is killed in the middle: services go on, and the next hub knows them."""
 
+import os
+import signal
 import time
 
 import pytest
 
+from commandcenter.runner.paths import RunnerPaths
 from tests.integration.stacks.stack_hub import BACKEND, StackHub
 
 
@@ -62,6 +65,23 @@ def test_a_hub_killed_while_restarting_has_it_running_in_the_end(mortal: StackHu
     mortal.kill()
     mortal.start()
     mortal.healthy("shop")
+
+
+def test_services_start_again_when_the_runner_was_killed(mortal: StackHub) -> None:
+    mortal.project("shop", BACKEND)
+    mortal.run("project", "start", "shop")
+    with mortal.database("shop") as connection:
+        connection.execute("CREATE TABLE kept AS SELECT generate_series(1, 100)")
+    os.kill(int(RunnerPaths(mortal.data).lock.read_text()), signal.SIGKILL)
+    mortal.until(
+        "shop",
+        "the restart",
+        lambda found: (
+            found["overall_healthy"] and all(each["attempt"] > 1 for each in found["services"])
+        ),
+    )
+    with mortal.database("shop") as connection:
+        assert connection.execute("SELECT count(*) FROM kept").fetchone() == (100,)
 
 
 def _mains(hub: StackHub) -> list[int]:

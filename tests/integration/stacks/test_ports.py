@@ -21,8 +21,16 @@ async def project(database: Database, name: str) -> str:
         await session.flush()
         session.add(
             ProjectStack(
-                project_id=name, desired="stopped", state="stopped", reason="", epoch=0,
-                owner="hub", runtime="fake", source={}, wishes={}, changed_at=now,
+                project_id=name,
+                desired="stopped",
+                state="stopped",
+                reason="",
+                epoch=0,
+                owner="hub",
+                runtime="fake",
+                source={},
+                wishes={},
+                changed_at=now,
             )  # fmt: skip
         )
     return name
@@ -88,9 +96,10 @@ async def test_no_port_is_left(database: Database) -> None:
 
 
 def test_every_port_on_which_a_program_listens_is_named() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(
-        ("127.0.0.1", 0)
-    ) as two:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as one,
+        socket.create_server(("127.0.0.1", 0)) as two,
+    ):
         ports = {("a", 80): one.getsockname()[1], ("b", 80): two.getsockname()[1]}
         with pytest.raises(PortConflictError) as caught:
             check_free(ports, besides=frozenset())

@@ -18,6 +18,8 @@ def test_a_stack_starts_and_keeps_its_data_over_a_stop(stacks: StackHub) -> None
     assert "every service is healthy" in done.out
     assert "in place of image postgres:16" in done.out
     assert "frontend is left out" in done.out
+    for pid in (*stacks.processes("postgres -D"), *stacks.processes("uvicorn main:app")):
+        assert Path(f"/proc/{pid}").stat().st_uid != 0
     with stacks.database("shop") as connection:
         connection.execute("CREATE TABLE kept (number int)")
         connection.execute("INSERT INTO kept SELECT generate_series(1, 100)")
@@ -153,10 +155,12 @@ def test_a_service_that_ends_again_and_again_is_given_up_with_its_words(stacks: 
 def test_packages_that_are_not_installed_are_named_with_the_command(stacks: StackHub) -> None:
     folder = stacks.project("unprepared", BACKEND)
     (folder / "backend" / "requirements.txt").write_text("not-a-package-anywhere>=1\n")
-    done = stacks.run("project", "start", "unprepared", code=1)
-    assert "not-a-package-anywhere" in done.out
-    assert "pip install -r" in done.out
-    assert "Given up" not in done.out
+    done = stacks.run("project", "start", "unprepared", code=8)
+    assert "not-a-package-anywhere" in done.err
+    assert "pip install -r" in done.err
+    found = stacks.status("unprepared")
+    assert found["state"] == "stopped"
+    assert [each["attempt"] for each in found["services"]] == [0, 0, 0]
 
 
 def test_logs_can_be_read_after_the_end_and_of_known_services_only(stacks: StackHub) -> None:
@@ -239,9 +243,9 @@ volumes: {{data: }}
     assert httpx.get(f"http://127.0.0.1:{port}/compose.yaml", trust_env=False).text == compose
     other = compose.replace("image: redis:7", "image: example/other:1")
     stacks.project("foreign", compose__yaml=other.replace(str(port), str(free_port())))
-    done = stacks.run("project", "start", "foreign", code=1)
-    assert "example/other:1" in done.out
-    assert "Docker runtime" in done.out
+    done = stacks.run("project", "start", "foreign", code=8)
+    assert "example/other:1" in done.err
+    assert "Docker runtime" in done.err
 
 
 def _volume(name: str, hub: StackHub) -> str:

@@ -176,9 +176,7 @@ def test_what_was_healthy_is_restarted_at_once_then_with_longer_pauses() -> None
         if found.retry_at is not None:
             pauses.append(found.retry_at)
             found = healthy(
-                members.started(
-                    found.to(ServiceState.STARTING, retry_at=None), 0.0, has_probe=True
-                )
+                members.started(found.to(ServiceState.STARTING, retry_at=None), 0.0, has_probe=True)
             )
         assert len(pauses) < 50
     assert pauses == [0.0, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0]
