@@ -77,7 +77,8 @@ class StackRecorder:
             await self._write_stack(session, stack)
             for record in changed:
                 await self._write_service(session, record)
-            for record in changed:
+            # What starts does so because of the others: their news come first.
+            for record in sorted(changed, key=lambda each: each.state is ServiceState.STARTING):
                 before = self._services.get(record.name)
                 if before is None or before.state is not record.state:
                     await self._tell_service(session, record)

@@ -81,7 +81,7 @@ async def test_a_port_of_another_project_is_refused_by_name(database: Database) 
     await project(database, "one")
     await project(database, "two")
     await give(database, "one", fixed("web", 3000))
-    with pytest.raises(PortConflictError, match="3000 of site .* web of project one") as caught:
+    with pytest.raises(PortConflictError, match=r"3000 of site .* web of project one") as caught:
         await give(database, "two", fixed("site", 3000), any_port("b"))
     assert caught.value.fields["conflicts"] == [
         {"service": "site", "port": 3000, "taken_by": "service web of project one"}
@@ -91,7 +91,7 @@ async def test_a_port_of_another_project_is_refused_by_name(database: Database) 
 
 async def test_no_port_is_left(database: Database) -> None:
     await project(database, "one")
-    with pytest.raises(NoPortLeftError, match="20000 to 20000"):
+    with pytest.raises(NoPortLeftError, match=r"20000 to 20000"):
         await give(database, "one", any_port("a"), any_port("b"), pool=range(20000, 20001))
 
 

@@ -86,7 +86,7 @@ def test_a_service_starts_once_what_it_needs_is_healthy() -> None:
         ("service_completed_successfully", ServiceState.COMPLETED, True),
     ],
 )
-def test_each_condition_of_a_dependency(condition: str, state: ServiceState, met: bool) -> None:
+def test_each_condition_of_a_dependency(condition: str, state: ServiceState, *, met: bool) -> None:
     stack = Stack("shop", (service("a", "b", condition=condition), service("b")))
     found = in_state(fresh(stack), b=state)
     assert (Start("a") in actions(ask(found, stack=stack))) is met

@@ -101,7 +101,7 @@ def test_nobody_is_root(tmp_path: Path, user: str | None) -> None:
 @pytest.mark.parametrize(
     ("fields", "words"),
     [
-        ({"image": "example/other:1"}, "Docker runtime"),
+        ({"image": "example/other:1"}, "example/other:1, and the sandbox"),
         ({"image": "registry.example.org/python:3"}, "sandbox has no images"),
         ({"image": None, "build": Build(".")}, "built from Dockerfile"),
         ({"entrypoint": ("/start.sh",)}, "entrypoint"),
