@@ -41,9 +41,13 @@ async def give(
 ) -> dict[tuple[str, int], int]:
     async with database.write() as session:
         return await give_ports(
-            session, owner="hub", project_id=project_id, needs=needs, pool=pool,
+            session,
+            owner="hub",
+            project_id=project_id,
+            needs=needs,
+            pool=pool,
             free=lambda _: True,
-        )  # fmt: skip
+        )
 
 
 def any_port(service: str) -> PortNeed:
