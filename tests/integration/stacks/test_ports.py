@@ -31,7 +31,7 @@ async def project(database: Database, name: str) -> str:
                 source={},
                 wishes={},
                 changed_at=now,
-            )  # fmt: skip
+            )
         )
     return name
 
