@@ -13,6 +13,8 @@ class Role(StrEnum):
 class Permission(StrEnum):
     PROJECTS_READ = "projects:read"
     PROJECTS_WRITE = "projects:write"
+    STACKS_READ = "stacks:read"
+    STACKS_RUN = "stacks:run"
     AGENTS_READ = "agents:read"
     AGENTS_WRITE = "agents:write"
     WORKFLOWS_READ = "workflows:read"
@@ -38,6 +40,7 @@ class Permission(StrEnum):
 _VIEWER = frozenset(
     {
         Permission.PROJECTS_READ,
+        Permission.STACKS_READ,
         Permission.AGENTS_READ,
         Permission.WORKFLOWS_READ,
         Permission.RUNS_READ,
@@ -55,7 +58,12 @@ _VIEWER = frozenset(
 ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
     Role.VIEWER: _VIEWER,
     Role.OPERATOR: _VIEWER
-    | {Permission.PROJECTS_WRITE, Permission.RUNS_START, Permission.RUNS_CANCEL},
+    | {
+        Permission.PROJECTS_WRITE,
+        Permission.STACKS_RUN,
+        Permission.RUNS_START,
+        Permission.RUNS_CANCEL,
+    },
     Role.APPROVER: _VIEWER | {Permission.APPROVALS_ANSWER},
     Role.ADMIN: frozenset(Permission),
 }

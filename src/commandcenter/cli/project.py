@@ -6,10 +6,12 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
+from commandcenter.cli import project_logs, project_stack
 from commandcenter.cli.client import segment
 from commandcenter.cli.command import command, default, noun
 from commandcenter.cli.durations import local
 from commandcenter.cli.options import Limit
+from commandcenter.cli.project_stack import found_lines
 from commandcenter.cli.session import Cli
 from commandcenter.cli.terminal import clean, facts, table
 
@@ -43,8 +45,13 @@ def add(
         cli.out.print(Text(f"Project {clean(project['name'])}: {clean(project['path'])}"))
         for warning in project.get("warnings", ()):  # a hub of an earlier version tells none
             cli.out.print(Text(f"  Note: {clean(warning)}"))
-        next_command = cli.command("run", "review-and-patch", "--project", project["name"])
-        cli.out.print(Text(f"  Next: {next_command}"))
+        for line in found_lines(cli, project["name"]):
+            cli.out.print(Text(f"  {clean(line)}"))
+        for words in (
+            ("project", "start", project["name"]),
+            ("run", "review-and-patch", "--project", project["name"]),
+        ):
+            cli.out.print(Text(f"  Next: {cli.command(*words)}"))
 
     cli.emit(project, show)
 
@@ -108,6 +115,10 @@ def allow(
     allowed = AllowedRoots(cli.data_directory, ()).allow(path.expanduser())
     words = f"Projects may now lie in {allowed}."
     cli.emit({"allowed": str(allowed)}, lambda: cli.out.print(Text(clean(words))))
+
+
+project_stack.register(app)
+project_logs.register(app)
 
 
 def _cleanliness(git: dict[str, Any]) -> str | None:

@@ -4,31 +4,23 @@ import json
 import threading
 from collections.abc import Iterator
 from typing import Annotated, Any
-from urllib.parse import urlencode
 
 import typer
 from rich.text import Text
-from websockets.exceptions import ConnectionClosed, InvalidHandshake
-from websockets.sync.client import connect
 
 from commandcenter.cli.client import HubClient, segment
 from commandcenter.cli.command import command
-from commandcenter.cli.durations import clock
 from commandcenter.cli.event_stream import Batch, EventStream
 from commandcenter.cli.exit_codes import ExitCode
 from commandcenter.cli.follow import get_run, is_over
+from commandcenter.cli.log_stream import JSON_LINES, followed, print_line
 from commandcenter.cli.options import RunId
-from commandcenter.cli.problems import HubProblemError, HubUnreachableError, UsageProblemError
-from commandcenter.cli.progress import readable
+from commandcenter.cli.problems import HubProblemError, UsageProblemError
 from commandcenter.cli.references import run_id
 from commandcenter.cli.session import Cli
-from commandcenter.cli.terminal import clean, print_json
+from commandcenter.cli.terminal import clean
 
-_JSON_LINES = "application/x-ndjson"
 _MAX_TAIL = 10_000
-_OPEN_SECONDS = 10.0
-_SILENCE_SECONDS = 3600.0
-_STYLES = {"stderr": "yellow", "system": "bold red"}
 
 
 def register(app: typer.Typer) -> None:
@@ -88,11 +80,13 @@ def logs(
     last = 0
     for line in _read(client, wanted, node, query):
         last = line["number"]
-        _print(cli, line)
+        print_line(cli, line)
     if follow:
-        for line in _followed(client, wanted, node, query, last):
+        path = f"/runs/{segment(wanted)}/steps/{segment(node)}/logs/follow"
+        wants = {"attempt": attempt, "check": query["check"]}
+        for line in followed(client, path, wants, last):
             if grep is None or grep in line["text"]:
-                _print(cli, line)
+                print_line(cli, line)
     return ExitCode.OK
 
 
@@ -108,14 +102,14 @@ def _all_steps(cli: Cli, wanted: str, query: dict[str, Any]) -> None:
         if not cli.json and lines:
             cli.out.print(Text(f"--- {step['node']} ({step['state']})", "bold"))
         for line in lines:
-            _print(cli, {"node": step["node"], **line} if cli.json else line)
+            print_line(cli, {"node": step["node"], **line} if cli.json else line)
 
 
 def _read(
     client: HubClient, wanted: str, node: str, query: dict[str, Any]
 ) -> Iterator[dict[str, Any]]:
     path = f"/runs/{segment(wanted)}/steps/{segment(node)}/logs"
-    text = client.text(path, accept=_JSON_LINES, **query)
+    text = client.text(path, accept=JSON_LINES, **query)
     for line in text.splitlines():
         yield json.loads(line)
 
@@ -143,53 +137,3 @@ def _wait_for_start(client: HubClient, wanted: str, node: str) -> None:
     for item in stream.items():
         if isinstance(item, Batch) and item.events and has_log():
             return
-
-
-def _followed(
-    client: HubClient, wanted: str, node: str, wants: dict[str, Any], after: int
-) -> Iterator[dict[str, Any]]:
-    """Yield lines above `after` until the log is closed; come back after a broken connection."""
-    failures = 0
-    while True:
-        values = {"after": after, "attempt": wants["attempt"], "check": wants["check"]}
-        query = urlencode({name: value for name, value in values.items() if value is not None})
-        scheme, _, rest = client.url.partition("://")
-        path = f"/api/v1/runs/{segment(wanted)}/steps/{segment(node)}/logs/follow?{query}"
-        try:
-            with connect(
-                f"{'wss' if scheme == 'https' else 'ws'}://{rest}{path}",
-                additional_headers={"Authorization": f"Bearer {client.token}"},
-                open_timeout=_OPEN_SECONDS,
-                close_timeout=1.0,
-                max_size=None,
-                compression=None,
-                proxy=None if client.is_local else True,
-            ) as connection:
-                failures = 0
-                while True:
-                    message = json.loads(connection.recv(timeout=_SILENCE_SECONDS))
-                    if message["type"] == "end":
-                        return
-                    for line in message["lines"]:
-                        after = line["number"]
-                        yield line
-        except (ConnectionClosed, InvalidHandshake, OSError, TimeoutError) as error:
-            failures += 1
-            if failures > 10:  # noqa: PLR2004  # about a quarter of a minute
-                raise HubUnreachableError(
-                    f"The log cannot be followed any more ({type(error).__name__}).",
-                    hint="Is the hub running? commandcenter doctor looks.",
-                ) from error
-            threading.Event().wait(min(0.2 * failures, 2.0))
-
-
-def _print(cli: Cli, line: dict[str, Any]) -> None:
-    if cli.json:
-        print_json(line, indent=None)
-        return
-    cli.out.print(
-        Text.assemble(
-            (f"{clock(line['at'])} ", "dim"),
-            (clean(readable(line["text"]), keep="\t"), _STYLES.get(line["stream"], "")),
-        )
-    )

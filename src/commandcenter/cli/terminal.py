@@ -34,6 +34,14 @@ STATE_STYLES: Mapping[str, str] = {
     "info": "dim",
     "retired": "dim",
     "ok": "green",
+    "healthy": "green",
+    "completed": "green",
+    "unhealthy": "bold red",
+    "error": "bold red",
+    "starting": "cyan",
+    "stopping": "cyan",
+    "restarting": "yellow",
+    "stopped": "dim",
 }
 _GLYPHS: Mapping[str, tuple[str, str]] = {
     "succeeded": ("✔", "+"),
@@ -44,6 +52,13 @@ _GLYPHS: Mapping[str, tuple[str, str]] = {
     "queued": ("…", "."),
     "skipped": ("↷", "-"),
     "cancelled": ("⊘", "!"),
+    "healthy": ("✔", "+"),
+    "completed": ("✔", "+"),
+    "unhealthy": ("✘", "x"),
+    "starting": ("▶", ">"),
+    "restarting": ("↻", "~"),
+    "stopping": ("▼", "v"),
+    "stopped": ("·", "."),
 }
 
 

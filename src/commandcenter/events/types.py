@@ -29,3 +29,5 @@ class EventType(StrEnum):
     APPROVAL_ANSWERED = "approval.answered"
     APPROVAL_RESOLVED = "approval.resolved"
     NOTIFICATION_CREATED = "notification.created"
+    STACK_CHANGED = "stack.changed"
+    STACK_SERVICE_CHANGED = "stack.service_changed"

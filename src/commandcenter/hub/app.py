@@ -20,6 +20,7 @@ from commandcenter.hub.middleware.hosts import HostCheck, OriginCheck, host_name
 from commandcenter.hub.middleware.limits import BodyLimit, RateLimit
 from commandcenter.hub.problems import add_problem_handlers
 from commandcenter.hub.settings import Settings
+from commandcenter.hub.stacks import add_stacks
 from commandcenter.hub.work import add_domains, add_execution
 from commandcenter.kit.injection import Services
 from commandcenter.logs import endpoints as log_endpoints
@@ -29,6 +30,8 @@ from commandcenter.projects import endpoints as project_endpoints
 from commandcenter.runs import endpoints as run_endpoints
 from commandcenter.runs import recovery_endpoint
 from commandcenter.secrets import endpoints as secret_endpoints
+from commandcenter.stacks import endpoints as stack_endpoints
+from commandcenter.stacks import log_endpoints as stack_log_endpoints
 from commandcenter.workflows import endpoints as workflow_endpoints
 
 # Everything under /api/v1. A domain's router goes here and nowhere else.
@@ -36,6 +39,9 @@ API_ROUTERS: Sequence[APIRouter] = (
     auth_endpoints.router,
     audit_endpoints.router,
     project_endpoints.router,
+    stack_endpoints.router,
+    stack_endpoints.aliases,
+    stack_log_endpoints.router,
     agent_endpoints.router,
     workflow_endpoints.router,
     run_endpoints.router,
@@ -58,7 +64,7 @@ ROOT_ROUTERS: Sequence[APIRouter] = (
 
 
 # What makes the services beyond the platform, in order.
-PARTS = (add_domains, add_execution)
+PARTS = (add_domains, add_stacks, add_execution)
 
 
 def create_app(settings: Settings) -> FastAPI:

@@ -12,6 +12,8 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from commandcenter.kit.database import sqlite_url
 
+_FIRST_OPEN_PORT, _LAST_PORT = 1024, 65535
+
 
 def _default_data_directory() -> Path:
     return user_data_path("commandcenter")
@@ -39,6 +41,7 @@ class Settings(BaseSettings):
     allowed_origins: Annotated[tuple[str, ...], NoDecode] = ()  # e.g. http://localhost:5173
     trusted_proxies: Annotated[tuple[str, ...], NoDecode] = ()  # whose X-Forwarded-For counts
     runtime: str = "sandbox"
+    stack_ports: Annotated[str, Field(pattern=r"^\d{1,5}-\d{1,5}$")] = "20000-29999"  # of the host
     allowed_roots: Annotated[tuple[Path, ...], NoDecode] = Field(
         default_factory=lambda: (Path.home(),)
     )
@@ -83,6 +86,19 @@ class Settings(BaseSettings):
         if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query:
             raise ValueError("expected something like https://commandcenter.example.org")
         return value.rstrip("/")
+
+    @field_validator("stack_ports")
+    @classmethod
+    def _check_stack_ports(cls, value: str) -> str:
+        first, last = (int(part) for part in value.split("-"))
+        if not _FIRST_OPEN_PORT <= first <= last <= _LAST_PORT:
+            raise ValueError(f"expected two ports from {_FIRST_OPEN_PORT} to {_LAST_PORT}")
+        return value
+
+    @property
+    def stack_port_range(self) -> range:
+        first, last = (int(part) for part in self.stack_ports.split("-"))
+        return range(first, last + 1)
 
     @property
     def effective_database_url(self) -> str:

@@ -7,8 +7,9 @@ from commandcenter.auth.caller import require
 from commandcenter.auth.identity import Caller
 from commandcenter.auth.permissions import Permission
 from commandcenter.kit.injection import provide
+from commandcenter.kit.segments import Record
 from commandcenter.logs.schemas import LogLineView
-from commandcenter.logs.service import MAX_LINES, LogQuery, LogService
+from commandcenter.logs.service import MAX_LINES, AttemptLog, LogQuery, LogService
 from commandcenter.runtimes.base import Stream
 
 router = APIRouter(tags=["logs"])
@@ -51,7 +52,11 @@ async def read_logs(
     """
     log = await service.open(run_id, node, attempt, check=check)
     query = LogQuery(lines=tail, after=after, grep=grep, regex=regex, stream=stream)
-    records = await service.read(log, query)
+    return lines_answer(await service.read(log, query), log, accept)
+
+
+def lines_answer(records: list[Record], log: AttemptLog, accept: str) -> Response:
+    """Return the lines as text where that is asked for, else as JSON lines."""
     headers = {
         **_SAFE,
         "X-Attempt-Id": log.attempt_id,

@@ -1,16 +1,17 @@
 """Following a log over a WebSocket, bounded in memory and in patience."""
 
 import asyncio
+from collections.abc import AsyncGenerator
 from contextlib import aclosing, suppress
 from typing import Annotated
 
 from fastapi import APIRouter, Query, WebSocket, WebSocketDisconnect, status
 from pydantic import BaseModel
 
+from commandcenter.kit.segments import Record
 from commandcenter.logs.endpoints import Reader, Service
 from commandcenter.logs.errors import TooManyFollowersError
 from commandcenter.logs.schemas import LogEnd, LogLines, LogLineView
-from commandcenter.logs.service import AttemptLog, LogService
 
 router = APIRouter(tags=["logs"])
 
@@ -31,8 +32,15 @@ async def follow_log(
 ) -> None:
     """Send lines above `after`, now and as they come, then an `end` message."""
     log = await service.open(run_id, node, attempt, check=check)
+    await send_following(websocket, service.follow(log, after), log.attempt_id)
+
+
+async def send_following(
+    websocket: WebSocket, batches: AsyncGenerator[list[Record], None], attempt_id: str
+) -> None:
+    """Accept, send all batches and the end, and close; also as soon as the client is gone."""
     await websocket.accept()
-    sender = asyncio.create_task(_send_all(websocket, service, log, after))
+    sender = asyncio.create_task(_send_all(websocket, batches, attempt_id))
     # Without listening, a client that went away would be noticed at the next line only.
     listener = asyncio.create_task(_until_gone(websocket))
     try:
@@ -45,11 +53,13 @@ async def follow_log(
         await asyncio.gather(sender, listener, return_exceptions=True)
 
 
-async def _send_all(websocket: WebSocket, service: LogService, log: AttemptLog, after: int) -> None:
-    async with aclosing(service.follow(log, after)) as batches:
+async def _send_all(
+    websocket: WebSocket, following: AsyncGenerator[list[Record], None], attempt_id: str
+) -> None:
+    async with aclosing(following) as batches:
         async for batch in batches:
             await _send(websocket, LogLines(lines=[LogLineView.of(record) for record in batch]))
-    await _send(websocket, LogEnd(attempt_id=log.attempt_id))
+    await _send(websocket, LogEnd(attempt_id=attempt_id))
 
 
 async def _send(websocket: WebSocket, message: BaseModel) -> None:

@@ -4,7 +4,7 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from commandcenter.models import Attempt, Run, Step
+from commandcenter.models import Attempt, ProjectStack, Run, Step
 
 
 async def attempt(
@@ -45,10 +45,17 @@ async def nodes(session: AsyncSession, run_id: str) -> list[str]:
 async def finished_at(
     session: AsyncSession, run_ids: Collection[str]
 ) -> dict[str, datetime | None]:
-    """Return when each of these runs ended (None: not yet), without those there are not."""
+    """Return when each of these runs ended (None: not yet), without those there are not.
+
+    A project whose stack is not stopped is as a run that has not ended: its services write.
+    """
     found: dict[str, datetime | None] = {}
     ids = list(run_ids)
     for start in range(0, len(ids), 500):
         query = select(Run.id, Run.finished_at).where(Run.id.in_(ids[start : start + 500]))
         found.update((run_id, at) for run_id, at in await session.execute(query))
+        stacks = select(ProjectStack.project_id).where(
+            ProjectStack.project_id.in_(ids[start : start + 500]), ProjectStack.state != "stopped"
+        )
+        found.update((project_id, None) for project_id in await session.scalars(stacks))
     return found

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator
 from contextlib import aclosing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -82,11 +82,21 @@ class LogService:
         """Return the lines asked for, at most 32 MiB of them. Raises `LogPatternError`."""
         return await asyncio.to_thread(_read, log.reader, query)
 
-    async def follow(self, log: AttemptLog, after: int) -> AsyncGenerator[list[Record], None]:
+    async def follow(
+        self, log: AttemptLog, after: int, *, is_over: Callable[[], bool] | None = None
+    ) -> AsyncGenerator[list[Record], None]:
         """Yield lines above `after` in batches, now and as they come, until the attempt's end.
 
-        Reads no further than the caller takes, so a slow client costs no memory.
+        Reads no further than the caller takes, so a slow client costs no memory. `is_over` says
+        whether an attempt has ended that is none of a step's.
         """
+        if is_over is not None:
+            with self._follower():
+                lines = log.reader.follow(after, is_over=is_over)
+                async with aclosing(_batches(lines)) as batches:
+                    async for batch in batches:
+                        yield batch
+            return
         with self._follower():
             finished = asyncio.Event()
             watch = asyncio.create_task(self._watch(log, finished))

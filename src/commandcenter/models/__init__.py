@@ -12,6 +12,7 @@ from commandcenter.models.principal import Principal, Token
 from commandcenter.models.project import Project
 from commandcenter.models.run import Run
 from commandcenter.models.secret import Secret, SecretGrant
+from commandcenter.models.stack import ProjectStack, StackPort, StackService
 from commandcenter.models.step import Step
 from commandcenter.models.worker import Worker
 from commandcenter.models.workflow import Workflow
@@ -28,9 +29,12 @@ __all__ = [
     "Notification",
     "Principal",
     "Project",
+    "ProjectStack",
     "Run",
     "Secret",
     "SecretGrant",
+    "StackPort",
+    "StackService",
     "Step",
     "Token",
     "Worker",

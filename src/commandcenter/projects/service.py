@@ -40,6 +40,9 @@ from commandcenter.projects.roots import AllowedRoots
 ActiveRuns = Callable[[AsyncSession, str], Awaitable[int]]
 
 
+BeforeRemoval = Callable[[AsyncSession, Project], Awaitable[None]]
+
+
 @dataclass(frozen=True, slots=True)
 class Added:
     project: Project
@@ -68,6 +71,11 @@ class ProjectService:
         self._events = events
         self._roots = roots
         self._active_runs = active_runs
+        self._before_removal: list[BeforeRemoval] = []
+
+    def before_removal(self, hook: BeforeRemoval) -> None:
+        """Have `hook` called in the transaction that removes a project; it may refuse."""
+        self._before_removal.append(hook)
 
     async def add(self, caller: Caller, *, path: str, name: str | None = None) -> Added:
         """Make the folder a project, or return the one it is already.
@@ -172,6 +180,8 @@ class ProjectService:
                     hint=f"Cancel them or wait: commandcenter runs list --project {project.name}",
                     fields={"active_runs": active},
                 )
+            for hook in self._before_removal:
+                await hook(session, project)
             await repository.detach_runs(session, project.id)
             await session.delete(project)
             try:

@@ -1,6 +1,6 @@
 """The vault: values go in, and come out for granted agents alone."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -8,7 +8,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from commandcenter.auth import audit
-from commandcenter.auth.identity import Caller
+from commandcenter.auth.identity import SYSTEM, Caller
 from commandcenter.kit.clock import utc_now
 from commandcenter.kit.database import Database
 from commandcenter.kit.ids import new_id
@@ -65,6 +65,39 @@ class SecretService:
                 session, caller, "secret.created" if is_new else "secret.changed", name
             )
         return is_new
+
+    async def kept(self, name: str, make: Callable[[], str]) -> str:
+        """Return the value of one of the hub's own secrets, made and stored at its first use."""
+        async with self._database.read() as session:
+            row = await session.scalar(select(Secret).where(Secret.name == name))
+        if row is None:
+            now = utc_now()
+            async with self._database.write() as session:
+                row = await session.scalar(
+                    select(Secret).where(Secret.name == name).with_for_update()
+                )
+                if row is None:
+                    row = Secret(id=new_id("sec"), name=name, created_at=now, updated_at=now)
+                    sealed = self._cipher.seal(make(), row_id=row.id)
+                    row.key_id, row.nonce, row.ciphertext = (
+                        sealed.key_id,
+                        sealed.nonce,
+                        sealed.ciphertext,
+                    )
+                    session.add(row)
+                    await session.flush()
+                    await audit.record(session, SYSTEM, "secret.created", name)
+        value = self._value(row)
+        self._redactor.register([value])
+        return value
+
+    def seal(self, text: str, *, row_id: str) -> Sealed:
+        """Encrypt what another table keeps; `row_id` says whose it is."""
+        return self._cipher.seal(text, row_id=row_id)
+
+    def unseal(self, sealed: Sealed, *, row_id: str) -> str:
+        """Return what was sealed for the same row. Raises the errors of the vault."""
+        return self._cipher.open(sealed, row_id=row_id)
 
     async def list(self, *, after: str | None = None, limit: int = 50) -> list[SecretInfo]:
         """Return names and grants in the order of names."""

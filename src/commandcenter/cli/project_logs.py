@@ -1,0 +1,112 @@
+"""`commandcenter project logs`: what a service of a project says."""
+
+import json
+import time
+from collections.abc import Iterator
+from typing import Annotated, Any
+
+import typer
+
+from commandcenter.cli.client import HubClient, segment
+from commandcenter.cli.command import command
+from commandcenter.cli.exit_codes import ExitCode
+from commandcenter.cli.log_stream import JSON_LINES, followed, print_line
+from commandcenter.cli.problems import HubProblemError
+from commandcenter.cli.session import Cli
+
+_MAX_TAIL = 10_000
+_LOOK_SECONDS = 0.2
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to `project`."""
+    command(
+        app,
+        "logs",
+        examples=[
+            "project logs shop backend",
+            "project logs shop backend -f --tail 200 --grep ERROR",
+        ],
+    )(logs)
+
+
+def logs(
+    cli: Cli,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The project's name or id.")],
+    service: Annotated[str, typer.Argument(metavar="SERVICE", help="A service of its stack.")],
+    *,
+    follow: Annotated[
+        bool, typer.Option("--follow", "-f", help="Go on, over restarts of the service too.")
+    ] = False,
+    tail: Annotated[
+        int, typer.Option("--tail", "-n", min=1, max=_MAX_TAIL, help="The last lines.")
+    ] = 100,
+    grep: Annotated[str | None, typer.Option("--grep", help="Lines with this text.")] = None,
+    regex: Annotated[
+        bool, typer.Option("--regex", help="Take --grep for a regular expression (RE2).")
+    ] = False,
+    attempt: Annotated[
+        int | None,
+        typer.Option("--attempt", min=1, help="Each start has a number; the latest if left out."),
+    ] = None,
+) -> ExitCode:
+    """Print a service's standard output and standard error, also after it has ended."""
+    client = cli.client
+    base = f"/projects/{segment(name)}/services/{segment(service)}/logs"
+    number = attempt
+    if follow and number is None:
+        number = _present(client, name, service)["attempt"] or None
+    query = {"tail": tail, "grep": grep, "regex": regex or None, "attempt": number}
+    last = 0
+    for text in client.text(base, accept=JSON_LINES, **query).splitlines():
+        line: dict[str, Any] = json.loads(text)
+        last = line["number"]
+        print_line(cli, line)
+    if not follow:
+        return ExitCode.OK
+    for line in _following(client, name, service, base, number, last, is_one=attempt is not None):
+        if grep is None or grep in line["text"]:
+            print_line(cli, line)
+    return ExitCode.OK
+
+
+def _following(
+    client: HubClient,
+    name: str,
+    service: str,
+    base: str,
+    number: int | None,
+    after: int,
+    *,
+    is_one: bool,
+) -> Iterator[dict[str, Any]]:
+    """Yield the lines of this attempt and of those after it, until none is to come."""
+    while True:
+        yield from followed(client, f"{base}/follow", {"attempt": number}, after)
+        if is_one:
+            return
+        while True:
+            found = _present(client, name, service)
+            if found["attempt"] > (number or 0):
+                number, after = found["attempt"], 0
+                break
+            if found["state"] in {"stopped", "failed", "completed"}:
+                return
+            time.sleep(_LOOK_SECONDS)
+
+
+def _present(client: HubClient, name: str, service: str) -> dict[str, Any]:
+    found = client.get(f"/projects/{segment(name)}/status")
+    for each in found["services"]:
+        if each["name"] == service:
+            return dict(each)
+    names = ", ".join(each["name"] for each in found["services"])
+    raise HubProblemError(
+        {
+            "title": "The project has no such service",
+            "detail": f"The stack has no service {service!r}.",
+            "hint": f"Its services: {names}." if names else "Start the project first.",
+            "code": "unknown_service",
+        },
+        status=400,
+    )

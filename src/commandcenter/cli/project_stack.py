@@ -1,0 +1,332 @@
+"""`commandcenter project start|stop|restart|status|set`: a project's services."""
+
+import time
+from collections.abc import Iterable
+from typing import Annotated, Any
+
+import typer
+from rich.text import Text
+
+from commandcenter.cli.client import segment
+from commandcenter.cli.command import command
+from commandcenter.cli.durations import ago, local
+from commandcenter.cli.exit_codes import ExitCode
+from commandcenter.cli.problems import HubProblemError, UsageProblemError
+from commandcenter.cli.session import Cli
+from commandcenter.cli.stack_view import StackView, service_rows, stack_view
+from commandcenter.cli.terminal import clean, facts, print_json, state_text, table
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="The project's name or id.")]
+Service = Annotated[str, typer.Argument(metavar="SERVICE", help="A service of its stack.")]
+Wait = Annotated[
+    bool, typer.Option("--wait/--no-wait", help="Wait until it is done, or has come to nothing.")
+]
+Timeout = Annotated[
+    float,
+    typer.Option("--timeout", min=0.1, metavar="SECONDS", help="Wait no longer; it goes on."),
+]
+_TIMEOUT_SECONDS = 600.0
+_LOOK_SECONDS = 0.1
+_UNITS = {"k": 1024, "m": 1024**2, "g": 1024**3}
+_OVER = frozenset({"running", "stopped", "error"})
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to `project`."""
+    command(app, "start", examples=["project start shop", "project start shop --no-wait"])(start)
+    command(app, "stop", examples=["project stop shop"])(stop)
+    command(app, "restart", examples=["project restart shop", "project restart shop backend"])(
+        restart
+    )
+    command(app, "status", examples=["project status shop", "project status shop --json"])(status)
+    command(
+        app,
+        "set",
+        examples=[
+            "project set shop --memory backend=2g --cpus backend=1.5",
+            "project set shop --port frontend=3000",
+        ],
+    )(set_wishes)
+
+
+def start(
+    cli: Cli, name: Name, *, wait: Wait = True, timeout: Timeout = _TIMEOUT_SECONDS
+) -> ExitCode:
+    """Start the project's services; done when every one is healthy, or says why not."""
+    answer = cli.client.post(f"/projects/{segment(name)}/start", {})
+    if not answer["changed"] and not cli.json:
+        cli.note(f"{clean(name)} is {answer['state']} already.")
+    return _until(cli, answer, wait=wait, timeout=timeout, wanted="running")
+
+
+def stop(
+    cli: Cli, name: Name, *, wait: Wait = True, timeout: Timeout = _TIMEOUT_SECONDS
+) -> ExitCode:
+    """Stop the project's services; their data stays."""
+    answer = cli.client.post(f"/projects/{segment(name)}/stop", {})
+    if not answer["changed"] and not cli.json:
+        cli.note(f"{clean(name)} is {answer['state']} already.")
+    return _until(cli, answer, wait=wait, timeout=timeout, wanted="stopped")
+
+
+def restart(
+    cli: Cli,
+    name: Name,
+    service: Annotated[
+        str | None, typer.Argument(metavar="SERVICE", help="All services if left out.")
+    ] = None,
+    *,
+    wait: Wait = True,
+    timeout: Timeout = _TIMEOUT_SECONDS,
+) -> ExitCode:
+    """Restart all services, with the definition as it is now; or one without the rest."""
+    if service is None:
+        before = cli.client.get(f"/projects/{segment(name)}/status")
+        answer = cli.client.post(f"/projects/{segment(name)}/restart", {})
+        numbers = _numbers(before)
+        return _until(cli, answer, wait=wait, timeout=timeout, wanted="running", newer=numbers)
+    path = f"/projects/{segment(name)}/services/{segment(service)}/restart"
+    before = cli.client.get(f"/projects/{segment(name)}/status")
+    numbers = {key: value for key, value in _numbers(before).items() if key == service}
+    answer = cli.client.post(path, {})
+    return _until(cli, answer, wait=wait, timeout=timeout, wanted="running", newer=numbers)
+
+
+def status(cli: Cli, name: Name) -> ExitCode:
+    """Show each service: health with the last probe's words, ports, limits and present use.
+
+    Exit code 0 when all are healthy, 1 otherwise.
+    """
+    found = cli.client.get(f"/projects/{segment(name)}/status")
+    cli.emit(found, lambda: show_status(cli, found))
+    return ExitCode.OK if found["overall_healthy"] else ExitCode.FAILED
+
+
+def show_status(cli: Cli, found: dict[str, Any]) -> None:
+    """Print a stack's status."""
+    cli.out.print(
+        facts(
+            (
+                ("Project", found["project"]),
+                ("State", state_text(found["state"])),
+                ("Reason", found["reason"]),
+                ("Healthy", "yes" if found["overall_healthy"] else "no"),
+                ("Last started", _moment(found["last_started_at"])),
+                ("Last stopped", _moment(found["last_stopped_at"])),
+                ("Definition", _definition(found["source"])),
+                ("Runtime", found["runtime"]),
+            )
+        )
+    )
+    if not found["services"]:
+        next_command = cli.command("project", "start", found["project"])
+        cli.out.print(Text(f"It has not been started yet. Next: {next_command}"))
+        return
+    cli.out.print()
+    headings = ("SERVICE", "STATE", "HEALTH", "ADDRESS", "CPU", "MEMORY", "RESTARTS")
+    cli.out.print(table(headings, service_rows(found["services"])))
+    cli.out.print(
+        Text("  CPU in cores and memory: used / limit as enforced / limit asked for", "dim")
+    )
+    for line in _remarks(found):
+        cli.out.print(Text(f"  {clean(line)}", "dim"))
+
+
+def found_lines(cli: Cli, name: str) -> Iterable[str]:
+    """Yield what the project's folder brings, or what stands against it."""
+    try:
+        found = cli.client.get(f"/projects/{segment(name)}/status")
+    except HubProblemError:  # a hub of an earlier version
+        return
+    services = ", ".join(each["name"] for each in found["services"])
+    if found["reason"]:
+        yield f"Its services cannot be told: {found['reason']}"
+    elif services:
+        yield f"Services: {services} ({_definition(found['source'])})"
+    for left in found["source"].get("left_out", ()):
+        yield f"{left['service']} is left out: {left['reason']}"
+
+
+def set_wishes(
+    cli: Cli,
+    name: Name,
+    *,
+    cpus: Annotated[
+        list[str] | None, typer.Option("--cpus", metavar="SERVICE=CORES", help="Limit of CPU.")
+    ] = None,
+    memory: Annotated[
+        list[str] | None,
+        typer.Option("--memory", metavar="SERVICE=SIZE", help="Limit of memory: 512m, 2g."),
+    ] = None,
+    port: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--port",
+            metavar="SERVICE[:PORT]=PORT",
+            help="The port of this machine that leads to the service (and which of its own).",
+        ),
+    ] = None,
+) -> None:
+    """Change limits and ports of services; they hold from the next start on."""
+    limits: dict[str, dict[str, Any]] = {}
+    ports: dict[str, dict[str, int]] = {}
+    for service, value in _pairs("--cpus", cpus):
+        limits.setdefault(service, {})["cpus"] = _number("--cpus", value)
+    for service, value in _pairs("--memory", memory):
+        limits.setdefault(service, {})["memory_bytes"] = _bytes(value)
+    found: dict[str, Any] | None = None
+    for service, value in _pairs("--port", port):
+        plain, _, inside = service.partition(":")
+        if not inside:
+            found = found or cli.client.get(f"/projects/{segment(name)}/status")
+            inside = _only_port(found, plain)
+        ports.setdefault(plain, {})[inside] = int(_number("--port", value))
+    if not limits and not ports:
+        raise UsageProblemError(
+            "Nothing to change.", hint="Give --cpus, --memory or --port; see --help."
+        )
+    body = {"limits": limits, "ports": ports}
+    changed = cli.client.patch(f"/projects/{segment(name)}/stack", body)
+
+    def show() -> None:
+        restarting = cli.command("project", "restart", name)
+        hint = f" Next: {restarting}" if changed["state"] != "stopped" else ""
+        cli.out.print(Text(f"Changed; it holds from the next start on.{hint}"))
+
+    cli.emit(changed, show)
+
+
+def _until(
+    cli: Cli,
+    answer: dict[str, Any],
+    *,
+    wait: bool,
+    timeout: float,
+    wanted: str,
+    newer: dict[str, int] | None = None,
+) -> ExitCode:
+    """Show the stack until it is as wanted, or cannot be."""
+    found = answer
+    target = cli.err if cli.json else cli.out
+    if wait:
+        deadline = time.monotonic() + timeout
+        path = f"/projects/{segment(answer['project_id'])}/status"
+        view: StackView
+        with stack_view(target) as view:
+            try:
+                while not _is_over(found, wanted, newer or {}):
+                    view.update(found)
+                    if time.monotonic() > deadline:
+                        break
+                    time.sleep(_LOOK_SECONDS)
+                    found = cli.client.get(path)
+                view.update(found)
+            except KeyboardInterrupt:
+                cli.err.print(Text("\nDetached; it goes on."))
+                return ExitCode.INTERRUPTED
+    if cli.json:
+        print_json(found)
+    else:
+        _conclude(cli, found, wanted)
+    if not wait or found["state"] == wanted:
+        return ExitCode.OK
+    return ExitCode.FAILED if found["state"] in _OVER else ExitCode.TIMED_OUT
+
+
+def _is_over(found: dict[str, Any], wanted: str, newer: dict[str, int]) -> bool:
+    state = found["state"]
+    if wanted == "stopped":
+        return bool(state == "stopped")
+    later = all(
+        each["attempt"] > newer[each["name"]] for each in found["services"] if each["name"] in newer
+    )
+    if state == "running":
+        return later and bool(found["overall_healthy"])
+    if state == "stopped":
+        return bool(found["reason"])
+    settling = any(
+        each["state"] in {"starting", "restarting", "stopping"} for each in found["services"]
+    )
+    return bool(state == "error") and not settling
+
+
+def _numbers(found: dict[str, Any]) -> dict[str, int]:
+    return {each["name"]: each["attempt"] for each in found["services"]}
+
+
+def _conclude(cli: Cli, found: dict[str, Any], wanted: str) -> None:
+    name = clean(found["project"])
+    if found["state"] == wanted == "running":
+        cli.out.print(Text(f"{name} is up: every service is healthy.", "green"))
+        for service in found["services"]:
+            for port in service["ports"]:
+                cli.out.print(Text(f"  {clean(service['name'])}: {port['address']}"))
+        for line in _remarks(found):
+            cli.out.print(Text(f"  {clean(line)}", "dim"))
+        return
+    if found["state"] == wanted:
+        cli.out.print(Text(f"{name} is {wanted}."))
+        return
+    cli.out.print(Text(f"{name} is {found['state']}.", "bold red"))
+    if found["reason"]:
+        cli.out.print(Text(f"  {clean(found['reason'])}"))
+    for service in found["services"]:
+        if service["state"] == "failed":
+            logs = cli.command("project", "logs", found["project"], service["name"])
+            cli.out.print(Text(f"  Its log: {logs}"))
+
+
+def _remarks(found: dict[str, Any]) -> Iterable[str]:
+    for service in found["services"]:
+        if service["runs_as"]:
+            yield f"{service['name']} {service['runs_as']}"
+    for service in found["services"]:
+        if service["message"] and service["state"] != "failed":
+            yield f"{service['name']}: {service['message']}"
+    for left in found["source"].get("left_out", ()):
+        yield f"{left['service']} is left out: {left['reason']}"
+    for note in found["source"].get("notes", ()):
+        yield f"note: {note}"
+
+
+def _definition(source: dict[str, Any]) -> str | None:
+    if not source:
+        return None
+    if source["kind"] == "default":
+        return "the default stack: the project has no compose file"
+    return ", ".join(source["files"])
+
+
+def _moment(at: str | None) -> str | None:
+    return None if at is None else f"{local(at)} ({ago(at)})"
+
+
+def _pairs(option: str, given: list[str] | None) -> Iterable[tuple[str, str]]:
+    for pair in given or ():
+        service, equals, value = pair.partition("=")
+        if not service or not equals or not value:
+            raise UsageProblemError(f"{option} wants SERVICE=VALUE, not {pair!r}.")
+        yield service, value
+
+
+def _number(option: str, value: str) -> float:
+    try:
+        return float(value)
+    except ValueError:
+        raise UsageProblemError(f"{option}: {value!r} is no number.") from None
+
+
+def _bytes(value: str) -> int:
+    text = value.lower().removesuffix("b").removesuffix("i")
+    unit = _UNITS.get(text[-1:], 1)
+    number = text[:-1] if text[-1:] in _UNITS else text
+    return int(_number("--memory", number) * unit)
+
+
+def _only_port(found: dict[str, Any], service: str) -> str:
+    for each in found["services"]:
+        if each["name"] == service and len(each["ports"]) == 1:
+            return str(each["ports"][0]["service_port"])
+    raise UsageProblemError(
+        f"Which port of {service}?", hint=f"Name it: --port {service}:8000=8080"
+    )

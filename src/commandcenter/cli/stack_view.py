@@ -1,0 +1,118 @@
+"""A stack on its way up or down: redrawn in a terminal, a line per change elsewhere."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Protocol
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.text import Text
+
+from commandcenter.cli.terminal import clean, glyph, one_line, speaks_unicode, state_text
+
+_MIB = 1024**2
+_GIB = 1024**3
+_ASKED = frozenset({"starting", "healthy", "unhealthy"})
+
+
+class StackView(Protocol):
+    def update(self, found: dict[str, Any]) -> None: ...
+
+
+@contextmanager
+def stack_view(target: Console) -> Iterator[StackView]:
+    """Give what shows a stack there."""
+    if target.is_terminal and not target.is_dumb_terminal:
+        with Live(console=target, auto_refresh=False, transient=False) as live:
+            yield _Redrawn(target, live)
+    else:
+        yield _Lines(target)
+
+
+class _Redrawn:
+    def __init__(self, target: Console, live: Live) -> None:
+        self._target = target
+        self._live = live
+        self._unicode = speaks_unicode(target)
+
+    def update(self, found: dict[str, Any]) -> None:
+        lines = [Text.assemble((found["project"], "bold"), "  ", state_text(found["state"]))]
+        for service in found["services"]:
+            line = Text.assemble(
+                "  ",
+                (f"{glyph(service['state'], unicode=self._unicode)} ", ""),
+                (f"{service['name']}  ", "bold"),
+                state_text(service["state"]),
+            )
+            words = _words(service)
+            if words:
+                line.append(f"  {one_line(words, 200)}", "dim")
+            line.truncate(self._target.width, overflow="ellipsis")
+            lines.append(line)
+        self._live.update(Group(*lines), refresh=True)
+
+
+class _Lines:
+    def __init__(self, target: Console) -> None:
+        self._target = target
+        self._told: dict[str, str] = {}
+
+    def update(self, found: dict[str, Any]) -> None:
+        for service in found["services"]:
+            if self._told.get(service["name"]) == service["state"]:
+                continue
+            self._told[service["name"]] = service["state"]
+            words = _words(service)
+            more = f": {one_line(words, 300)}" if words else ""
+            self._target.print(Text(f"  {clean(service['name'])} {service['state']}{more}"))
+
+
+def _words(service: dict[str, Any]) -> str:
+    """Return why it is so: the last answer of a service that is to end says nothing."""
+    told = service["message"]
+    if not told and service["state"] in _ASKED:
+        told = service["health_words"]
+    return str(told)
+
+
+def service_rows(services: Sequence[dict[str, Any]]) -> list[tuple[object, ...]]:
+    """Return the rows of a status table."""
+    return [
+        (
+            service["name"],
+            state_text(service["state"]),
+            one_line(_words(service), 60),
+            _addresses(service),
+            _limit(service["cpus"], _cores),
+            _limit(service["memory_bytes"], _size),
+            service["restarts"],
+        )
+        for service in services
+    ]
+
+
+def _addresses(service: dict[str, Any]) -> Text:
+    made = Text()
+    for port in service["ports"]:
+        if made.plain:
+            made.append(" ")
+        address = clean(port["address"])
+        made.append(address, f"link {address}" if address.startswith("http") else "")
+    return made
+
+
+def _limit(limit: dict[str, Any], words: Any) -> str:
+    used, actual, asked = (limit[key] for key in ("used", "actual", "asked"))
+    if used is None and actual is None:
+        return f"- / - / {words(asked)}"
+    return f"{words(used)} / {words(actual) if actual is not None else 'none'} / {words(asked)}"
+
+
+def _cores(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2f}"
+
+
+def _size(value: float | None) -> str:
+    if value is None:
+        return "-"
+    return f"{value / _GIB:.1f}G" if value >= _GIB else f"{value / _MIB:.0f}M"

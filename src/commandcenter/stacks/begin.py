@@ -1,0 +1,314 @@
+"""Bringing a stack under supervision: from its definition, or from the records after a restart."""
+
+import asyncio
+import os
+import secrets as random
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import select
+
+from commandcenter.auth.audit import record
+from commandcenter.auth.identity import Caller
+from commandcenter.events.store import EventStore
+from commandcenter.events.types import EventType
+from commandcenter.kit.clock import utc_now
+from commandcenter.kit.database import Database
+from commandcenter.kit.errors import ProblemError
+from commandcenter.models import Project, ProjectStack, StackPort
+from commandcenter.projects.errors import FolderNotFoundError
+from commandcenter.projects.service import ProjectService
+from commandcenter.runtimes.base import Handle, Runtime, RuntimeRefusedError
+from commandcenter.secrets.cipher import Sealed
+from commandcenter.secrets.service import SecretService
+from commandcenter.stacks.default_stack import StackSecrets
+from commandcenter.stacks.definition import Outline, Wishes, check_wishes, outline
+from commandcenter.stacks.errors import StackCannotStartError, StackElsewhereError
+from commandcenter.stacks.member import Member
+from commandcenter.stacks.model import Stack
+from commandcenter.stacks.ports import Key, check_free, give_ports
+from commandcenter.stacks.prepared import Prepared
+from commandcenter.stacks.recorder import ServiceRecord, StackRecord, StackRecorder
+from commandcenter.stacks.rows import found_member, read_services, record_of, store_services
+from commandcenter.stacks.snapshot import SnapshotError, from_text, to_text
+from commandcenter.stacks.states import Desired, ServiceState, StackState
+from commandcenter.stacks.supervisor import Beginning, StackSupervisor
+from commandcenter.stacks.to_spec import Place, prepare
+
+_SECRET_BYTES = 32
+_GRACE_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class StackOptions:
+    owner: str  # this hub, the same after each restart
+    runtime_name: str
+    data_directory: Path
+    ports: range  # given to services that ask for none
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """What a start needs, looked at before anything is changed."""
+
+    found: Outline
+    folder: Path
+    secrets: StackSecrets
+    notes: tuple[str, ...] = ()  # what this machine does not enforce
+
+
+class StackBeginnings:
+    def __init__(
+        self,
+        database: Database,
+        events: EventStore,
+        projects: ProjectService,
+        vault: SecretService,
+        runtime: Runtime,
+        options: StackOptions,
+    ) -> None:
+        self._database = database
+        self._events = events
+        self._projects = projects
+        self._vault = vault
+        self._runtime = runtime
+        self.options = options
+
+    async def outline(self, project: Project) -> Outline:
+        """Return what the project's folder brings now."""
+        folder = await self._projects.folder(project)
+        async with self._database.read() as session:
+            row = await session.get(ProjectStack, project.id)
+            wishes = Wishes.of(row.wishes) if row is not None else Wishes()
+        return await asyncio.to_thread(outline, project.name, folder, wishes)
+
+    async def ready(self, project: Project) -> Ready:
+        """Return what a start needs.
+
+        Raises `RuntimeRefusedError`, the errors of the compose reader, of the project's folder, and
+        `StackCannotStartError` for all that no number of tries would change.
+        """
+        notes = await self._refuse_incapable()
+        found = await self.outline(project)
+        check_wishes(found)
+        folder = await self._projects.folder(project)
+        own = await self._secrets(project.id)
+        stack = found.stack({}, own)
+        await asyncio.to_thread(_check_startable, stack, self._place(project.id, folder, {}, own))
+        return Ready(found, folder, own, notes)
+
+    async def _refuse_incapable(self) -> tuple[str, ...]:
+        can = await self._runtime.capabilities()
+        if not (can.available and can.services):
+            raise RuntimeRefusedError(
+                f"The runtime {can.name} cannot run services on this machine.",
+                hint=" ".join(can.problems) or None,
+            )
+        return () if {"cpu", "memory"} <= can.limits else can.problems
+
+    async def begin(
+        self, caller: Caller, project: Project, ready: Ready, request: str | None
+    ) -> StackSupervisor:
+        """Put the start on record, with its ports, and supervise from there.
+
+        Raises `PortConflictError`, `NoPortLeftError` and `StackElsewhereError`.
+        """
+        found = ready.found
+        async with self._database.write() as session:
+            row = await session.get(ProjectStack, project.id, with_for_update=True)
+            if row is None:
+                row = self.new_row(project.id)
+                session.add(row)
+            else:
+                self.refuse_elsewhere(row)
+            row.desired = Desired.RUNNING.value
+            row.reason = ""
+            row.epoch += 1
+            row.runtime = self.options.runtime_name
+            row.owner = self.options.owner
+            source = found.source()
+            row.source = {**source, "notes": [*source["notes"], *ready.notes]}
+            row.requested_by = caller.principal_id
+            row.last_request = request
+            row.changed_at = utc_now()
+            await session.flush()
+            ports = await give_ports(
+                session,
+                owner=self.options.owner,
+                project_id=project.id,
+                needs=found.port_needs,
+                pool=self.options.ports,
+            )
+            check_free(ports, besides=frozenset())
+            stack = found.stack(ports, ready.secrets)
+            self._seal(row, to_text(stack))
+            row.state = StackState.STARTING.value
+            records = await store_services(session, project.id, stack)
+            epoch = row.epoch
+            await session.flush()
+            await record(session, caller, "stack.start", project.id, {"name": project.name})
+            await self._events.append(
+                session,
+                EventType.STACK_CHANGED,
+                subject=project.id,
+                project_id=project.id,
+                data={"project": project.name, "state": StackState.STARTING, "reason": ""},
+            )
+        members = {
+            service.name: Member(service.name, service.restart, number=records[service.name].number)
+            for service in stack.services
+        }
+        beginning = Beginning(stack, Desired.RUNNING, StackState.STARTING, members, records)
+        place = self._place(project.id, ready.folder, ports, ready.secrets)
+        return self._supervise(project, place, beginning, epoch)
+
+    async def take_over(self, row: ProjectStack) -> StackSupervisor:
+        """Supervise what an earlier hub started, from its records.
+
+        Raises `SnapshotError` and the errors of the vault.
+        """
+        project = await self._projects.get(row.project_id)
+        own = await self._secrets(project.id)
+        if row.definition is None or row.definition_nonce is None or row.definition_key is None:
+            raise SnapshotError("no definition was stored")
+        sealed = Sealed(row.definition_key, row.definition_nonce, row.definition)
+        text = self._vault.unseal(sealed, row_id=_sealed_for(row.project_id, row.epoch))
+        stack = from_text(text)
+        async with self._database.write() as session:
+            present = await session.get_one(ProjectStack, row.project_id)
+            present.epoch += 1
+            self._seal(present, text)
+            epoch = present.epoch
+            records = {
+                each.name: record_of(each) for each in await read_services(session, project.id)
+            }
+            given = select(StackPort).where(StackPort.project_id == project.id)
+            ports = {
+                (port.service, port.container_port): port.host_port
+                for port in await session.scalars(given)
+            }
+        desired, state = Desired(row.desired), StackState(row.state)
+        if desired is Desired.RUNNING and state is StackState.STOPPING:
+            state = StackState.STARTING  # a restart was under way: what was stopped is started
+        members = {
+            service.name: found_member(service, records[service.name], desired)
+            for service in stack.services
+        }
+        beginning = Beginning(stack, desired, state, members, records)
+        place = self._place(project.id, Path(project.path), ports, own)
+        return self._supervise(project, place, beginning, epoch)
+
+    async def abandon(self, row: ProjectStack, why: str) -> None:
+        """End the services of a stack that cannot be taken over, and say so."""
+        async with self._database.read() as session:
+            services = await read_services(session, row.project_id)
+        for service in services:
+            if service.handle is not None:
+                with suppress(ProblemError, OSError):
+                    handle = Handle(**service.handle)
+                    await self._runtime.stop(handle, grace_seconds=_GRACE_SECONDS)
+        async with self._database.write() as session:
+            present = await session.get_one(ProjectStack, row.project_id)
+            present.epoch += 1
+            present.desired = Desired.STOPPED.value
+            present.state = StackState.STOPPED.value
+            present.reason = f"It could not be taken over after a restart of the hub: {why}"
+            present.last_stopped_at = present.changed_at = utc_now()
+            for each in await read_services(session, row.project_id):
+                each.state = ServiceState.STOPPED.value
+
+    def new_row(self, project_id: str) -> ProjectStack:
+        """Return the row of a stack that was never started."""
+        return ProjectStack(
+            project_id=project_id,
+            desired=Desired.STOPPED.value,
+            state=StackState.STOPPED.value,
+            reason="",
+            epoch=0,
+            source={},
+            wishes={},
+            owner=self.options.owner,
+            runtime=self.options.runtime_name,
+            changed_at=utc_now(),
+        )
+
+    def refuse_elsewhere(self, row: ProjectStack) -> None:
+        """Raise `StackElsewhereError` if another hub has the stack running."""
+        if row.owner != self.options.owner and row.state != StackState.STOPPED.value:
+            raise StackElsewhereError(
+                f"The stack runs under another hub, {row.owner}.", hint="Stop it there first."
+            )
+
+    def _seal(self, row: ProjectStack, text: str) -> None:
+        sealed = self._vault.seal(text, row_id=_sealed_for(row.project_id, row.epoch))
+        row.definition_key = sealed.key_id
+        row.definition_nonce = sealed.nonce
+        row.definition = sealed.ciphertext
+
+    def _place(
+        self, project_id: str, folder: Path, ports: Mapping[Key, int], own: StackSecrets
+    ) -> Place:
+        return Place(
+            project_id,
+            folder,
+            self.options.data_directory,
+            ports,
+            redact=(own.database_password, own.secret_key),
+        )
+
+    def _supervise(
+        self, project: Project, place: Place, beginning: Beginning, epoch: int
+    ) -> StackSupervisor:
+        recorder = StackRecorder(self._database, self._events, project.id, project.name, epoch)
+        records: Mapping[str, ServiceRecord] = beginning.records
+        recorder.known(StackRecord(beginning.state), list(records.values()))
+        made = StackSupervisor(
+            project.id,
+            beginning,
+            runtime=self._runtime,
+            recorder=recorder,
+            prepare=_preparing(beginning.stack, place),
+        )
+        made.begin()
+        return made
+
+    async def _secrets(self, project_id: str) -> StackSecrets:
+        def make() -> str:
+            return random.token_urlsafe(_SECRET_BYTES)
+
+        return StackSecrets(
+            database_password=await self._vault.kept(f"{project_id}.database-password", make),
+            secret_key=await self._vault.kept(f"{project_id}.secret-key", make),
+        )
+
+
+def _check_startable(stack: Stack, place: Place) -> None:
+    problems: dict[str, ProblemError] = {}
+    for service in stack.services:
+        try:
+            prepare(service, 1, place)
+        except ProblemError as error:
+            problems[service.name] = error
+    if problems:
+        raise StackCannotStartError(problems)
+
+
+def _preparing(stack: Stack, place: Place) -> Callable[[str, int], Prepared]:
+    def prepare_service(name: str, number: int) -> Prepared:
+        if os.path.realpath(place.folder) != str(place.folder) or not place.folder.is_dir():
+            raise FolderNotFoundError(
+                f"The project's folder {place.folder} is gone, or has become a link.",
+                hint="Put it back, or add the project from where it is now.",
+            )
+        service = stack.service(name)
+        if service is None:
+            raise LookupError(name)
+        return prepare(service, number, place)
+
+    return prepare_service
+
+
+def _sealed_for(project_id: str, epoch: int) -> str:
+    return f"stack:{project_id}:{epoch}"

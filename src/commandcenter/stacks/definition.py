@@ -1,0 +1,214 @@
+"""The definition of a project's stack: what its folder brings, with people's own wishes."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from commandcenter.stacks.compose.files import FolderFiles
+from commandcenter.stacks.compose.read import ComposeRequest, ComposeStack, read_compose
+from commandcenter.stacks.default_stack import (
+    BACKEND,
+    BACKEND_PORT,
+    DEFAULT_LIMITS,
+    FRONTEND,
+    FRONTEND_PORT,
+    POSTGRES,
+    POSTGRES_PORT,
+    REDIS,
+    REDIS_PORT,
+    StackLayout,
+    StackPorts,
+    StackSecrets,
+    default_stack,
+)
+from commandcenter.stacks.detect import ComposeFound, detect_stack
+from commandcenter.stacks.errors import UnknownServiceError
+from commandcenter.stacks.model import Service, Stack
+from commandcenter.stacks.ports import Key, PortNeed
+from commandcenter.stacks.resources import PortRange, ServiceLimits
+
+_DEFAULT_PORTS = {
+    POSTGRES: POSTGRES_PORT,
+    REDIS: REDIS_PORT,
+    BACKEND: BACKEND_PORT,
+    FRONTEND: FRONTEND_PORT,
+}
+_LOOPBACKS = frozenset({"127.0.0.1", "::1"})
+_LEFT_OUT = {
+    BACKEND: "There is no backend/main.py, backend/app/main.py, main.py or app/main.py.",
+    FRONTEND: "There is no frontend/package.json or package.json.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """People's own limits by service, and ports by service and its own port."""
+
+    limits: Mapping[str, ServiceLimits] = field(default_factory=dict)
+    ports: Mapping[str, Mapping[int, int]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, stored: Mapping[str, Any]) -> "Wishes":
+        return cls(
+            {name: ServiceLimits(**found) for name, found in stored.get("limits", {}).items()},
+            {
+                name: {int(inside): outside for inside, outside in found.items()}
+                for name, found in stored.get("ports", {}).items()
+            },
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    service: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """What was found in the folder; `stack` completes it once the ports are known."""
+
+    project_name: str
+    layout: StackLayout | None  # of the default stack
+    compose: ComposeStack | None
+    left_out: tuple[LeftOut, ...]
+    wishes: Wishes
+
+    @property
+    def services(self) -> tuple[str, ...]:
+        if self.compose is not None:
+            return self.compose.stack.service_names
+        gone = {each.service for each in self.left_out}
+        return tuple(name for name in _DEFAULT_PORTS if name not in gone)
+
+    @property
+    def port_needs(self) -> tuple[PortNeed, ...]:
+        found: list[tuple[str, int, PortRange | None]]
+        if self.compose is None:
+            found = [(name, _DEFAULT_PORTS[name], None) for name in self.services]
+        else:
+            found = [
+                (service.name, port.container, port.published)
+                for service in self.compose.stack.services
+                for port in service.ports
+            ]
+        return tuple(
+            PortNeed(name, inside, self._wish(name, inside) or published)
+            for name, inside, published in found
+        )
+
+    def _wish(self, service: str, inside: int) -> PortRange | None:
+        port = self.wishes.ports.get(service, {}).get(inside)
+        return PortRange(port, port) if port is not None else None
+
+    def stack(self, ports: Mapping[Key, int], secrets: StackSecrets) -> Stack:
+        """Return the whole stack; `secrets` are only of use to the default one."""
+        if self.compose is not None:
+            stack = self.compose.stack
+            return replace(stack, services=tuple(self._limited(each) for each in stack.services))
+        chosen = {name: ports.get((name, inside), 1) for name, inside in _DEFAULT_PORTS.items()}
+        limits = {
+            name: _over(DEFAULT_LIMITS[name], wish)
+            for name, wish in self.wishes.limits.items()
+            if name in DEFAULT_LIMITS
+        }
+        stack = default_stack(
+            self.project_name, StackPorts(**chosen), secrets, layout=self.layout, limits=limits
+        )
+        return _without(stack, {each.service for each in self.left_out})
+
+    def _limited(self, service: Service) -> Service:
+        wish = self.wishes.limits.get(service.name)
+        return service if wish is None else replace(service, limits=_over(service.limits, wish))
+
+    def source(self) -> dict[str, Any]:
+        """Return where it comes from, for the status: no values of the definition."""
+        if self.compose is None:
+            return {
+                "kind": "default",
+                "files": [],
+                "notes": [],
+                "left_out": [
+                    {"service": each.service, "reason": each.reason} for each in self.left_out
+                ],
+            }
+        return {
+            "kind": "compose",
+            "files": list(self.compose.files),
+            "notes": [*_notes(self.compose)],
+            "left_out": [
+                {"service": each.service, "reason": each.reason} for each in self.left_out
+            ],
+        }
+
+
+def _notes(compose: ComposeStack) -> Iterator[str]:
+    for note in compose.notes:
+        yield f"{note.place}: {note.path}: {note.message}"
+    for service in compose.stack.services:
+        if any(port.host_ip not in _LOOPBACKS for port in service.ports):
+            yield f"the ports of {service.name} are opened on 127.0.0.1 only"
+
+
+def outline(project_name: str, folder: Path, wishes: Wishes) -> Outline:
+    """Read the folder. Touches the file system: call it off the event loop.
+
+    Raises the errors of the compose reader, and `UnknownServiceError` for a wish about a service
+    that there is not.
+    """
+    files = FolderFiles(folder)
+    found = detect_stack(files)
+    if isinstance(found, ComposeFound):
+        compose = read_compose(files, ComposeRequest(found.files, project_name))
+        left = tuple(
+            LeftOut(each.name, f"None of its profiles is active: {', '.join(each.profiles)}.")
+            for each in compose.inactive
+        )
+        return Outline(project_name, None, compose, left, wishes)
+    left = tuple(LeftOut(name, _LEFT_OUT[name]) for name in found.missing)
+    return Outline(project_name, found.layout, None, left, wishes)
+
+
+def check_wishes(found: Outline) -> None:
+    """Raise `UnknownServiceError` for a wish about a service that the stack does not have."""
+    known = {*found.services, *(each.service for each in found.left_out)}
+    for name in (*found.wishes.limits, *found.wishes.ports):
+        if name not in known:
+            raise UnknownServiceError(name, found.services)
+
+
+def _over(asked: ServiceLimits, wish: ServiceLimits) -> ServiceLimits:
+    return ServiceLimits(
+        cpus=wish.cpus if wish.cpus is not None else asked.cpus,
+        memory_bytes=wish.memory_bytes if wish.memory_bytes is not None else asked.memory_bytes,
+        pids=wish.pids if wish.pids is not None else asked.pids,
+        shm_bytes=asked.shm_bytes,
+    )
+
+
+def _without(stack: Stack, names: set[str]) -> Stack:
+    return replace(
+        stack,
+        services=tuple(
+            replace(
+                service,
+                depends_on=tuple(each for each in service.depends_on if each.service not in names),
+            )
+            for service in stack.services
+            if service.name not in names
+        ),
+    )
+
+
+def merged_wishes(before: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the wishes with changes put over them; None takes one back."""
+    made: dict[str, Any] = {}
+    for kind in ("limits", "ports"):
+        of_kind = {name: dict(found) for name, found in before.get(kind, {}).items()}
+        for name, found in changes.get(kind, {}).items():
+            given = {str(key): value for key, value in found.items()}
+            over = {**of_kind.get(name, {}), **given}
+            of_kind[name] = {key: value for key, value in over.items() if value is not None}
+        made[kind] = {name: found for name, found in of_kind.items() if found}
+    return made

@@ -1,0 +1,93 @@
+"""Starting, stopping and looking at the stacks of projects."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Header, Response, status
+
+from commandcenter.auth.caller import require
+from commandcenter.auth.identity import Caller
+from commandcenter.auth.permissions import Permission
+from commandcenter.kit.injection import provide
+from commandcenter.stacks.schemas import StackAnswer, StackChange, StackView
+from commandcenter.stacks.service import Asked, StackManager
+from commandcenter.stacks.status import StackStatuses
+
+router = APIRouter(tags=["stacks"])
+# As older clients call them.
+aliases = APIRouter(tags=["stacks"])
+
+Stacks = Annotated[StackManager, Depends(provide(StackManager))]
+Statuses = Annotated[StackStatuses, Depends(provide(StackStatuses))]
+Reader = Annotated[Caller, Depends(require(Permission.STACKS_READ))]
+Runner = Annotated[Caller, Depends(require(Permission.STACKS_RUN))]
+IdempotencyKey = Annotated[str | None, Header(max_length=200)]
+
+
+@router.post("/projects/{project}/start", status_code=status.HTTP_202_ACCEPTED)
+@aliases.post("/orchestration/{project}/start", status_code=status.HTTP_202_ACCEPTED)
+async def start_stack(
+    project: str, caller: Runner, stacks: Stacks, statuses: Statuses, response: Response
+) -> StackAnswer:
+    """Start the project's stack. It is up once its state is `running`; 200 if it runs already."""
+    return await _answer(await stacks.start(caller, project), statuses, response)
+
+
+@router.post("/projects/{project}/stop", status_code=status.HTTP_202_ACCEPTED)
+@aliases.post("/orchestration/{project}/stop", status_code=status.HTTP_202_ACCEPTED)
+async def stop_stack(
+    project: str, caller: Runner, stacks: Stacks, statuses: Statuses, response: Response
+) -> StackAnswer:
+    """Stop the stack; its data stays. 200 if it is stopped already."""
+    return await _answer(await stacks.stop(caller, project), statuses, response)
+
+
+@router.post("/projects/{project}/restart", status_code=status.HTTP_202_ACCEPTED)
+@aliases.post("/orchestration/{project}/restart", status_code=status.HTTP_202_ACCEPTED)
+async def restart_stack(
+    project: str,
+    caller: Runner,
+    stacks: Stacks,
+    statuses: Statuses,
+    response: Response,
+    idempotency_key: IdempotencyKey = None,
+) -> StackAnswer:
+    """Stop the stack and start it with the definition as it is now."""
+    asked = await stacks.restart(caller, project, key=idempotency_key)
+    return await _answer(asked, statuses, response)
+
+
+@router.get("/projects/{project}/status")
+@aliases.get("/orchestration/{project}/status")
+async def stack_status(project: str, _caller: Reader, statuses: Statuses) -> StackView:
+    """Return state, health, ports and limits of the stack and of each service."""
+    return StackView.of(await statuses.get(project))
+
+
+@router.post("/projects/{project}/services/{service}/restart", status_code=status.HTTP_202_ACCEPTED)
+async def restart_service(
+    project: str,
+    service: str,
+    caller: Runner,
+    stacks: Stacks,
+    statuses: Statuses,
+    response: Response,
+    idempotency_key: IdempotencyKey = None,
+) -> StackAnswer:
+    """Restart one service without the rest."""
+    asked = await stacks.restart_service(caller, project, service, key=idempotency_key)
+    return await _answer(asked, statuses, response)
+
+
+@router.patch("/projects/{project}/stack")
+async def change_stack(
+    project: str, body: StackChange, caller: Runner, stacks: Stacks, statuses: Statuses
+) -> StackView:
+    """Change limits and ports of the project's services; they hold from the next start on."""
+    await stacks.change(caller, project, body.model_dump())
+    return StackView.of(await statuses.get(project))
+
+
+async def _answer(asked: Asked, statuses: StackStatuses, response: Response) -> StackAnswer:
+    if not asked.changed:
+        response.status_code = status.HTTP_200_OK
+    return StackAnswer.after(await statuses.get(asked.project.id), changed=asked.changed)

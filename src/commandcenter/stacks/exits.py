@@ -1,0 +1,59 @@
+"""What the end of an attempt, or the failure to start it, means: passing or not, in words."""
+
+import asyncio
+from pathlib import Path
+
+from commandcenter.kit.disk import DiskFullError
+from commandcenter.kit.errors import ProblemError
+from commandcenter.kit.segment_reader import SegmentReader
+from commandcenter.runner.errors import RunnerUnavailableError
+from commandcenter.runtimes.base import AttemptResult, FailureReason, Handle, ServiceConflictError
+from commandcenter.stacks.member import Exit
+
+_NEVER_RUNS = frozenset({126, 127})  # not executable, not found
+_MAX_WORDS = 300
+_LOOKED_AT = 5
+_PASSING = (ServiceConflictError, RunnerUnavailableError)
+
+
+def of_start(error: Exception) -> Exit:
+    """Why a start failed. The network, a runner that is just away and such pass by themselves."""
+    if isinstance(error, ProblemError):
+        words = f"{error.detail} {error.hint or ''}".strip()
+        return Exit(succeeded=False, is_passing=isinstance(error, _PASSING), words=words)
+    passing = isinstance(error, OSError) and not isinstance(error, DiskFullError)
+    return Exit(succeeded=False, is_passing=passing, words=f"It could not be started: {error}")
+
+
+async def of_result(result: AttemptResult, handle: Handle) -> Exit:
+    """How the process ended, with its last words."""
+    if result.reason is None:
+        return Exit(succeeded=True, is_passing=True, words="It ended.", exit_code=0)
+    code = result.exit_code
+    if result.reason is FailureReason.EXIT_CODE:
+        last = await asyncio.to_thread(_last_words, handle)
+        words = f"It exited with {code}" + (f": {last}" if last else ".")
+        return Exit(
+            succeeded=False, is_passing=code not in _NEVER_RUNS, words=words, exit_code=code
+        )
+    passing = result.reason not in {FailureReason.OUT_OF_MEMORY, FailureReason.DISK_FULL}
+    return Exit(
+        succeeded=False,
+        is_passing=passing,
+        words=result.message or f"It ended: {result.reason.value}.",
+        exit_code=code,
+    )
+
+
+def _last_words(handle: Handle) -> str:
+    directory = handle.data.get("log_directory")
+    if not isinstance(directory, str):
+        return ""
+    try:
+        records = SegmentReader(Path(directory)).tail(_LOOKED_AT)
+    except OSError:
+        return ""
+    for record in reversed(records):
+        if record.text.strip() and record.stream != "system":
+            return " ".join(record.text.split())[:_MAX_WORDS]
+    return ""

@@ -1,0 +1,76 @@
+"""Logs of services: of the present attempt, or of the last one once it has died."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from pathlib import Path
+
+from sqlalchemy import select
+
+from commandcenter.kit.database import Database
+from commandcenter.kit.segment_reader import SegmentReader
+from commandcenter.kit.segments import Record
+from commandcenter.logs.service import AttemptLog, LogQuery, LogService
+from commandcenter.models import Project, StackService
+from commandcenter.stacks.errors import StackLogNotFoundError, UnknownServiceError
+from commandcenter.stacks.service import StackManager, not_running
+from commandcenter.stacks.states import ServiceState
+from commandcenter.stacks.to_spec import attempt_id
+
+
+class StackLogs:
+    def __init__(
+        self, database: Database, directory: Path, logs: LogService, stacks: StackManager
+    ) -> None:
+        self._logs = logs
+        self._database = database
+        self._directory = directory
+        self._stacks = stacks
+
+    async def open(self, project: Project, service: str, number: int | None = None) -> AttemptLog:
+        """Return the log of a service's attempt, the latest unless its number is given.
+
+        Raises `UnknownServiceError`, `StackNotRunningError` when it never ran, and
+        `StackLogNotFoundError`.
+        """
+        async with self._database.read() as session:
+            query = select(StackService).where(
+                StackService.project_id == project.id, StackService.name == service
+            )
+            row = await session.scalar(query)
+        if row is None:
+            known = await self._stacks.service_names(project)
+            if service not in known:
+                raise UnknownServiceError(service, known)
+            raise not_running(project)
+        if row.number == 0:
+            raise not_running(project)
+        if number is not None and number > row.number:
+            raise StackLogNotFoundError(f"service {service!r} has no attempt {number}")
+        name = attempt_id(project.id, service, number or row.number)
+        directory = self._directory / project.id / name
+        is_latest = number is None or number == row.number
+        finished = not is_latest or not ServiceState(row.state).is_active
+        if finished and not await asyncio.to_thread(directory.is_dir):
+            raise StackLogNotFoundError(
+                f"attempt {number or row.number} of {service!r} left no log, or it was deleted"
+            )
+        return AttemptLog(name, finished, SegmentReader(directory))
+
+    async def read(self, log: AttemptLog, query: LogQuery) -> list[Record]:
+        """Return the lines asked for. Raises `LogPatternError`."""
+        return await self._logs.read(log, query)
+
+    def follow(
+        self, project: Project, service: str, log: AttemptLog, after: int
+    ) -> AsyncGenerator[list[Record], None]:
+        """Yield lines above `after` in batches until the attempt's end."""
+        number = int(log.attempt_id.rpartition(".")[2])
+
+        def is_over() -> bool:
+            supervisor = self._stacks.supervisor(project.id)
+            if supervisor is None:
+                return True
+            member = supervisor.member(service)
+            return member.number != number or not member.state.is_active
+
+        return self._logs.follow(log, after, is_over=is_over)

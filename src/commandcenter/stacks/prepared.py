@@ -1,0 +1,66 @@
+"""A service made ready to be run: the attempt, how its health is asked, what stands in for what."""
+
+from dataclasses import dataclass, field
+
+from commandcenter.runtimes.base import AttemptSpec
+
+
+@dataclass(frozen=True, slots=True)
+class CommandCheck:
+    """Run in the service; healthy with exit code 0."""
+
+    command: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class HttpCheck:
+    """GET; healthy with a status below 400."""
+
+    port: int
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class TcpCheck:
+    """Healthy when the connection is accepted."""
+
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class RedisCheck:
+    """PING, as redis-cli sends it; healthy with PONG."""
+
+    port: int
+    password: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class PostgresCheck:
+    """The start of a session, as pg_isready does; healthy unless the server is not ready."""
+
+    port: int
+    user: str
+    database: str
+
+
+Check = CommandCheck | HttpCheck | TcpCheck | RedisCheck | PostgresCheck
+
+
+@dataclass(frozen=True, slots=True)
+class CheckTimes:
+    """Seconds, as in `stacks.health.HealthCheck`."""
+
+    interval: float
+    timeout: float
+    retries: int
+    start_period: float
+    start_interval: float
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    spec: AttemptSpec
+    check: Check | None  # None: there is nothing to ask; it is healthy while it runs
+    times: CheckTimes
+    runs_as: str  # for the user: which program is run in place of the image

@@ -1,0 +1,107 @@
+"""Stacks as the API tells of them. Nothing of a service's environment is ever in it."""
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from commandcenter.stacks.states import ServiceState, StackState
+from commandcenter.stacks.status import StackStatus
+
+_MIN_MEMORY_BYTES = 16 * 1024**2
+
+
+class _View(BaseModel):
+    model_config = ConfigDict(from_attributes=True)
+
+
+class PortView(_View):
+    host_port: int
+    service_port: int
+    address: str
+
+
+class LimitView(_View):
+    """Asked for; as read back (null: not enforced, or not running); used now."""
+
+    asked: float | None
+    actual: float | None
+    used: float | None
+
+
+class ServiceView(_View):
+    name: str
+    state: ServiceState
+    healthy: bool
+    health_words: str  # of the last probe
+    health_at: datetime | None
+    message: str
+    runs_as: str  # what is run in place of the image
+    restarts: int
+    attempt: int
+    exit_code: int | None
+    started_at: datetime | None
+    ports: list[PortView]
+    cpus: LimitView
+    memory_bytes: LimitView
+    pids: LimitView
+
+
+class StackView(_View):
+    project_id: str
+    project: str
+    state: StackState
+    reason: str
+    overall_healthy: bool
+    checked_at: datetime
+    last_started_at: datetime | None
+    last_stopped_at: datetime | None
+    runtime: str | None
+    source: dict[str, Any]
+    services: list[ServiceView]
+
+    @classmethod
+    def of(cls, status: StackStatus) -> "StackView":
+        return cls(
+            project_id=status.project.id,
+            project=status.project.name,
+            state=status.state,
+            reason=status.reason,
+            overall_healthy=status.overall_healthy,
+            checked_at=status.checked_at,
+            last_started_at=status.last_started_at,
+            last_stopped_at=status.last_stopped_at,
+            runtime=status.runtime,
+            source=dict(status.source),
+            services=[ServiceView.model_validate(each) for each in status.services],
+        )
+
+
+class StackAnswer(StackView):
+    changed: bool  # False: it was so already, or the same request came before
+
+    @classmethod
+    def after(cls, status: StackStatus, *, changed: bool) -> "StackAnswer":
+        return cls(changed=changed, **StackView.of(status).model_dump())
+
+
+class LimitsIn(BaseModel):
+    """Null takes the wish back: the definition's own limit, or the default, holds again."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    cpus: Annotated[float, Field(gt=0, le=1024)] | None = None
+    memory_bytes: Annotated[int, Field(ge=_MIN_MEMORY_BYTES)] | None = None
+    pids: Annotated[int, Field(ge=8, le=100_000)] | None = None
+
+
+class StackChange(BaseModel):
+    """People's own wishes by service; they hold from the next start on."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    limits: dict[str, LimitsIn] = Field(default_factory=dict, max_length=200)
+    # by the service's own port; null: the definition's, or any
+    ports: dict[str, dict[int, Annotated[int, Field(ge=1, le=65535)] | None]] = Field(
+        default_factory=dict, max_length=200
+    )

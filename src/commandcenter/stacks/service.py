@@ -1,0 +1,304 @@
+"""Starting, stopping and restarting the stacks of projects, on people's word."""
+
+import asyncio
+import logging
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import delete, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from commandcenter.auth.audit import record
+from commandcenter.auth.identity import Caller
+from commandcenter.events.store import EventStore
+from commandcenter.events.types import EventType
+from commandcenter.kit.database import Database
+from commandcenter.kit.draining import Draining
+from commandcenter.kit.errors import ProblemError
+from commandcenter.models import Project, ProjectStack, StackPort, StackService
+from commandcenter.projects.service import ProjectService
+from commandcenter.stacks.begin import StackBeginnings
+from commandcenter.stacks.definition import merged_wishes
+from commandcenter.stacks.errors import StackBusyError, StackNotRunningError, UnknownServiceError
+from commandcenter.stacks.rows import read_services
+from commandcenter.stacks.snapshot import SnapshotError
+from commandcenter.stacks.states import Desired, StackState
+from commandcenter.stacks.supervisor import StackSupervisor
+
+logger = logging.getLogger(__name__)
+
+_UP = frozenset({StackState.STARTING, StackState.RUNNING})
+_LONGEST_REQUEST = 400
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What became of a wish. `changed` is False when it was so already."""
+
+    project: Project
+    changed: bool
+
+
+class StackManager:
+    """All stacks of this hub. Commands for one project are done one after the other."""
+
+    def __init__(
+        self,
+        database: Database,
+        events: EventStore,
+        projects: ProjectService,
+        beginnings: StackBeginnings,
+        draining: Draining,
+    ) -> None:
+        self._database = database
+        self._events = events
+        self._projects = projects
+        self._beginnings = beginnings
+        self._draining = draining
+        self._supervisors: dict[str, StackSupervisor] = {}
+        self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._replacing: dict[str, asyncio.Task[None]] = {}
+
+    def supervisor(self, project_id: str) -> StackSupervisor | None:
+        """Return who looks after the project's stack; None when it is stopped."""
+        found = self._supervisors.get(project_id)
+        return None if found is None or found.has_ended else found
+
+    def is_replacing(self, project_id: str) -> bool:
+        """Whether what runs is being stopped to be started anew."""
+        return project_id in self._replacing
+
+    async def start(self, caller: Caller, reference: str) -> Asked:
+        """Have the project's stack running; returns once that is on record and under way.
+
+        Starting what runs is no change. Raises the errors of `StackBeginnings.ready` and `begin`.
+        """
+        self._draining.refuse_new_work()
+        project = await self._projects.get(reference)
+        async with self._locks[project.id]:
+            running = self.supervisor(project.id)
+            if running is None:
+                await self._begin(caller, project, None)
+                return Asked(project, changed=True)
+            is_up = running.desired is Desired.RUNNING and running.state in _UP
+            if is_up or self.is_replacing(project.id):
+                return Asked(project, changed=False)
+            await self._replace(caller, project, running, "stack.start", None)
+        return Asked(project, changed=True)
+
+    async def stop(self, caller: Caller, reference: str) -> Asked:
+        """Have the stack stopped; stopping what is stopped is no change."""
+        project = await self._projects.get(reference)
+        replacing = self._replacing.pop(project.id, None)
+        if replacing is not None:
+            replacing.cancel()
+        async with self._locks[project.id]:
+            running = self.supervisor(project.id)
+            async with self._database.write() as session:
+                row = await session.get(ProjectStack, project.id)
+                if row is None or (running is None and row.state == StackState.STOPPED.value):
+                    return Asked(project, changed=False)
+                self._beginnings.refuse_elsewhere(row)
+                is_new = row.desired != Desired.STOPPED.value
+                row.desired = Desired.STOPPED.value
+                await session.flush()
+                if is_new:
+                    await record(session, caller, "stack.stop", project.id, {"name": project.name})
+            if running is not None:
+                running.ask(Desired.STOPPED)
+        return Asked(project, changed=is_new)
+
+    async def restart(self, caller: Caller, reference: str, *, key: str | None = None) -> Asked:
+        """Stop the stack and start it with the definition as it is now; returns at once.
+
+        What stands against the start is raised before anything is stopped. The same caller and
+        `Idempotency-Key` again is no change.
+        """
+        self._draining.refuse_new_work()
+        project = await self._projects.get(reference)
+        request = _request(caller, "restart", key)
+        async with self._locks[project.id]:
+            if self.is_replacing(project.id) or await self._was_asked(project.id, request):
+                return Asked(project, changed=False)
+            running = self.supervisor(project.id)
+            if running is None:
+                await self._begin(caller, project, request)
+            else:
+                await self._replace(caller, project, running, "stack.restart", request)
+        return Asked(project, changed=True)
+
+    async def restart_service(
+        self, caller: Caller, reference: str, service: str, *, key: str | None = None
+    ) -> Asked:
+        """Restart one service without the rest; returns at once.
+
+        Raises `UnknownServiceError` and `StackNotRunningError`.
+        """
+        self._draining.refuse_new_work()
+        project = await self._projects.get(reference)
+        request = _request(caller, f"restart {service[:200]}", key)
+        async with self._locks[project.id]:
+            known = await self.service_names(project)
+            if service not in known:
+                raise UnknownServiceError(service, known)
+            running = self.supervisor(project.id)
+            if running is None or running.desired is Desired.STOPPED:
+                raise not_running(project)
+            if await self._was_asked(project.id, request):
+                return Asked(project, changed=False)
+            async with self._database.write() as session:
+                row = await session.get_one(ProjectStack, project.id)
+                row.last_request = request
+                await session.flush()
+                data = {"name": project.name, "service": service}
+                await record(session, caller, "stack.service_restart", project.id, data)
+            running.ask_restart(service)
+        return Asked(project, changed=True)
+
+    async def change(self, caller: Caller, reference: str, wishes: Mapping[str, Any]) -> None:
+        """Change limits and ports, given as `{limits: {service: ...}, ports: {service: ...}}`.
+
+        They hold from the next start on. Raises `UnknownServiceError`.
+        """
+        project = await self._projects.get(reference)
+        async with self._locks[project.id]:
+            known = await self.service_names(project)
+            for name in (*wishes["limits"], *wishes["ports"]):
+                if name not in known:
+                    raise UnknownServiceError(name, known)
+            async with self._database.write() as session:
+                row = await session.get(ProjectStack, project.id)
+                if row is None:
+                    row = self._beginnings.new_row(project.id)
+                    session.add(row)
+                row.wishes = merged_wishes(row.wishes, wishes)
+                await session.flush()
+                await record(session, caller, "stack.change", project.id, wishes)
+
+    async def service_names(self, project: Project) -> tuple[str, ...]:
+        """Return the services of the stack as it was started last, else of the folder now."""
+        async with self._database.read() as session:
+            rows = await read_services(session, project.id)
+        if rows:
+            return tuple(row.name for row in rows)
+        try:
+            return (await self._beginnings.outline(project)).services
+        except ProblemError:
+            return ()
+
+    async def take_over(self) -> int:
+        """Find again what ran when an earlier hub ended; how many stacks that are."""
+        async with self._database.read() as session:
+            query = select(ProjectStack).where(
+                ProjectStack.owner == self._beginnings.options.owner,
+                ProjectStack.state != StackState.STOPPED.value,
+            )
+            rows = list(await session.scalars(query))
+        for row in rows:
+            try:
+                made = await self._beginnings.take_over(row)
+            except (ProblemError, SnapshotError, LookupError, OSError) as error:
+                logger.warning("the stack of %s cannot be taken over: %s", row.project_id, error)
+                await self._beginnings.abandon(row, str(error))
+            else:
+                self._supervisors[row.project_id] = made
+        return len(rows)
+
+    async def close(self) -> None:
+        """Let go of all stacks; they go on running."""
+        replacing = list(self._replacing.values())
+        for task in replacing:
+            task.cancel()
+        await asyncio.gather(*replacing, return_exceptions=True)
+        await asyncio.gather(*(each.leave() for each in self._supervisors.values()))
+
+    async def forget(self, session: AsyncSession, project: Project) -> None:
+        """Take a project's stack off the records, as the project goes. Its data stays.
+
+        Raises `StackBusyError` while the stack is not stopped.
+        """
+        row = await session.get(ProjectStack, project.id)
+        if row is None:
+            return
+        if row.state != StackState.STOPPED.value or self.supervisor(project.id) is not None:
+            raise StackBusyError(
+                f"the stack of project {project.name!r} is {row.state}",
+                hint=f"Stop it first: commandcenter project stop {project.name}",
+            )
+        for table in (StackPort, StackService, ProjectStack):
+            await session.execute(delete(table).where(table.project_id == project.id))
+
+    async def _begin(self, caller: Caller, project: Project, request: str | None) -> None:
+        ready = await self._beginnings.ready(project)
+        self._supervisors[project.id] = await self._beginnings.begin(
+            caller, project, ready, request
+        )
+
+    async def _replace(
+        self,
+        caller: Caller,
+        project: Project,
+        running: StackSupervisor,
+        action: str,
+        request: str | None,
+    ) -> None:
+        """Have what runs stopped, and the stack as it is defined now started after it."""
+        await self._beginnings.ready(project)  # before anything is stopped
+        async with self._database.write() as session:
+            row = await session.get_one(ProjectStack, project.id)
+            row.desired = Desired.RUNNING.value
+            row.last_request = request
+            await session.flush()
+            await record(session, caller, action, project.id, {"name": project.name})
+        running.ask(Desired.STOPPED)
+        self._replacing[project.id] = asyncio.create_task(
+            self._begin_after(caller, project, running, request)
+        )
+
+    async def _begin_after(
+        self, caller: Caller, project: Project, running: StackSupervisor, request: str | None
+    ) -> None:
+        await running.wait_ended()
+        async with self._locks[project.id]:
+            try:
+                await self._begin(caller, project, request)
+            except ProblemError as error:
+                await self._could_not_begin(project, error)
+            except Exception:
+                logger.exception("the stack of %s could not be started again", project.id)
+            finally:
+                self._replacing.pop(project.id, None)
+
+    async def _could_not_begin(self, project: Project, error: ProblemError) -> None:
+        async with self._database.write() as session:
+            row = await session.get_one(ProjectStack, project.id)
+            row.desired = Desired.STOPPED.value
+            row.reason = f"{error.detail} {error.hint or ''}".strip()
+            await session.flush()
+            await self._events.append(
+                session,
+                EventType.STACK_CHANGED,
+                subject=project.id,
+                project_id=project.id,
+                data={"project": project.name, "state": row.state, "reason": row.reason},
+            )
+
+    async def _was_asked(self, project_id: str, request: str | None) -> bool:
+        if request is None:
+            return False
+        async with self._database.read() as session:
+            row = await session.get(ProjectStack, project_id)
+            return row is not None and row.last_request == request
+
+
+def not_running(project: Project) -> StackNotRunningError:
+    return StackNotRunningError(
+        f"The stack of project {project.name!r} does not run.",
+        hint=f"Start it: commandcenter project start {project.name}",
+    )
+
+
+def _request(caller: Caller, what: str, key: str | None) -> str | None:
+    return None if key is None else f"{caller.principal_id} {what} {key}"[:_LONGEST_REQUEST]

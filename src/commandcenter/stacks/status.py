@@ -1,0 +1,249 @@
+"""How a stack is: what is on record, what its supervisor sees, what its services use now."""
+
+import asyncio
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+
+from commandcenter.kit.clock import utc_now
+from commandcenter.kit.database import Database
+from commandcenter.kit.errors import ProblemError
+from commandcenter.models import Project, ProjectStack, StackPort, StackService
+from commandcenter.projects.service import ProjectService
+from commandcenter.runtimes.base import Stats
+from commandcenter.stacks.begin import StackBeginnings
+from commandcenter.stacks.ports import LOOPBACK
+from commandcenter.stacks.rows import read_services
+from commandcenter.stacks.service import StackManager
+from commandcenter.stacks.states import ServiceState, StackState
+from commandcenter.stacks.supervisor import StackSupervisor
+
+_NOT_HTTP = frozenset({5432, 6379, 3306, 27017, 5672})
+_MIN_SPAN_SECONDS = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class PortStatus:
+    host_port: int
+    service_port: int
+    address: str  # a link where a browser can open it
+
+
+@dataclass(frozen=True, slots=True)
+class LimitStatus:
+    """Asked for, as the kernel has it (None: not enforced here), used now (None: not running)."""
+
+    asked: float | None
+    actual: float | None
+    used: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceStatus:
+    name: str
+    state: ServiceState
+    healthy: bool
+    health_words: str
+    health_at: datetime | None
+    message: str
+    runs_as: str
+    restarts: int
+    attempt: int
+    exit_code: int | None
+    started_at: datetime | None
+    ports: tuple[PortStatus, ...]
+    cpus: LimitStatus
+    memory_bytes: LimitStatus
+    pids: LimitStatus
+
+
+@dataclass(frozen=True, slots=True)
+class StackStatus:
+    project: Project
+    state: StackState
+    reason: str
+    overall_healthy: bool
+    checked_at: datetime
+    last_started_at: datetime | None
+    last_stopped_at: datetime | None
+    runtime: str | None
+    source: Mapping[str, Any]
+    services: tuple[ServiceStatus, ...]
+
+
+@dataclass(slots=True)
+class _Sample:
+    attempt: int
+    at: float
+    cpu_seconds: float
+    cores: float | None
+
+
+class StackStatuses:
+    """Answers about any number of stacks; keeps one sample of CPU time per running service."""
+
+    def __init__(
+        self,
+        database: Database,
+        projects: ProjectService,
+        beginnings: StackBeginnings,
+        stacks: StackManager,
+    ) -> None:
+        self._beginnings = beginnings
+        self._database = database
+        self._projects = projects
+        self._stacks = stacks
+        self._samples: dict[tuple[str, str], _Sample] = {}
+
+    async def get(self, reference: str) -> StackStatus:
+        """Return the status of the stack of the project with this id or name."""
+        project = await self._projects.get(reference)
+        async with self._database.read() as session:
+            row = await session.get(ProjectStack, project.id)
+            services = await read_services(session, project.id)
+            query = (
+                select(StackPort)
+                .where(StackPort.project_id == project.id)
+                .order_by(StackPort.container_port)
+            )
+            ports = list(await session.scalars(query))
+        if row is None or not services:
+            return await self._never_started(project)
+        supervisor = self._stacks.supervisor(project.id)
+        found = await asyncio.gather(*(self._service(each, ports, supervisor) for each in services))
+        state = supervisor.state if supervisor is not None else StackState(row.state)
+        if self._stacks.is_replacing(project.id) and state is not StackState.STOPPED:
+            state = StackState.STOPPING  # from the moment it was asked for
+        return StackStatus(
+            project=project,
+            state=state,
+            reason=(supervisor.reason if supervisor is not None else "") or row.reason,
+            overall_healthy=bool(found) and all(each.healthy for each in found),
+            checked_at=utc_now(),
+            last_started_at=row.last_started_at,
+            last_stopped_at=row.last_stopped_at,
+            runtime=row.runtime,
+            source=row.source,
+            services=tuple(found),
+        )
+
+    async def _never_started(self, project: Project) -> StackStatus:
+        """Say what the folder brings, or what stands against it."""
+        source: Mapping[str, Any] = {}
+        services: tuple[ServiceStatus, ...] = ()
+        reason = ""
+        try:
+            found = await self._beginnings.outline(project)
+        except ProblemError as error:
+            reason = f"{error.detail} {error.hint or ''}".strip()
+        else:
+            source = found.source()
+            services = tuple(_stopped(name) for name in found.services)
+        return StackStatus(
+            project=project,
+            state=StackState.STOPPED,
+            reason=reason,
+            overall_healthy=False,
+            checked_at=utc_now(),
+            last_started_at=None,
+            last_stopped_at=None,
+            runtime=None,
+            source=source,
+            services=services,
+        )
+
+    async def _service(
+        self, row: StackService, ports: Sequence[StackPort], supervisor: StackSupervisor | None
+    ) -> ServiceStatus:
+        stats = None
+        state, message, restarts = ServiceState(row.state), row.message, row.restarts
+        words, at = row.health_words, row.health_at
+        number, runs_as, exit_code = row.number, row.runs_as, row.exit_code
+        if supervisor is not None:
+            member, watched = supervisor.member(row.name), supervisor.watched(row.name)
+            state, message, restarts = member.state, member.message, member.restarts
+            words, at = watched.health_words, watched.health_at
+            number, exit_code = member.number, watched.exit_code
+            runs_as = watched.runs_as or runs_as
+            stats = await supervisor.stats(row.name)
+        cores = self._cores(row, number, stats)
+        asked = row.limits or {}
+        return ServiceStatus(
+            name=row.name,
+            state=state,
+            healthy=state in {ServiceState.HEALTHY, ServiceState.COMPLETED},
+            health_words=words,
+            health_at=at,
+            message=message,
+            runs_as=runs_as,
+            restarts=restarts,
+            attempt=number,
+            exit_code=exit_code,
+            started_at=row.started_at,
+            ports=tuple(
+                PortStatus(port.host_port, port.container_port, _address(port))
+                for port in ports
+                if port.service == row.name
+            ),
+            cpus=LimitStatus(asked.get("cpus"), stats.actual_cpu if stats else None, cores),
+            memory_bytes=LimitStatus(
+                asked.get("memory_bytes"),
+                stats.actual_memory_bytes if stats else None,
+                stats.memory_bytes if stats else None,
+            ),
+            pids=LimitStatus(
+                asked.get("pids"),
+                stats.actual_pids if stats else None,
+                stats.pids if stats else None,
+            ),
+        )
+
+    def _cores(self, row: StackService, number: int, stats: Stats | None) -> float | None:
+        """Cores in use since the last time somebody asked."""
+        key = (row.project_id, row.name)
+        if stats is None:
+            self._samples.pop(key, None)
+            return None
+        now = time.monotonic()
+        before = self._samples.get(key)
+        if before is None or before.attempt != number:
+            since = (utc_now() - row.started_at).total_seconds() if row.started_at else 0.0
+            cores = stats.cpu_seconds / since if since > _MIN_SPAN_SECONDS else None
+        elif now - before.at < _MIN_SPAN_SECONDS:
+            return before.cores
+        else:
+            cores = (stats.cpu_seconds - before.cpu_seconds) / (now - before.at)
+        cores = None if cores is None else round(max(0.0, cores), 3)
+        self._samples[key] = _Sample(number, now, stats.cpu_seconds, cores)
+        return cores
+
+
+def _address(port: StackPort) -> str:
+    if port.container_port in _NOT_HTTP:
+        return f"{LOOPBACK}:{port.host_port}"
+    return f"http://{LOOPBACK}:{port.host_port}"
+
+
+def _stopped(name: str) -> ServiceStatus:
+    unknown = LimitStatus(None, None, None)
+    return ServiceStatus(
+        name=name,
+        state=ServiceState.STOPPED,
+        healthy=False,
+        health_words="",
+        health_at=None,
+        message="",
+        runs_as="",
+        restarts=0,
+        attempt=0,
+        exit_code=None,
+        started_at=None,
+        ports=(),
+        cpus=unknown,
+        memory_bytes=unknown,
+        pids=unknown,
+    )

@@ -1,0 +1,111 @@
+"""Ports of the host: each given to one service, whoever asks at the same moment."""
+
+import asyncio
+import socket
+
+import pytest
+
+from commandcenter.kit.clock import utc_now
+from commandcenter.kit.database import Database
+from commandcenter.models import Project, ProjectStack
+from commandcenter.stacks.errors import NoPortLeftError, PortConflictError
+from commandcenter.stacks.ports import PortNeed, check_free, give_ports
+from commandcenter.stacks.resources import PortRange
+
+
+async def project(database: Database, name: str) -> str:
+    now = utc_now()
+    async with database.write() as session:
+        row = Project(id=name, name=name, path=f"/{name}", created_at=now, created_by="system")
+        session.add(row)
+        await session.flush()
+        session.add(
+            ProjectStack(
+                project_id=name,
+                desired="stopped",
+                state="stopped",
+                reason="",
+                epoch=0,
+                owner="hub",
+                runtime="fake",
+                source={},
+                wishes={},
+                changed_at=now,
+            )
+        )
+    return name
+
+
+async def give(
+    database: Database, project_id: str, *needs: PortNeed, pool: range = range(20000, 20100)
+) -> dict[tuple[str, int], int]:
+    async with database.write() as session:
+        return await give_ports(
+            session,
+            owner="hub",
+            project_id=project_id,
+            needs=needs,
+            pool=pool,
+            free=lambda _: True,
+        )
+
+
+def any_port(service: str) -> PortNeed:
+    return PortNeed(service, 80, None)
+
+
+def fixed(service: str, first: int, last: int | None = None) -> PortNeed:
+    return PortNeed(service, 80, PortRange(first, last or first))
+
+
+async def test_projects_started_at_the_same_moment_get_different_ports(database: Database) -> None:
+    names = [await project(database, f"p{number}") for number in range(8)]
+    given = await asyncio.gather(
+        *(give(database, name, any_port("a"), any_port("b")) for name in names)
+    )
+    ports = [port for each in given for port in each.values()]
+    assert len(set(ports)) == len(ports) == 16
+
+
+async def test_a_project_keeps_its_ports(database: Database) -> None:
+    await project(database, "one")
+    first = await give(database, "one", any_port("a"), any_port("b"))
+    assert await give(database, "one", any_port("b"), any_port("a")) == first
+    assert await give(database, "one", any_port("b")) == {("b", 80): first["b", 80]}
+
+
+async def test_two_services_may_change_places(database: Database) -> None:
+    await project(database, "one")
+    await give(database, "one", fixed("a", 3000), fixed("b", 3001))
+    given = await give(database, "one", fixed("a", 3001), fixed("b", 3000))
+    assert given == {("a", 80): 3001, ("b", 80): 3000}
+
+
+async def test_a_port_of_another_project_is_refused_by_name(database: Database) -> None:
+    await project(database, "one")
+    await project(database, "two")
+    await give(database, "one", fixed("web", 3000))
+    with pytest.raises(PortConflictError, match=r"3000 of site .* web of project one") as caught:
+        await give(database, "two", fixed("site", 3000), any_port("b"))
+    assert caught.value.fields["conflicts"] == [
+        {"service": "site", "port": 3000, "taken_by": "service web of project one"}
+    ]
+    assert await give(database, "two", fixed("site", 3000, 3005)) == {("site", 80): 3001}
+
+
+async def test_no_port_is_left(database: Database) -> None:
+    await project(database, "one")
+    with pytest.raises(NoPortLeftError, match=r"20000 to 20000"):
+        await give(database, "one", any_port("a"), any_port("b"), pool=range(20000, 20001))
+
+
+def test_every_port_on_which_a_program_listens_is_named() -> None:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as one,
+        socket.create_server(("127.0.0.1", 0)) as two,
+    ):
+        ports = {("a", 80): one.getsockname()[1], ("b", 80): two.getsockname()[1]}
+        with pytest.raises(PortConflictError) as caught:
+            check_free(ports, besides=frozenset())
+        assert [each["service"] for each in caught.value.fields["conflicts"]] == ["a", "b"]
+        check_free(ports, besides=frozenset(ports.values()))

@@ -1,0 +1,169 @@
+"""The API of stacks over both databases, on the fake runtime."""
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from commandcenter.events.store import EventStore
+from tests.conftest import RunningHub
+
+COMPOSE = """
+services:
+  api:
+    image: python:3.13
+    command: python serve.py
+    environment: {FAKE_SECONDS: "1000"}
+    ports: ["8000"]
+    depends_on: {db: {condition: service_healthy}}
+  db:
+    image: python:3.13
+    command: python db.py
+    environment: {FAKE_SECONDS: "1000"}
+    expose: ["5432"]
+"""
+
+
+async def project(hub: RunningHub, name: str = "shop", compose: str = COMPOSE) -> Path:
+    folder = hub.settings.allowed_roots[0] / name
+    folder.mkdir()
+    (folder / "compose.yaml").write_text(compose)
+    answer = await hub.client.post("/api/v1/projects", json={"path": str(folder), "name": name})
+    answer.raise_for_status()
+    return folder
+
+
+async def until(
+    hub: RunningHub, look: Callable[[dict[str, Any]], bool], name: str = "shop"
+) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    deadline = asyncio.get_running_loop().time() + 20
+    while asyncio.get_running_loop().time() < deadline:
+        found = (await hub.client.get(f"/api/v1/projects/{name}/status")).json()
+        if look(found):
+            return found
+        await asyncio.sleep(0.02)
+    pytest.fail(f"it did not come: {found}")
+
+
+def is_up(found: dict[str, Any]) -> bool:
+    return bool(found["state"] == "running" and found["overall_healthy"])
+
+
+def attempts(found: dict[str, Any]) -> dict[str, int]:
+    return {each["name"]: each["attempt"] for each in found["services"]}
+
+
+async def post(hub: RunningHub, path: str, **headers: str) -> httpx.Response:
+    return await hub.client.post(f"/api/v1/projects/{path}", headers=headers)
+
+
+async def test_a_stack_goes_up_and_down_and_says_when_nothing_was_to_do(hub: RunningHub) -> None:
+    await project(hub)
+    before = await until(hub, lambda _: True)
+    assert (before["state"], before["source"]["files"]) == ("stopped", ["compose.yaml"])
+    assert (await post(hub, "shop/stop")).status_code == 200
+    first = await post(hub, "shop/start")
+    assert (first.status_code, first.json()["changed"]) == (202, True)
+    found = await until(hub, is_up)
+    assert [each["state"] for each in found["services"]] == ["healthy", "healthy"]
+    assert found["last_started_at"] is not None
+    again = await post(hub, "shop/start")
+    assert (again.status_code, again.json()["changed"]) == (200, False)
+    await post(hub, "shop/stop")
+    found = await until(hub, lambda found: found["state"] == "stopped")
+    assert found["last_stopped_at"] is not None
+    assert (await post(hub, "shop/stop")).json()["changed"] is False
+
+
+async def test_older_addresses_answer_too(hub: RunningHub) -> None:
+    await project(hub)
+    assert (await hub.client.post("/api/orchestration/shop/start")).status_code == 202
+    await until(hub, is_up)
+    status = await hub.client.get("/api/orchestration/shop/status")
+    assert status.json()["state"] == "running"
+    assert (await hub.client.post("/api/orchestration/shop/restart")).status_code == 202
+    await until(hub, lambda found: is_up(found) and attempts(found) == {"api": 2, "db": 2})
+    assert (await hub.client.post("/api/orchestration/shop/stop")).status_code == 202
+
+
+async def test_the_same_restart_asked_again_is_done_once(hub: RunningHub) -> None:
+    await project(hub)
+    await post(hub, "shop/start")
+    await until(hub, is_up)
+    for _ in range(3):
+        answer = await post(hub, "shop/services/api/restart", **{"Idempotency-Key": "one"})
+        answer.raise_for_status()
+    await until(hub, lambda found: is_up(found) and attempts(found) == {"api": 2, "db": 1})
+    first = await post(hub, "shop/restart", **{"Idempotency-Key": "two"})
+    await until(hub, lambda found: is_up(found) and attempts(found) == {"api": 3, "db": 2})
+    second = await post(hub, "shop/restart", **{"Idempotency-Key": "two"})
+    assert (first.json()["changed"], second.json()["changed"]) == (True, False)
+    assert attempts(await until(hub, is_up)) == {"api": 3, "db": 2}
+
+
+async def test_what_is_not_there_is_said(hub: RunningHub) -> None:
+    await project(hub)
+    assert (await post(hub, "nobody/start")).status_code == 404
+    unknown = await post(hub, "shop/services/web/restart")
+    assert unknown.status_code == 400
+    assert unknown.json()["fields"]["services"] == ["api", "db"]
+    assert (await post(hub, "shop/services/api/restart")).status_code == 409
+    change = {"limits": {"web": {"cpus": 1}}}
+    refused = await hub.client.patch("/api/v1/projects/shop/stack", json=change)
+    assert refused.status_code == 400
+
+
+async def test_a_definition_that_cannot_run_is_refused_before_anything_starts(
+    hub: RunningHub,
+) -> None:
+    await project(hub, compose=COMPOSE.replace("python:3.13", "example/other:1", 1))
+    refused = await post(hub, "shop/start")
+    assert (refused.status_code, refused.json()["code"]) == (409, "stack_cannot_start")
+    assert [each["service"] for each in refused.json()["fields"]["problems"]] == ["api"]
+    assert (await until(hub, lambda _: True))["state"] == "stopped"
+
+
+async def test_a_restart_reads_the_definition_anew_and_looks_before_it_stops(
+    hub: RunningHub,
+) -> None:
+    folder = await project(hub)
+    await post(hub, "shop/start")
+    await until(hub, is_up)
+    (folder / "compose.yaml").write_text("services: {api: {image: 1}}")
+    assert (await post(hub, "shop/restart")).status_code in {409, 422}
+    assert is_up(await until(hub, lambda _: True))
+    (folder / "compose.yaml").write_text(COMPOSE.replace("  api:", "  web:"))
+    await post(hub, "shop/restart")
+    await until(hub, lambda found: is_up(found) and attempts(found) == {"web": 1, "db": 2})
+
+
+async def test_every_change_of_state_is_an_event(hub: RunningHub) -> None:
+    await project(hub)
+    await post(hub, "shop/start")
+    await until(hub, is_up)
+    await post(hub, "shop/stop")
+    await until(hub, lambda found: found["state"] == "stopped")
+    events = await hub.services.get(EventStore).after(0)
+    stack = [each.data["state"] for each in events if each.type == "stack.changed"]
+    assert stack == ["starting", "running", "stopping", "stopped"]
+    told = [
+        (each.data["service"], each.data["state"])
+        for each in events
+        if each.type == "stack.service_changed"
+    ]
+    assert told.index(("db", "healthy")) < told.index(("api", "starting"))
+    assert told.index(("api", "stopped")) < told.index(("db", "stopped"))
+
+
+async def test_a_project_goes_with_the_records_of_its_stack(hub: RunningHub) -> None:
+    await project(hub)
+    await post(hub, "shop/start")
+    await until(hub, is_up)
+    assert (await hub.client.delete("/api/v1/projects/shop")).status_code == 409
+    await post(hub, "shop/stop")
+    await until(hub, lambda found: found["state"] == "stopped")
+    assert (await hub.client.delete("/api/v1/projects/shop")).status_code == 204
