@@ -28,7 +28,10 @@ class WorkflowTrigger(_In):
 
 
 class RunAgain(_In):
-    """`start_at`: from this node on; `inputs`, `step_inputs`: what is to be different."""
+    """`start_at`: from this node on; `inputs`, `step_inputs`: what is to be different.
+
+    Step inputs set by an earlier rerun still hold; null takes one of them back.
+    """
 
     start_at: str | None = Field(None, max_length=64)
     inputs: dict[str, Any] = Field(default_factory=dict)
