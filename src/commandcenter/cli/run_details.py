@@ -7,7 +7,7 @@ from rich.text import Text
 
 from commandcenter.cli.durations import between, clock, left, local, size
 from commandcenter.cli.follow import Run, is_over, pending_approvals
-from commandcenter.cli.run_lines import happened_at, step_words
+from commandcenter.cli.run_lines import happened_at, notes_of, step_words
 from commandcenter.cli.run_summary import show_summary
 from commandcenter.cli.session import Cli
 from commandcenter.cli.terminal import (
@@ -84,6 +84,8 @@ def _show_next(cli: Cli, run: Run) -> None:
     for approval in pending_approvals(run):
         command = cli.command("approve", approval["id"], "--comment", "ok")
         cli.out.print(Text.assemble(("Waits for: ", "bold yellow"), command))
+        for note in notes_of(approval):
+            cli.out.print(Text(f"  Take care: {note}", "yellow"))
     cli.out.print(Text.assemble(("Follow: ", "bold"), cli.command("runs", "watch", run["id"])))
 
 

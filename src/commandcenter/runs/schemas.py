@@ -4,6 +4,7 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from commandcenter.approvals.warnings import warnings
 from commandcenter.models import Approval, ApprovalDecision, Attempt, Run, Step
 from commandcenter.runs.queries import RunDetail
 
@@ -134,6 +135,8 @@ class DecisionRef(_Out):
 
 
 class ApprovalRef(_Out):
+    """`notes`: what to know before deciding, such as why people are asked again."""
+
     id: str
     node: str
     state: str
@@ -141,6 +144,7 @@ class ApprovalRef(_Out):
     expires_at: datetime
     decided_at: datetime | None
     decisions: list[DecisionRef] = []
+    notes: list[str] = []
 
 
 class RunView(RunSummary):
@@ -199,11 +203,13 @@ class RunView(RunSummary):
 
 def _approval_ref(approval: Approval, decisions: Sequence[ApprovalDecision]) -> ApprovalRef:
     own = {
-        name: getattr(approval, name) for name in ApprovalRef.model_fields if name != "decisions"
+        name: getattr(approval, name)
+        for name in ApprovalRef.model_fields
+        if name not in {"decisions", "notes"}
     }
     given = [
         DecisionRef.model_validate(decision)
         for decision in decisions
         if decision.approval_id == approval.id
     ]
-    return ApprovalRef(**own, decisions=given)
+    return ApprovalRef(**own, decisions=given, notes=list(warnings(approval.effect)))
