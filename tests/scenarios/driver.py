@@ -35,6 +35,7 @@ inputs:
     expectedBase: {{type: string}}
     number: {{type: integer, minimum: 0}}
     fake: {{type: object}}
+  additionalProperties: {more_inputs}
 outputs:
   type: object
   properties:
@@ -56,6 +57,7 @@ def make_agent(
     timeout: str = "30s",
     program: str = "pass\n",
     check: Mapping[str, Any] | None = None,
+    more_inputs: bool = True,
 ) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "agent.yaml").write_text(
@@ -67,6 +69,7 @@ def make_agent(
             workspace=workspace,
             timeout=timeout,
             check=json.dumps(check),
+            more_inputs=json.dumps(more_inputs),
         )
     )
     (folder / "main.py").write_text(program)

@@ -114,6 +114,40 @@ async def test_a_rerun_can_change_one_steps_input(driver: Driver) -> None:
     assert steps_of(second)["before"]["reused_from"] == first["id"]
 
 
+async def test_a_rerun_refuses_a_step_input_that_the_agent_does_not_take(driver: Driver) -> None:
+    await driver.agent("strict", more_inputs=False)
+    workflow = await driver.workflow("name: strictly\nnodes:\n  only: {agent: strict}\n")
+    first = await driver.ended(await driver.start(workflow))
+    before = (await driver.client.get("/api/v1/runs?limit=200")).json()["items"]
+
+    refused = await driver.client.post(
+        f"/api/v1/runs/{first['id']}/rerun", json={"step_inputs": {"only": {"nummber": 1}}}
+    )
+
+    assert (refused.status_code, refused.json()["code"]) == (422, "run_invalid")
+    assert 'Did you mean "number"?' in refused.json()["hint"]
+    assert (await driver.client.get("/api/v1/runs?limit=200")).json()["items"] == before
+
+
+async def test_a_step_input_holds_in_later_reruns_until_it_is_replaced_or_taken_back(
+    driver: Driver,
+) -> None:
+    await driver.agent("strict", more_inputs=False)
+    workflow = await driver.workflow("name: strictly\nnodes:\n  only: {agent: strict}\n")
+    run = await driver.ended(await driver.start(workflow))
+
+    seen = []
+    for given in ({"number": 1}, {}, {"number": 2}, {"number": None}, {}):
+        made = await driver.client.post(
+            f"/api/v1/runs/{run['id']}/rerun",
+            json={"start_at": "only", "step_inputs": {"only": given}},
+        )
+        run = await driver.ended(made.json()["id"])
+        seen.append(steps_of(run)["only"]["inputs"].get("number"))
+
+    assert seen == [1, 1, 2, None, None]
+
+
 async def test_a_run_under_way_cannot_be_run_again(driver: Driver) -> None:
     workflow = await driver.workflow("name: slow\nnodes:\n  only: {agent: risky}\n")
     run_id = await driver.start(workflow)

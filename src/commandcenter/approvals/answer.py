@@ -7,9 +7,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from commandcenter.approvals.errors import (
     ApprovalAnsweredError,
+    ApprovalCancelledError,
     ApprovalDecidedError,
+    ApprovalExpiredError,
     ApprovalForbiddenError,
     ApprovalNotFoundError,
+    ApprovalSupersededError,
 )
 from commandcenter.approvals.request import resolve_approval
 from commandcenter.approvals.states import Answer, ApprovalState, outcome
@@ -19,6 +22,12 @@ from commandcenter.events.types import EventType
 from commandcenter.kit.clock import utc_now
 from commandcenter.kit.ids import new_id
 from commandcenter.models import Approval, ApprovalDecision
+
+_CLOSED = {
+    ApprovalState.CANCELLED.value: ApprovalCancelledError,
+    ApprovalState.EXPIRED.value: ApprovalExpiredError,
+    ApprovalState.SUPERSEDED.value: ApprovalSupersededError,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,13 +109,13 @@ async def answer_approval(
 def _refuse_if_decided(approval: Approval, decisions: list[ApprovalDecision]) -> None:
     if approval.state != ApprovalState.PENDING.value:
         by = ", ".join(f"{d.principal_name} ({d.decision})" for d in decisions)
-        raise ApprovalDecidedError(
+        raise _CLOSED.get(approval.state, ApprovalDecidedError)(
             f"Approval {approval.id} is {approval.state}{f' by {by}' if by else ''}.",
             fields={"state": approval.state},
             hint=f"commandcenter runs show {approval.run_id} tells how the run went on.",
         )
     if approval.expires_at <= utc_now():
-        raise ApprovalDecidedError(
+        raise ApprovalExpiredError(
             f"Approval {approval.id} expired at {approval.expires_at:%Y-%m-%d %H:%M:%S} UTC.",
             fields={"state": ApprovalState.EXPIRED.value},
             hint=f"commandcenter runs rerun {approval.run_id} asks again.",

@@ -10,6 +10,18 @@ class ApprovalDecidedError(ConflictError):
     title = "This approval is already decided"
 
 
+class ApprovalCancelledError(ApprovalDecidedError):
+    title = "This approval was cancelled"
+
+
+class ApprovalExpiredError(ApprovalDecidedError):
+    title = "This approval has expired"
+
+
+class ApprovalSupersededError(ApprovalDecidedError):
+    title = "This approval was replaced by a newer one"
+
+
 class ApprovalAnsweredError(ConflictError):
     code = "approval_already_answered"
     title = "You have answered this approval already"

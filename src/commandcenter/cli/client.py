@@ -77,6 +77,11 @@ class HubClient:
         """Return an answer's text: logs are no single JSON document."""
         return self._send("GET", path, params=params, headers={"Accept": accept}).text
 
+    def header(self, path: str, name: str, **params: Any) -> str | None:
+        """Return one header of an answer, None where there is none of that name."""
+        found: str | None = self._send("GET", path, params=params).headers.get(name)
+        return found
+
     def lines(self, path: str) -> Iterator[str]:
         """Yield a long text answer line by line, without keeping it."""
         request = self._http.build_request("GET", _absolute(path))

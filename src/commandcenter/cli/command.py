@@ -13,7 +13,7 @@ from typer.main import get_command
 
 from commandcenter.cli.importing import uncollected
 from commandcenter.cli.invocation import program
-from commandcenter.cli.problems import HubProblemError
+from commandcenter.cli.problems import HubProblemError, UsageProblemError
 from commandcenter.cli.session import Cli, GlobalOptions
 from commandcenter.kit.errors import ProblemError
 
@@ -141,6 +141,7 @@ def _with_globals(
         if is_callback and ctx.invoked_subcommand is not None:
             return
         cli = Cli(ctx.obj)
+        _refuse_empty(own, values)
         try:
             code = function(cli, **values)
         except HubProblemError as error:
@@ -160,6 +161,18 @@ def _with_globals(
     call.__doc__ = function.__doc__
     call.__name__ = getattr(function, "__name__", "command")
     return call
+
+
+def _refuse_empty(own: Sequence[inspect.Parameter], values: dict[str, Any]) -> None:
+    """Refuse "" for what a command is about: a shell variable that is not set, most often."""
+    for parameter in own:
+        given = values.get(parameter.name)
+        is_argument = parameter.kind is not _KEYWORD
+        if is_argument and isinstance(given, str) and not given.strip():
+            raise UsageProblemError(
+                f"The argument {parameter.name.rstrip('_').upper()} is empty.",
+                hint="Give its value; if it comes from a variable, that variable is not set.",
+            )
 
 
 def _epilog(examples: Sequence[str]) -> str | None:

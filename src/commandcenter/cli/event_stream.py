@@ -86,7 +86,8 @@ class EventStream:
                     raise HubUnreachableError(
                         f"The hub at {self._client.url} has been away for "
                         f"{self._patience:.0f} s. Runs go on once it is back.",
-                        hint="Start it again and come back with: commandcenter runs watch",
+                        hint="Start it again and come back with: commandcenter runs watch "
+                        f"{self._run_id or 'latest'}",
                     ) from error
                 attempt += 1
                 yield Reconnecting(attempt)

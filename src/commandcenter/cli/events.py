@@ -52,7 +52,7 @@ def events(
                 for event in batch:
                     _print(cli, event)
             case Reconnecting(attempt=0):
-                cli.note("the hub is away; reconnecting ...")
+                cli.note("the hub is away; reconnecting ... Ctrl-C is safe.")
             case Reconnected():
                 cli.note("the hub is back")
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from commandcenter.cli.problems import UsageProblemError
 
-_MAX_BYTES = 64 * 1024**2  # the hub's own limit is lower; this one keeps a device out
+MAX_BYTES = 8 * 1024**2  # what the hub takes for all inputs of a run together
 _NAME = re.compile(r"^(?P<name>[A-Za-z_][A-Za-z0-9_.-]*?)(?P<form>:=|=)(?P<value>.*)$", re.DOTALL)
 
 
@@ -46,7 +46,7 @@ def _parse(text: str) -> tuple[str, Any]:
         )
     name, value = match["name"], match["value"]
     if match["form"] == "=":
-        return name, read_value(value, what=f"input {name}") if value.startswith("@") else value
+        return name, _file_value(name, value) if value.startswith("@") else value
     try:
         return name, json.loads(value)
     except ValueError as error:
@@ -56,23 +56,39 @@ def _parse(text: str) -> tuple[str, Any]:
         ) from error
 
 
+def _file_value(name: str, value: str) -> str:
+    text = read_value(value, what=f"input {name}")
+    if not text.strip():
+        from commandcenter.cli.terminal import clean, console  # noqa: PLC0415  # Rich is slow
+
+        source = "standard input" if value == "@-" else clean(value.removeprefix("@"))
+        console(sys.stderr).print(
+            f"Warning: what was given for input {name}, {source}, is empty.",
+            style="yellow",
+            markup=False,
+            highlight=False,
+        )
+    return text
+
+
 def read_value(value: str, *, what: str) -> str:
     """Return the text behind `@file` or `@-` (standard input)."""
     source = value.removeprefix("@")
     try:
         if source == "-":
-            data = sys.stdin.buffer.read(_MAX_BYTES + 1)
+            data = sys.stdin.buffer.read(MAX_BYTES + 1)
         else:
             with Path(source).open("rb") as file:
-                data = file.read(_MAX_BYTES + 1)
+                data = file.read(MAX_BYTES + 1)
     except OSError as error:
         raise UsageProblemError(
             f"The file for {what}, {source}, cannot be read: {error.strerror}.",
             hint="Check the path; it counts from the folder you are in.",
         ) from error
-    if len(data) > _MAX_BYTES:
+    if len(data) > MAX_BYTES:
         raise UsageProblemError(
-            f"The file for {what} is larger than {_MAX_BYTES // 1024**2} MiB.",
+            f"The file for {what} is larger than {MAX_BYTES // 1024**2} MiB, "
+            "the most that is taken.",
             hint="Put large data into the project's folder and pass its path within it.",
         )
     try:

@@ -11,6 +11,7 @@ from commandcenter.cli.client import segment
 from commandcenter.cli.command import command, default, noun
 from commandcenter.cli.durations import local
 from commandcenter.cli.options import Limit
+from commandcenter.cli.problems import UsageProblemError
 from commandcenter.cli.project_stack import found_lines
 from commandcenter.cli.session import Cli
 from commandcenter.cli.terminal import clean, facts, table
@@ -29,14 +30,20 @@ def projects(cli: Cli) -> None:
 @command(app, "add", examples=["project add .", "project add ~/src/shop --name shop"])
 def add(
     cli: Cli,
-    path: Annotated[Path, typer.Argument(metavar="PATH", help="A folder on the hub's machine.")],
+    path: Annotated[str, typer.Argument(metavar="PATH", help="A folder on the hub's machine.")],
     *,
     name: Annotated[
         str | None, typer.Option("--name", help="Made from the folder's name if left out.")
     ] = None,
 ) -> None:
     """Make a folder a project; nothing is written into it. The same folder again is no change."""
-    body = {"path": str(path.expanduser().absolute())}
+    folder = Path(path).expanduser().absolute()
+    if cli.client.is_local and folder.is_file():
+        raise UsageProblemError(
+            f"{folder} is a file; a project is a folder.",
+            hint=cli.command("project", "add", str(folder.parent)),
+        )
+    body = {"path": str(folder)}
     if name is not None:
         body["name"] = name
     project = cli.client.post("/projects", body)
@@ -107,12 +114,12 @@ def remove(cli: Cli, name: Name) -> None:
 @command(app, "allow", examples=["project allow /srv/repositories"])
 def allow(
     cli: Cli,
-    path: Annotated[Path, typer.Argument(metavar="PATH", help="A folder of this machine.")],
+    path: Annotated[str, typer.Argument(metavar="PATH", help="A folder of this machine.")],
 ) -> None:
     """Allow projects in a folder. For the operator on the hub's machine; needs no restart."""
     from commandcenter.projects.roots import AllowedRoots  # noqa: PLC0415  # used nowhere else
 
-    allowed = AllowedRoots(cli.data_directory, ()).allow(path.expanduser())
+    allowed = AllowedRoots(cli.data_directory, ()).allow(Path(path).expanduser())
     words = f"Projects may now lie in {allowed}."
     cli.emit({"allowed": str(allowed)}, lambda: cli.out.print(Text(clean(words))))
 

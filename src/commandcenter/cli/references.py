@@ -81,10 +81,16 @@ def _unique(kind: str, given: str, items: Iterable[dict[str, Any]]) -> str:
             f"The id of the {kind} is empty.",
             hint=f"Give the id, the beginning of it, or '{LATEST}'.",
         )
+    _, underscore, rest = given.partition("_")
+    if underscore and not rest:
+        raise UsageProblemError(
+            f"{given[:100]!r} tells no {kind} from another.",
+            hint=f"Type more of the id, or '{LATEST}'.",
+        )
     matches = [
         item["id"]
         for item in items
-        if item["id"].startswith(given) or item["id"].partition("_")[2].startswith(given)
+        if (item["id"] if underscore else item["id"].partition("_")[2]).startswith(given)
     ]
     if not matches:
         raise NothingFoundError(

@@ -5,9 +5,11 @@ from typing import Any
 
 from rich.text import Text
 
+from commandcenter.cli.client import segment
 from commandcenter.cli.durations import between, clock, left, local, size
 from commandcenter.cli.follow import Run, is_over, pending_approvals
-from commandcenter.cli.run_lines import happened_at, step_words
+from commandcenter.cli.problems import HubProblemError, HubUnreachableError
+from commandcenter.cli.run_lines import happened_at, notes_of, step_words
 from commandcenter.cli.run_summary import show_summary
 from commandcenter.cli.session import Cli
 from commandcenter.cli.terminal import (
@@ -22,6 +24,7 @@ from commandcenter.cli.terminal import (
 )
 
 _VALUE_WIDTH = 100
+_MAX_LOGS = 30
 
 
 def show_run(cli: Cli, run: Run) -> None:
@@ -84,6 +87,8 @@ def _show_next(cli: Cli, run: Run) -> None:
     for approval in pending_approvals(run):
         command = cli.command("approve", approval["id"], "--comment", "ok")
         cli.out.print(Text.assemble(("Waits for: ", "bold yellow"), command))
+        for note in notes_of(approval):
+            cli.out.print(Text(f"  Take care: {note}", "yellow"))
     cli.out.print(Text.assemble(("Follow: ", "bold"), cli.command("runs", "watch", run["id"])))
 
 
@@ -96,6 +101,9 @@ def _show_step(cli: Cli, run: Run, step: dict[str, Any]) -> None:
             one_line(cli.pasteable(step_words(step))),
         )
     )
+    if dropped := _dropped_bytes(cli, run, step):
+        lost = f"{size(dropped)} of its log were dropped to keep the log's limit"
+        cli.out.print(Text(f"              {lost}", "yellow"))
     for check in step["checks"]:
         cli.out.print(Text(f"              {one_line(_check_words(check))}", "dim"))
     if len(step["attempts"]) > 1 or step["state"] == "failed":
@@ -110,6 +118,17 @@ def _show_step(cli: Cli, run: Run, step: dict[str, Any]) -> None:
             cli.out.print(
                 Text(f"              {one_line('  '.join(w for w in words if w))}", "dim")
             )
+
+
+def _dropped_bytes(cli: Cli, run: Run, step: dict[str, Any]) -> int:
+    """Return how much of the latest attempt's log is gone; asked for in runs of a usual size."""
+    if not step["attempts"] or len(run["steps"]) > _MAX_LOGS:
+        return 0
+    path = f"/runs/{segment(run['id'])}/steps/{segment(step['node'])}/logs"
+    try:
+        return int(cli.client.header(path, "X-Log-Dropped-Bytes", tail=1) or 0)
+    except (HubProblemError, HubUnreachableError):
+        return 0  # the log was removed, or may not be read
 
 
 def _check_words(check: dict[str, Any]) -> str:

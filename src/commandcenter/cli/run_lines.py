@@ -12,6 +12,7 @@ from commandcenter.cli.durations import between, clock, duration, parse_time
 from commandcenter.cli.follow import Run, pending_approvals
 from commandcenter.cli.terminal import STATE_STYLES, glyph, one_line, speaks_unicode
 
+AWAY = "the hub is away; reconnecting ... Runs go on; Ctrl-C is safe."
 _QUIET_STATES = frozenset({"pending", "queued"})
 
 
@@ -58,7 +59,7 @@ class LineView:
     def reconnecting(self) -> None:
         if not self._is_away:
             self._is_away = True
-            self._target.print(Text("  the hub is away; reconnecting ...", "yellow"))
+            self._target.print(Text(f"  {AWAY}", "yellow"))
 
     def reconnected(self) -> None:
         self._is_away = False
@@ -117,10 +118,16 @@ class ApprovalWords:
         wanted = approval["id"]
         return [
             Text.assemble(("  Approval needed ", "bold yellow"), f"for {approval['node']}:"),
+            *(Text(f"    take care   {note}", "yellow") for note in notes_of(approval)),
             Text.assemble("    look at it  ", (self.show(wanted), "bold")),
             Text.assemble("    approve     ", (self.approve(wanted), "bold")),
             Text.assemble("    in browser  ", (f"{self.url}/approvals/{wanted}", "underline")),
         ]
+
+
+def notes_of(approval: dict[str, Any]) -> list[str]:
+    """Return what to know before deciding; a hub of an earlier version tells nothing."""
+    return [one_line(note, 400) for note in approval.get("notes", ())]
 
 
 def happened_at(run: Run, step: dict[str, Any]) -> str | None:

@@ -13,7 +13,7 @@ from commandcenter.cli.durations import between, clock
 from commandcenter.cli.follow import Run, is_over, pending_approvals
 from commandcenter.cli.problems import HubProblemError, HubUnreachableError
 from commandcenter.cli.progress import readable
-from commandcenter.cli.run_lines import ApprovalWords, why_not_started
+from commandcenter.cli.run_lines import AWAY, ApprovalWords, why_not_started
 from commandcenter.cli.run_tree import Row, tree_rows
 from commandcenter.cli.terminal import STATE_STYLES, glyph, one_line, speaks_unicode
 
@@ -106,7 +106,7 @@ class LiveView:
         if len(rows) > room:
             lines.append(Text(f"  {_counts(run)}", "dim"))
         if self._is_away:
-            lines.append(Text("  the hub is away; reconnecting ...", "yellow"))
+            lines.append(Text(f"  {AWAY}", "yellow"))
         for line in lines:
             line.truncate(self._target.width, overflow="ellipsis")
         return lines

@@ -30,7 +30,8 @@ class Results:
         if self.sarif_file is not None:
             sarif.write(document, self.sarif_file)
             count = sum(len(part.get("results") or ()) for part in document["runs"])
-            cli.note(f"{count} findings are in {self.sarif_file}.")
+            words = "1 finding is" if count == 1 else f"{count} findings are"
+            cli.note(f"{words} in {self.sarif_file}.")
         if self.fail_on is None or code is not ExitCode.OK:
             return code
         grave = sarif.failing(document, self.fail_on)

@@ -18,6 +18,9 @@ from commandcenter.cli.terminal import STATE_STYLES, clean, glyph, one_line, spe
 _SEVERITIES = ("blocker", "critical", "major", "warning", "minor", "info")
 _TOP = 5
 _SHORT_COMMIT = 12
+_CONDITION_FALSE = "condition_false"
+# Failures that come again with the same inputs.
+_NEEDS_OTHER_INPUTS = frozenset({"check_failed", "rejected"})
 
 
 def show_summary(
@@ -118,6 +121,9 @@ def finding_line(item: dict[str, Any]) -> Text:
 def _step_lines(cli: Cli, step: dict[str, Any], top: int) -> list[Text]:
     outputs = step["outputs"] or {}
     lines: list[Text] = []
+    if step["state"] == "skipped" and step["reason"] == _CONDITION_FALSE:
+        why = one_line(step["message"] or "its condition is false", 300)
+        lines.append(Text(f"  {step['node']} was skipped, and did nothing: {why}"))
     if step["state"] == "failed":
         reason = one_line(cli.pasteable(step["message"] or step["reason"] or ""), 400)
         lines.append(Text.assemble((f"  {step['node']} failed: ", "red"), reason))
@@ -168,11 +174,30 @@ def _gravity(item: dict[str, Any]) -> int:
 
 
 def _next(cli: Cli, run: Run) -> str:
-    failed = [step["node"] for step in run["steps"] if step["state"] == "failed"]
+    failed = [step for step in run["steps"] if step["state"] == "failed"]
     if run["state"] == "failed" and failed:
-        return f"{cli.command('runs', 'logs', run['id'], failed[0])}   then: " + cli.command(
-            "runs", "rerun", run["id"]
-        )
+        logs = cli.command("runs", "logs", run["id"], failed[0]["node"])
+        if failed[0]["reason"] in _NEEDS_OTHER_INPUTS:
+            again = cli.command(*_rerun_otherwise(run, failed[0]["node"]))
+            if failed[0]["reason"] == "rejected":
+                return again  # it never ran: there are no logs of its own
+        else:
+            again = cli.command("runs", "rerun", run["id"])
+        return f"{logs}   then: {again}"
     if run["state"] == "cancelled":
         return cli.command("runs", "rerun", run["id"])
     return cli.command("runs", "show", run["id"])
+
+
+def _rerun_otherwise(run: Run, node: str) -> tuple[str, ...]:
+    """Return a rerun with another input: with the same ones it would end the same way."""
+    texts = [
+        name
+        for name, value in run["inputs"].items()
+        if isinstance(value, str) and ("\n" in value or name in {"patch", "diff"})
+    ]
+    if texts:
+        changed = ("--input", f"{texts[0]}=@new.diff")
+    else:
+        changed = ("--step-input", f"{node}.NAME=VALUE")
+    return ("runs", "rerun", run["id"], "--from", node, *changed)

@@ -138,7 +138,11 @@ def rerun(
     ] = None,
     step_input: Annotated[
         list[str] | None,
-        typer.Option("--step-input", metavar="NODE.NAME=VALUE", help="Of one step."),
+        typer.Option(
+            "--step-input",
+            metavar="NODE.NAME=VALUE",
+            help="Of one step. Those of an earlier rerun hold on; NODE.NAME:=null drops one.",
+        ),
     ] = None,
     detach: Annotated[
         bool, typer.Option("--detach", "-d", help="Start it and return at once.")

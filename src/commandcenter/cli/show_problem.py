@@ -44,12 +44,12 @@ def problem_lines(document: dict[str, Any]) -> list[Text]:
     """Return the lines: title, reason, single errors, hint."""
     title = clean(document.get("title") or "Something went wrong")
     lines = [Text.assemble(("Error: ", "bold red"), (title, "bold"))]
-    detail = clean(document.get("detail") or "")
-    if detail:
-        lines.append(Text(f"  {detail}"))
     fields = document.get("fields") or {}
     errors = fields.get("errors") or fields.get("issues") or []
-    if len(errors) > 1 or (errors and "line" in errors[0]):
+    detail = _untold(clean(document.get("detail") or ""), errors)
+    if detail:
+        lines.append(Text(f"  {detail}"))
+    if len(errors) > 1:
         lines += [Text(f"    {_error(item)}") for item in errors[:_MAX_ERRORS]]
         if len(errors) > _MAX_ERRORS:
             lines.append(Text(f"    and {len(errors) - _MAX_ERRORS} more", "dim"))
@@ -57,6 +57,16 @@ def problem_lines(document: dict[str, Any]) -> list[Text]:
     if hint:
         lines.append(Text.assemble(("  Next: ", "bold"), clean(hint)))
     return lines
+
+
+def _untold(detail: str, errors: list[Any]) -> str:
+    """Return the detail without the problems that are listed one by one below it."""
+    if len(errors) < 2:  # noqa: PLR2004  # one alone is not listed
+        return detail
+    subject, problems, _ = detail.partition(" problems: ")
+    if problems:
+        return f"{subject} problems:"
+    return "" if detail.startswith(f"{_error(errors[0])} (and ") else detail
 
 
 def _error(item: Any) -> str:

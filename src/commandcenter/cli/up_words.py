@@ -73,7 +73,7 @@ def _show_resumption(cli: Cli, item: dict[str, Any]) -> None:
     done = sum(1 for step in run["steps"] if step["finished_at"])
     words = [f"{done} of {len(run['steps'])} steps done"]
     for name, meaning in (
-        ("adopted", "still running or ended meanwhile"),
+        ("adopted", "ended meanwhile" if done == len(run["steps"]) else "still at work, or ended"),
         ("run_again", "tried again"),
         ("lost", "lost"),
     ):

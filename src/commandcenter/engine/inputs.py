@@ -40,7 +40,11 @@ def parse_inputs(definition: WorkflowDefinition, given: Mapping[str, Any]) -> di
             issues.append(Issue(f"inputs.{name}", 0, 0, str(error), hint))
     issues += _size_issues(values)
     if issues:
-        raise InputsInvalidError(f"The input of the workflow {definition.name}", issues)
+        raise InputsInvalidError(
+            f"The input of the workflow {definition.name}",
+            issues,
+            hint=f"commandcenter workflows show {definition.name} tells what it takes.",
+        )
     return values
 
 

@@ -42,6 +42,7 @@ class IssuesError(ProblemError):
 
     code: ClassVar[str] = "invalid_input"
     status: ClassVar[int] = 422
+    next_step: ClassVar[str | None] = None
 
     def __init__(self, subject: str, issues: Iterable[Issue], *, hint: str | None = None) -> None:
         found = sorted(
@@ -54,7 +55,7 @@ class IssuesError(ProblemError):
         count = "one problem" if len(found) == 1 else f"{len(found)} problems"
         super().__init__(
             f"{subject} has {count}: " + "; ".join(lines),
-            hint=hint,
+            hint=hint or self.next_step,
             fields={"issues": [issue.as_json() for issue in self.issues]},
         )
 
@@ -64,6 +65,7 @@ class WorkflowInvalidError(IssuesError):
 
     code = "workflow_invalid"
     title = "The workflow definition is not valid"
+    next_step = "Mend the file, then try it with: commandcenter workflows validate FILE"
 
 
 class InputsInvalidError(IssuesError):

@@ -105,6 +105,14 @@ class SegmentReader:
     def closed(self) -> bool:
         return (self._directory / CLOSED_NAME).exists()
 
+    @property
+    def dropped_bytes(self) -> int:
+        """How much of the log's middle was deleted to keep its limit."""
+        try:
+            return Dropped.decode((self._directory / DROPPED_NAME).read_text()).size
+        except (FileNotFoundError, ValueError):
+            return 0
+
     def after(self, number: int = 0) -> Iterator[Record]:
         """Records with a number above `number`, up to the present end."""
         cursor = _Cursor(self._directory, number)

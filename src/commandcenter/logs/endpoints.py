@@ -61,6 +61,7 @@ def lines_answer(records: list[Record], log: AttemptLog, accept: str) -> Respons
         **_SAFE,
         "X-Attempt-Id": log.attempt_id,
         "X-Log-Closed": "true" if log.closed else "false",
+        "X-Log-Dropped-Bytes": str(log.reader.dropped_bytes),
         "Vary": "Accept",
     }
     if _PLAIN in accept:

@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from commandcenter.agents.service import AgentService
 from commandcenter.engine.context import RunFacts, StepView, build_context
 from commandcenter.engine.inputs import parse_inputs
 from commandcenter.engine.plan import Plan
@@ -17,6 +18,7 @@ from commandcenter.kit.errors import ProblemError
 from commandcenter.models import Run, Step, Workflow
 from commandcenter.runs.create import RunRequest
 from commandcenter.runs.errors import RunRequestError, RunUnfinishedError
+from commandcenter.runs.overrides import merge_overrides
 from commandcenter.runs.states import RunState
 from commandcenter.workflows.service import WorkflowService
 
@@ -31,12 +33,17 @@ class RerunRequest:
 
 
 async def plan_rerun(
-    session: AsyncSession, workflows: WorkflowService, run: Run, request: RerunRequest
+    session: AsyncSession,
+    workflows: WorkflowService,
+    agents: AgentService,
+    run: Run,
+    request: RerunRequest,
 ) -> RunRequest:
     """Return the request for the new run. The old one is left as it is.
 
     A step's result is taken over when the step succeeded (or was skipped by its own condition),
-    nothing upstream of it runs again, and its inputs would be the same as recorded.
+    nothing upstream of it runs again, and its inputs would be the same as recorded. Inputs set for
+    single steps are inherited from the old run; see `merge_overrides`.
     """
     if not RunState(run.state).is_final:
         raise RunUnfinishedError(
@@ -47,10 +54,7 @@ async def plan_rerun(
     graph = await workflows.plan_of(workflow.source)
     _check_names(graph, request)
     inputs = parse_inputs(graph.definition, {**run.inputs, **request.inputs})
-    overrides = {
-        node: {**run.overrides.get(node, {}), **request.step_inputs.get(node, {})}
-        for node in run.overrides.keys() | request.step_inputs.keys()
-    }
+    overrides = await merge_overrides(session, agents, graph, run.overrides, request.step_inputs)
     steps = {
         step.node: step for step in await session.scalars(select(Step).where(Step.run_id == run.id))
     }

@@ -4,6 +4,7 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from commandcenter.approvals.warnings import warnings
 from commandcenter.models import Approval, ApprovalDecision, Attempt, Run, Step
 from commandcenter.runs.queries import RunDetail
 
@@ -28,7 +29,10 @@ class WorkflowTrigger(_In):
 
 
 class RunAgain(_In):
-    """`start_at`: from this node on; `inputs`, `step_inputs`: what is to be different."""
+    """`start_at`: from this node on; `inputs`, `step_inputs`: what is to be different.
+
+    Step inputs set by an earlier rerun still hold; null takes one of them back.
+    """
 
     start_at: str | None = Field(None, max_length=64)
     inputs: dict[str, Any] = Field(default_factory=dict)
@@ -131,6 +135,8 @@ class DecisionRef(_Out):
 
 
 class ApprovalRef(_Out):
+    """`notes`: what to know before deciding, such as why people are asked again."""
+
     id: str
     node: str
     state: str
@@ -138,6 +144,7 @@ class ApprovalRef(_Out):
     expires_at: datetime
     decided_at: datetime | None
     decisions: list[DecisionRef] = []
+    notes: list[str] = []
 
 
 class RunView(RunSummary):
@@ -196,11 +203,13 @@ class RunView(RunSummary):
 
 def _approval_ref(approval: Approval, decisions: Sequence[ApprovalDecision]) -> ApprovalRef:
     own = {
-        name: getattr(approval, name) for name in ApprovalRef.model_fields if name != "decisions"
+        name: getattr(approval, name)
+        for name in ApprovalRef.model_fields
+        if name not in {"decisions", "notes"}
     }
     given = [
         DecisionRef.model_validate(decision)
         for decision in decisions
         if decision.approval_id == approval.id
     ]
-    return ApprovalRef(**own, decisions=given)
+    return ApprovalRef(**own, decisions=given, notes=list(warnings(approval.effect)))

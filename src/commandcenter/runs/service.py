@@ -64,9 +64,9 @@ class RunService:
         """Start a new run from an ended one; see `plan_rerun`."""
         async with self._database.write() as session:
             old = await find_run(session, run_id)
-            run, _ = await self._creation.create(
-                session, caller, await plan_rerun(session, self._creation.workflows, old, request)
-            )
+            creation = self._creation
+            planned = await plan_rerun(session, creation.workflows, creation.agents, old, request)
+            run, _ = await creation.create(session, caller, planned)
         await self._hand_over(run.id)
         return run
 

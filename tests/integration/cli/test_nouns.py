@@ -133,3 +133,24 @@ def test_doctor_finds_the_hub_and_its_database(hub: Hub) -> None:
 def test_version_names_both(hub: Hub) -> None:
     found = hub.json("version")
     assert found["version"] == found["hub"]
+
+
+def test_an_empty_name_is_one_error_of_usage(hub: Hub) -> None:
+    for words in (
+        ("project", "show"),
+        ("project", "add"),
+        ("run",),
+        ("runs", "show"),
+        ("workflows", "show"),
+        ("agents", "show"),
+    ):
+        refused = hub.run(*words, "", code=2)
+        assert "is empty" in refused.err
+    assert "." not in [item["name"] for item in hub.json("project", "list")]
+
+
+def test_a_file_is_no_project(hub: Hub) -> None:
+    file = hub.projects / "notes.txt"
+    file.write_text("x\n")
+    refused = hub.run("project", "add", str(file), code=2)
+    assert "is a file; a project is a folder" in refused.err

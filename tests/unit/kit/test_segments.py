@@ -60,6 +60,7 @@ def test_the_middle_is_dropped_and_the_gap_says_how_much(tmp_path: Path) -> None
     assert len(gaps) == 1
     kept = len(records) - 1
     assert f"{20_000 - kept:,} lines (" in gaps[0].text
+    assert f" ({SegmentReader(tmp_path).dropped_bytes:,} bytes) were dropped" in gaps[0].text
     numbers = [record.number for record in records]
     assert numbers == sorted(set(numbers))
     head = next(index for index, record in enumerate(records) if record.stream == "system")
