@@ -25,3 +25,6 @@ UntilApproval = Annotated[
     bool,
     typer.Option("--until-approval", help="End with exit code 3 where the run waits for people."),
 ]
+Tail = Annotated[int, typer.Option("--tail", "-n", min=1, max=10_000, help="The last lines.")]
+Grep = Annotated[str | None, typer.Option("--grep", help="Lines with this text.")]
+Regex = Annotated[bool, typer.Option("--regex", help="Take --grep for a regular expression (RE2).")]

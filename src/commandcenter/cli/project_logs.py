@@ -11,10 +11,10 @@ from commandcenter.cli.client import HubClient, segment
 from commandcenter.cli.command import command
 from commandcenter.cli.exit_codes import ExitCode
 from commandcenter.cli.log_stream import JSON_LINES, followed, print_line
+from commandcenter.cli.options import Grep, Regex, Tail
 from commandcenter.cli.problems import HubProblemError
 from commandcenter.cli.session import Cli
 
-_MAX_TAIL = 10_000
 _LOOK_SECONDS = 0.2
 
 
@@ -38,13 +38,9 @@ def logs(
     follow: Annotated[
         bool, typer.Option("--follow", "-f", help="Go on, over restarts of the service too.")
     ] = False,
-    tail: Annotated[
-        int, typer.Option("--tail", "-n", min=1, max=_MAX_TAIL, help="The last lines.")
-    ] = 100,
-    grep: Annotated[str | None, typer.Option("--grep", help="Lines with this text.")] = None,
-    regex: Annotated[
-        bool, typer.Option("--regex", help="Take --grep for a regular expression (RE2).")
-    ] = False,
+    tail: Tail = 100,
+    grep: Grep = None,
+    regex: Regex = False,
     attempt: Annotated[
         int | None,
         typer.Option("--attempt", min=1, help="Each start has a number; the latest if left out."),

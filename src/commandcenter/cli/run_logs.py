@@ -14,13 +14,11 @@ from commandcenter.cli.event_stream import Batch, EventStream
 from commandcenter.cli.exit_codes import ExitCode
 from commandcenter.cli.follow import get_run, is_over
 from commandcenter.cli.log_stream import JSON_LINES, followed, print_line
-from commandcenter.cli.options import RunId
+from commandcenter.cli.options import Grep, Regex, RunId, Tail
 from commandcenter.cli.problems import HubProblemError, UsageProblemError
 from commandcenter.cli.references import run_id
 from commandcenter.cli.session import Cli
 from commandcenter.cli.terminal import clean
-
-_MAX_TAIL = 10_000
 
 
 def register(app: typer.Typer) -> None:
@@ -47,13 +45,9 @@ def logs(
     follow: Annotated[
         bool, typer.Option("--follow", "-f", help="Go on until the attempt has ended.")
     ] = False,
-    tail: Annotated[
-        int, typer.Option("--tail", "-n", min=1, max=_MAX_TAIL, help="The last lines.")
-    ] = 100,
-    grep: Annotated[str | None, typer.Option("--grep", help="Lines with this text.")] = None,
-    regex: Annotated[
-        bool, typer.Option("--regex", help="Take --grep for a regular expression (RE2).")
-    ] = False,
+    tail: Tail = 100,
+    grep: Grep = None,
+    regex: Regex = False,
     attempt: Annotated[
         int | None, typer.Option("--attempt", min=1, help="The latest if left out.")
     ] = None,

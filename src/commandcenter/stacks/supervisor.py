@@ -10,7 +10,7 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -384,12 +384,7 @@ class StackSupervisor(AttemptFacts):
         if found.number != number:
             return
         watched = self._watched[name]
-        watched.handle = {
-            "runtime": handle.runtime,
-            "attempt_id": handle.attempt_id,
-            "version": handle.version,
-            "data": dict(handle.data),
-        }
+        watched.handle = asdict(handle)
         watched.runs_as = prepared.runs_as
         if found.state is ServiceState.STARTING:
             self._change(

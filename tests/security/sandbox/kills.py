@@ -120,5 +120,5 @@ async def _campaign(data: Path, times: int) -> dict[str, list[str]]:
 
 
 if __name__ == "__main__":
-    outcome = asyncio.run(_campaign(Path(sys.argv[1]), int(sys.argv[2])))
+    outcome = asyncio.run(_campaign(Path(sys.argv[1]) / "kills", int(sys.argv[2])))  # to be deleted
     sys.stdout.write(json.dumps(outcome))
