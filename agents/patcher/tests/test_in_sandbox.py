@@ -13,15 +13,10 @@ import pytest
 from agents.patcher.tests.repo import AGENT, Repo
 from agents.patcher.tests.test_refusals import EDIT, new_file
 from commandcenter.agents.manifest import load_manifest
-from commandcenter.runtimes.base import (
-    AttemptKind,
-    AttemptResult,
-    AttemptSpec,
-    Workspace,
-    WorkspaceAccess,
-)
+from commandcenter.runtimes.results import AttemptResult
 from commandcenter.runtimes.sandbox.doctor import can_isolate
 from commandcenter.runtimes.sandbox.runtime import SandboxRuntime
+from commandcenter.runtimes.spec import AttemptKind, AttemptSpec, Workspace, WorkspaceAccess
 from tests.security.sandbox.drive import end_runner
 
 pytestmark = pytest.mark.skipif(not can_isolate(), reason="this machine cannot isolate")

@@ -18,16 +18,10 @@ from pathlib import Path
 
 from commandcenter.agents.errors import EnvironmentFailedError
 from commandcenter.agents.manifest import AgentManifest
-from commandcenter.runtimes.base import (
-    AttemptKind,
-    AttemptResult,
-    AttemptSpec,
-    Handle,
-    Limits,
-    NetworkPolicy,
-    Runtime,
-    RuntimeRefusedError,
-)
+from commandcenter.runtimes.base import Handle, Runtime
+from commandcenter.runtimes.errors import RuntimeRefusedError
+from commandcenter.runtimes.results import AttemptResult
+from commandcenter.runtimes.spec import AttemptKind, AttemptSpec, Limits, NetworkPolicy
 
 _TIMEOUT_SECONDS = 900.0
 _LOCK_POLL_SECONDS = 0.2

@@ -28,7 +28,7 @@ from commandcenter.agents.manifest_values import (
     Size,
     VariableName,
 )
-from commandcenter.runtimes.base import Limits, NetworkPolicy, WorkspaceAccess
+from commandcenter.runtimes.spec import Limits, NetworkPolicy, WorkspaceAccess
 
 HUB_PYTHON = "python"  # as argv[0]: the hub's own interpreter
 

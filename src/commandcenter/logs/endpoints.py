@@ -10,7 +10,7 @@ from commandcenter.kit.injection import provide
 from commandcenter.kit.segments import Record
 from commandcenter.logs.schemas import LogLineView
 from commandcenter.logs.service import MAX_LINES, AttemptLog, LogQuery, LogService
-from commandcenter.runtimes.base import Stream
+from commandcenter.runtimes.results import Stream
 
 router = APIRouter(tags=["logs"])
 

@@ -14,7 +14,8 @@ from commandcenter.kit.errors import ProblemError
 from commandcenter.models import Approval, Attempt, Step
 from commandcenter.runs.recorder import AttemptEnd, RunRecorder
 from commandcenter.runs.states import AttemptState, RunFailure, RunState
-from commandcenter.runtimes.base import FailureReason, Handle, Runtime
+from commandcenter.runtimes.base import Handle, Runtime
+from commandcenter.runtimes.results import FailureReason
 
 _RUNTIME_SECONDS = 30.0
 

@@ -27,12 +27,9 @@ from commandcenter.runs.outcome import StepOutcome
 from commandcenter.runs.recorder import AttemptEnd, RunRecorder, SupersededError
 from commandcenter.runs.states import AttemptFailure, AttemptState, StepFailure
 from commandcenter.runs.stopping import StopReason, StopRequestedError, StopSignal
-from commandcenter.runtimes.base import (
-    AttemptResult,
-    FailureReason,
-    Handle,
-    RuntimeRefusedError,
-)
+from commandcenter.runtimes.base import Handle
+from commandcenter.runtimes.errors import RuntimeRefusedError
+from commandcenter.runtimes.results import AttemptResult, FailureReason
 
 # Beyond the attempt's own time-out and grace: a runtime that does not answer by then is broken.
 _RUNTIME_MARGIN_SECONDS = 30.0

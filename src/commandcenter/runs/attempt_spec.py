@@ -8,12 +8,7 @@ from typing import Any
 from pydantic_core import to_json
 
 from commandcenter.agents.manifest import AgentManifest, SecretDelivery
-from commandcenter.runtimes.base import (
-    AttemptKind,
-    AttemptSpec,
-    Workspace,
-    WorkspaceAccess,
-)
+from commandcenter.runtimes.spec import AttemptKind, AttemptSpec, Workspace, WorkspaceAccess
 
 WORKSPACE_PATH = "/workspace"
 PROJECT_FORMAT = "project"

@@ -33,7 +33,7 @@ from commandcenter.runs.outage import is_outage
 from commandcenter.runs.recorder import AttemptEnd, RunRecorder, SupersededError
 from commandcenter.runs.states import AttemptState
 from commandcenter.runs.stopping import StopReason, StopRequestedError, StopSignal
-from commandcenter.runtimes.base import FailureReason
+from commandcenter.runtimes.results import FailureReason
 
 # A target that moves again and again is asked about as it is: the agent looks once more anyway.
 _MAX_MOVES = 3

@@ -3,7 +3,7 @@
 from commandcenter.approvals.check import CheckOutcome, CheckReport
 from commandcenter.runs.judge import MAX_LOST_ATTEMPTS, Verdict
 from commandcenter.runs.states import AttemptState, StepFailure
-from commandcenter.runtimes.base import FailureReason
+from commandcenter.runtimes.results import FailureReason
 
 MAX_CHECK_FAILURES = 3
 PASSING_EXIT_CODE = 75  # the agent contract's "may be tried again"

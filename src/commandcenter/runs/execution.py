@@ -30,7 +30,7 @@ from commandcenter.runs.recorder import RunRecorder
 from commandcenter.runs.states import RunFailure, RunState, StepFailure
 from commandcenter.runs.step import StepExecution
 from commandcenter.runs.stopping import StopReason, StopSignal
-from commandcenter.runtimes.base import FailureReason
+from commandcenter.runtimes.results import FailureReason
 
 _LOOK_AGAIN_SECONDS = 1.0  # after the database did not answer
 

@@ -9,7 +9,7 @@ from commandcenter.engine.definition import RetryPolicy
 from commandcenter.kit.errors import ProblemError
 from commandcenter.runs.recorder import AttemptEnd
 from commandcenter.runs.states import AttemptFailure, AttemptState, StepFailure
-from commandcenter.runtimes.base import AttemptResult, FailureReason
+from commandcenter.runtimes.results import AttemptResult, FailureReason
 
 REDACTED = "[redacted]"
 MAX_LOST_ATTEMPTS = 10

@@ -21,7 +21,7 @@ from commandcenter.kit.clock import utc_now
 from commandcenter.kit.database import Database, Transaction, within
 from commandcenter.models import Attempt, Run, Step
 from commandcenter.runs.states import AttemptState, RunState
-from commandcenter.runtimes.base import AttemptResult
+from commandcenter.runtimes.results import AttemptResult
 
 T = TypeVar("T")
 

@@ -37,7 +37,7 @@ from commandcenter.runs.recorder import AttemptEnd, RunRecorder, SupersededError
 from commandcenter.runs.states import AttemptFailure, AttemptState, StepFailure
 from commandcenter.runs.stopping import StopReason, StopRequestedError, StopSignal
 from commandcenter.runs.target import BASE_INPUT, find_target
-from commandcenter.runtimes.base import FailureReason
+from commandcenter.runtimes.results import FailureReason
 
 logger = logging.getLogger(__name__)
 

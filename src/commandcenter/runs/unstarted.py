@@ -10,7 +10,7 @@ from commandcenter.kit.database import within
 from commandcenter.models import Run, Step
 from commandcenter.runs.recorder import record_run_end
 from commandcenter.runs.states import RunFailure, RunState
-from commandcenter.runtimes.base import FailureReason
+from commandcenter.runtimes.results import FailureReason
 
 
 async def end_unstarted(

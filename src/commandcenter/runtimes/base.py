@@ -11,137 +11,14 @@ restart `recover` takes a stored handle and says whether the attempt is still th
 """
 
 import asyncio
-import signal
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
-from enum import StrEnum
-from pathlib import Path
 from typing import Any, Protocol
 
-from commandcenter.kit.errors import ConflictError, UnavailableError
-
-
-class AttemptKind(StrEnum):
-    JOB = "job"
-    SERVICE = "service"
-
-
-class WorkspaceAccess(StrEnum):
-    NONE = "none"
-    READ = "read"
-    WRITE = "write"
-
-
-class FailureReason(StrEnum):
-    """Why an attempt did not succeed; the only place where these words are defined."""
-
-    EXIT_CODE = "exit_code"
-    TIMEOUT = "timeout"
-    OUT_OF_MEMORY = "out_of_memory"
-    DISK_FULL = "disk_full"
-    LOST = "lost"
-    CANCELLED = "cancelled"
-    SYSTEM_ERROR = "system_error"
-
-
-class Stream(StrEnum):
-    STDOUT = "stdout"
-    STDERR = "stderr"
-    SYSTEM = "system"  # words of the runtime itself: truncated, killed, started
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """Hard limits of one attempt. A runtime that cannot enforce one says so in `Capabilities`."""
-
-    cpu: float = 1.0  # cores
-    memory_bytes: int = 512 * 1024**2
-    pids: int = 128
-    disk_bytes: int = 64 * 1024**2  # each of /tmp and /out
-    log_bytes: int = 16 * 1024**2  # kept of stdout and stderr together; the middle is dropped
-
-
-@dataclass(frozen=True, slots=True)
-class Workspace:
-    """The project's folder as the attempt sees it, at /workspace."""
-
-    path: Path
-    access: WorkspaceAccess
-
-
-@dataclass(frozen=True, slots=True)
-class NetworkPolicy:
-    """Hosts the attempt may reach as `host:port`; empty means no network at all."""
-
-    allow: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class PublishedPort:
-    """A TCP port of the host that leads to a port of the service."""
-
-    host_port: int  # 1-65535; chosen by the caller
-    service_port: int  # on which the service listens, on 0.0.0.0
-    host: str = "127.0.0.1"
-
-
-@dataclass(frozen=True, slots=True)
-class Volume:
-    """A directory of the host in the service, as `target`.
-
-    `source` is `DATA/volumes/PROJECT/NAME` (made, with the right owner, if it is absent; what a
-    service keeps there outlives it), or a file or directory in the project's own folder.
-    """
-
-    source: Path
-    target: str  # absolute path inside
-    writable: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class ServiceSpec:
-    """What a long-running service has that a job has not.
-
-    Services with the same `network` reach each other by any of their `names` and on any port, each
-    with a loopback of its own; they reach nothing else, and nobody reaches them except through
-    `ports`. Nothing restarts a service: whoever started it sees its end and starts another attempt.
-    """
-
-    network: str  # ^[A-Za-z0-9][A-Za-z0-9._-]{0,100}$, one per project
-    names: tuple[str, ...]  # host names; the first is its own and unique among those running
-    ports: tuple[PublishedPort, ...] = ()
-    volumes: tuple[Volume, ...] = ()
-    programs: tuple[Path, ...] = ()  # installations of the host's, read-only where they are
-    tmpfs: Mapping[str, int] = field(default_factory=dict)  # path inside: bytes at most
-    uid: int = 1000  # inside; never 0
-    gid: int = 1000
-    directory: str = "/"  # working directory; /workspace is the project's folder
-    stop_signal: int = signal.SIGTERM
-    shm_bytes: int = 64 * 1024**2  # of /dev/shm
-
-
-@dataclass(frozen=True, slots=True)
-class AttemptSpec:
-    """Everything needed to start one attempt. Equal specs may share a warm sandbox."""
-
-    attempt_id: str  # ^[A-Za-z0-9][A-Za-z0-9._-]{0,200}$, names cgroup, sandbox and log
-    kind: AttemptKind
-    command: tuple[str, ...]  # argv, run in /agent; argv[0] "python" is the hub's own interpreter
-    agent_directory: Path | None  # mounted read-only at /agent
-    input_json: bytes  # the content of /in/input.json
-    workspace: Workspace | None
-    limits: Limits
-    timeout_seconds: float  # wall clock, from the process's start; then stop with grace; math.inf
-    grace_seconds: float = 5.0  # between SIGTERM and SIGKILL of the whole tree
-    environment: Mapping[str, str] = field(default_factory=dict)
-    network: NetworkPolicy = NetworkPolicy()
-    secret_files: Mapping[str, str] = field(default_factory=dict)  # /run/secrets/NAME
-    secret_environment: Mapping[str, str] = field(default_factory=dict)
-    python_path: tuple[Path, ...] = ()  # directories mounted read-only and put on PYTHONPATH
-    warm: bool = False  # command is ("python", FILE): may be served from the warm one-shot pool
-    redact: tuple[str, ...] = ()  # values never to reach a log or an output
-    service: ServiceSpec | None = None  # with kind SERVICE: no /in, no /out, no time limit
+from commandcenter.runtimes.capabilities import Capabilities
+from commandcenter.runtimes.images import ImageFacts, ImageWanted
+from commandcenter.runtimes.results import AttemptResult, Executed, LogLine, Stats
+from commandcenter.runtimes.spec import AttemptSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,107 +31,6 @@ class Handle:
     data: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Usage:
-    cpu_seconds: float = 0.0
-    memory_peak_bytes: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class AttemptResult:
-    """How an attempt ended. `reason is None` means exit code 0.
-
-    `output` is the raw content of /out/output.json (None if there is none), at most
-    `MAX_OUTPUT_BYTES`; `artifacts_directory` is a host directory with what lay under
-    /out/artifacts (regular files only), to be taken over before `remove`.
-    """
-
-    exit_code: int | None
-    reason: FailureReason | None
-    message: str  # for the user, "" on success
-    started_at: datetime
-    finished_at: datetime
-    usage: Usage = Usage()
-    output: bytes | None = None
-    artifacts_directory: Path | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Stats:
-    """Limits as read back from the cgroup or engine (None: not enforced here) and present use."""
-
-    requested: Limits
-    actual_cpu: float | None
-    actual_memory_bytes: int | None
-    actual_pids: int | None
-    cpu_seconds: float
-    memory_bytes: int
-    pids: int
-
-
-@dataclass(frozen=True, slots=True)
-class Executed:
-    """How a command in a service ended."""
-
-    exit_code: int | None  # None: it was killed at its time limit; 127: it could not be started
-    output: str  # of both streams, the first 64 KiB, redacted
-    seconds: float
-
-
-@dataclass(frozen=True, slots=True)
-class LogLine:
-    number: int  # from 1, never reused; a gap says that lines were dropped
-    at: datetime
-    stream: Stream
-    text: str  # without the newline, at most 16 KiB, redacted
-
-
-@dataclass(frozen=True, slots=True)
-class Capabilities:
-    """What this runtime enforces on this machine, as data."""
-
-    name: str
-    available: bool
-    isolation: str  # "full" or "none"; a fake is "none"
-    limits: frozenset[str]  # of "cpu", "memory", "pids", "disk"
-    watched_limits: frozenset[str]  # enforced by polling, not by the kernel
-    network_off: bool
-    network_allow_list: bool
-    services: bool
-    live_workspace: bool
-    warm_pool: bool
-    problems: tuple[str, ...] = ()  # each says what is missing and what to do about it
-
-
-MAX_OUTPUT_BYTES = 8 * 1024**2
-
-
-class RuntimeRefusedError(UnavailableError):
-    code = "runtime_refused"
-    title = "This runtime cannot do what was asked"
-
-
-class PortTakenError(ConflictError):
-    """A port of the host cannot be opened; `fields` has `host` and `port`. Nothing was started."""
-
-    code = "port_taken"
-    title = "A port is taken"
-
-
-class ServiceConflictError(ConflictError):
-    """A service of that name runs in the network, or the network to be removed has services."""
-
-    code = "service_conflict"
-    title = "The network is in use"
-
-
-class NotRunningError(ConflictError):
-    """There is no running service under this handle."""
-
-    code = "not_running"
-    title = "The service does not run"
-
-
 class Runtime(Protocol):
     async def capabilities(self) -> Capabilities:
         """Probe once per process and answer from memory; never raises."""
@@ -264,7 +40,18 @@ class Runtime(Protocol):
         """Start the attempt, or return the handle of the one already started under this id.
 
         Raises `RuntimeRefusedError` when an isolation or limit cannot be set up here,
-        `PortTakenError` and `ServiceConflictError` for services.
+        `RuntimeAwayError`, and `PortTakenError` and `ServiceConflictError` for services.
+        """
+        ...
+
+    async def provide_image(
+        self, wanted: ImageWanted, progress: Callable[[str], None]
+    ) -> ImageFacts:
+        """Return the image, pulled or built if it has to be; the same call again is cheap.
+
+        `progress` hears a few words for people now and then ("pulling: 12 of 48 MB"). Bounded in
+        time. Raises `ImageUnavailableError`, `RuntimeAwayError`, and `RuntimeRefusedError` from
+        runtimes without images.
         """
         ...
 

@@ -20,7 +20,8 @@ from commandcenter.kit.errors import ProblemError
 from commandcenter.models import Project, ProjectStack, StackPort
 from commandcenter.projects.errors import FolderNotFoundError
 from commandcenter.projects.service import ProjectService
-from commandcenter.runtimes.base import Handle, Runtime, RuntimeRefusedError
+from commandcenter.runtimes.base import Handle, Runtime
+from commandcenter.runtimes.errors import RuntimeRefusedError
 from commandcenter.secrets.cipher import Sealed
 from commandcenter.secrets.service import SecretService
 from commandcenter.stacks.default_stack import StackSecrets

@@ -6,14 +6,15 @@ from pathlib import Path
 from commandcenter.kit.disk import DiskFullError
 from commandcenter.kit.errors import ProblemError
 from commandcenter.kit.segment_reader import SegmentReader
-from commandcenter.runner.errors import RunnerUnavailableError
-from commandcenter.runtimes.base import AttemptResult, FailureReason, Handle, ServiceConflictError
+from commandcenter.runtimes.base import Handle
+from commandcenter.runtimes.errors import RuntimeAwayError, ServiceConflictError
+from commandcenter.runtimes.results import AttemptResult, FailureReason
 from commandcenter.stacks.member import Exit
 
 _NEVER_RUNS = frozenset({126, 127})  # not executable, not found
 _MAX_WORDS = 300
 _LOOKED_AT = 5
-_PASSING = (ServiceConflictError, RunnerUnavailableError)
+_PASSING = (ServiceConflictError, RuntimeAwayError)
 
 
 def of_start(error: Exception) -> Exit:

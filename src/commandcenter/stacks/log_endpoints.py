@@ -12,7 +12,7 @@ from commandcenter.logs.endpoints import lines_answer
 from commandcenter.logs.follow_endpoint import send_following
 from commandcenter.logs.service import MAX_LINES, LogQuery
 from commandcenter.projects.service import ProjectService
-from commandcenter.runtimes.base import Stream
+from commandcenter.runtimes.results import Stream
 from commandcenter.stacks.logs import StackLogs
 
 router = APIRouter(tags=["stacks"])

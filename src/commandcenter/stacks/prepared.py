@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from commandcenter.runtimes.base import AttemptSpec
+from commandcenter.runtimes.spec import AttemptSpec
 
 
 @dataclass(frozen=True, slots=True)

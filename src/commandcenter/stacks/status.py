@@ -14,7 +14,7 @@ from commandcenter.kit.database import Database
 from commandcenter.kit.errors import ProblemError
 from commandcenter.models import Project, ProjectStack, StackPort, StackService
 from commandcenter.projects.service import ProjectService
-from commandcenter.runtimes.base import Stats
+from commandcenter.runtimes.results import Stats
 from commandcenter.stacks.begin import StackBeginnings
 from commandcenter.stacks.ports import LOOPBACK
 from commandcenter.stacks.rows import read_services

@@ -16,7 +16,8 @@ from typing import Any
 
 from commandcenter.kit.clock import utc_now
 from commandcenter.kit.errors import ProblemError
-from commandcenter.runtimes.base import Handle, Runtime, Stats
+from commandcenter.runtimes.base import Handle, Runtime
+from commandcenter.runtimes.results import Stats
 from commandcenter.stacks import member as members
 from commandcenter.stacks.attempt import Attempt, AttemptFacts
 from commandcenter.stacks.decide import Action, Decision, Drop, GiveUp, Start, Stop, decide

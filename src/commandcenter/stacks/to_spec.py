@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from commandcenter.runtimes.base import (
+from commandcenter.runtimes.spec import (
     AttemptKind,
     AttemptSpec,
     Limits,

@@ -16,17 +16,11 @@ from typing import Any
 import pytest
 
 from commandcenter.runner.paths import RunnerPaths
-from commandcenter.runtimes.base import (
-    AttemptKind,
-    AttemptSpec,
-    Capabilities,
-    Handle,
-    Limits,
-    LogLine,
-    Runtime,
-    ServiceSpec,
-)
+from commandcenter.runtimes.base import Handle, Runtime
+from commandcenter.runtimes.capabilities import Capabilities
 from commandcenter.runtimes.registry import create_runtime
+from commandcenter.runtimes.results import LogLine
+from commandcenter.runtimes.spec import AttemptKind, AttemptSpec, Limits, ServiceSpec
 
 _numbers = itertools.count(1)
 LIMITS = Limits(cpu=1.0, memory_bytes=128 * 1024**2, pids=32, disk_bytes=4 * 1024**2)

@@ -6,7 +6,8 @@ import time
 
 import pytest
 
-from commandcenter.runtimes.base import AttemptKind, FailureReason, Stream
+from commandcenter.runtimes.results import FailureReason, Stream
+from commandcenter.runtimes.spec import AttemptKind
 from tests.conformance.runtimes.harness import (
     LIMITS,
     UnderTest,

@@ -4,7 +4,7 @@ import os
 import signal
 from pathlib import Path
 
-from commandcenter.runtimes.base import FailureReason
+from commandcenter.runtimes.results import FailureReason
 from tests.conformance.runtimes.harness import (
     UnderTest,
     alive,

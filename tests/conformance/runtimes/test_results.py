@@ -6,15 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from commandcenter.runtimes.base import (
-    FailureReason,
-    Handle,
-    NetworkPolicy,
-    RuntimeRefusedError,
-    Stream,
-    Workspace,
-    WorkspaceAccess,
-)
+from commandcenter.runtimes.base import Handle
+from commandcenter.runtimes.errors import RuntimeRefusedError
+from commandcenter.runtimes.results import FailureReason, Stream
+from commandcenter.runtimes.spec import NetworkPolicy, Workspace, WorkspaceAccess
 from tests.conformance.runtimes.harness import LIMITS, UnderTest, job, python
 
 

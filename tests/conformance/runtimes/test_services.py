@@ -12,16 +12,13 @@ from pathlib import Path
 import pytest
 
 from commandcenter.kit.errors import ProblemError
-from commandcenter.runtimes.base import (
+from commandcenter.runtimes.base import Handle, Runtime
+from commandcenter.runtimes.errors import NotRunningError, PortTakenError, ServiceConflictError
+from commandcenter.runtimes.results import FailureReason
+from commandcenter.runtimes.spec import (
     AttemptSpec,
-    FailureReason,
-    Handle,
     Limits,
-    NotRunningError,
-    PortTakenError,
     PublishedPort,
-    Runtime,
-    ServiceConflictError,
     Volume,
     Workspace,
     WorkspaceAccess,

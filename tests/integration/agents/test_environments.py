@@ -16,7 +16,8 @@ from commandcenter.agents.manifest import AgentManifest
 from commandcenter.agents.store import AgentStore
 from commandcenter.runner.ensure import open_connection
 from commandcenter.runner.paths import RunnerPaths
-from commandcenter.runtimes.base import Runtime, RuntimeRefusedError
+from commandcenter.runtimes.base import Runtime
+from commandcenter.runtimes.errors import RuntimeRefusedError
 from commandcenter.runtimes.registry import create_runtime
 from tests.integration.agents.agent_folders import make_agent
 

@@ -12,11 +12,13 @@ from typing import Any
 import pytest
 
 from commandcenter.runner.paths import RunnerPaths
-from commandcenter.runtimes.base import Executed, Handle, Limits
+from commandcenter.runtimes.base import Handle
+from commandcenter.runtimes.results import Executed
 from commandcenter.runtimes.sandbox import programs, recipes
 from commandcenter.runtimes.sandbox.doctor import can_isolate
 from commandcenter.runtimes.sandbox.recipes import Recipe
 from commandcenter.runtimes.sandbox.runtime import SandboxRuntime
+from commandcenter.runtimes.spec import Limits
 
 LIMITS = Limits(cpu=2.0, memory_bytes=512 * 1024**2, pids=128)
 _numbers = itertools.count(1)

@@ -11,16 +11,9 @@ from pathlib import Path
 import pytest
 
 from commandcenter.runner.paths import RunnerPaths
-from commandcenter.runtimes.base import (
-    AttemptKind,
-    AttemptSpec,
-    Handle,
-    PortTakenError,
-    PublishedPort,
-    ServiceConflictError,
-    ServiceSpec,
-    Volume,
-)
+from commandcenter.runtimes.base import Handle
+from commandcenter.runtimes.errors import PortTakenError, ServiceConflictError
+from commandcenter.runtimes.spec import AttemptKind, AttemptSpec, PublishedPort, ServiceSpec, Volume
 from tests.integration.services.conftest import LIMITS, Stack, free_port
 
 

@@ -10,16 +10,11 @@ import httpx
 import psycopg
 import pytest
 
-from commandcenter.runtimes.base import (
-    FailureReason,
-    NetworkPolicy,
-    Stream,
-    Workspace,
-    WorkspaceAccess,
-)
+from commandcenter.runtimes.results import FailureReason, Stream
 from commandcenter.runtimes.sandbox import recipes
 from commandcenter.runtimes.sandbox.programs import ProgramMissingError
 from commandcenter.runtimes.sandbox.recipes import Recipe
+from commandcenter.runtimes.spec import NetworkPolicy, Workspace, WorkspaceAccess
 from tests.integration.services.conftest import LIMITS, Stack, free_port
 
 _PASSWORD = "a-password-of-32-random-bytes"

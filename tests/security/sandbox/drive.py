@@ -13,8 +13,8 @@ import sys
 from pathlib import Path
 
 from commandcenter.runner.paths import RunnerPaths
-from commandcenter.runtimes.base import AttemptKind, AttemptSpec, Limits
 from commandcenter.runtimes.sandbox.runtime import SandboxRuntime
+from commandcenter.runtimes.spec import AttemptKind, AttemptSpec, Limits
 
 
 async def probe(data: Path, agent: Path, group: str, canaries: bytes, *, warm: bool) -> str:

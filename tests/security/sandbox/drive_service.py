@@ -10,16 +10,16 @@ import os
 import sys
 from pathlib import Path
 
-from commandcenter.runtimes.base import (
+from commandcenter.runtimes.base import Handle
+from commandcenter.runtimes.sandbox.runtime import SandboxRuntime
+from commandcenter.runtimes.spec import (
     AttemptKind,
     AttemptSpec,
-    Handle,
     Limits,
     PublishedPort,
     ServiceSpec,
     Volume,
 )
-from commandcenter.runtimes.sandbox.runtime import SandboxRuntime
 from tests.security.sandbox.drive import end_runner, free_port
 
 _LISTEN = """

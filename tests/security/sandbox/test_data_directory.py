@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from commandcenter.runner.errors import BadRequestError
-from commandcenter.runtimes.base import (
+from commandcenter.runtimes.sandbox.doctor import can_isolate
+from commandcenter.runtimes.sandbox.runtime import SandboxRuntime
+from commandcenter.runtimes.spec import (
     AttemptKind,
     AttemptSpec,
     Limits,
@@ -16,8 +18,6 @@ from commandcenter.runtimes.base import (
     Workspace,
     WorkspaceAccess,
 )
-from commandcenter.runtimes.sandbox.doctor import can_isolate
-from commandcenter.runtimes.sandbox.runtime import SandboxRuntime
 from tests.security.sandbox.drive import end_runner
 
 pytestmark = pytest.mark.skipif(not can_isolate(), reason="this machine cannot isolate")

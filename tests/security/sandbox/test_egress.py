@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from commandcenter.runtimes.base import AttemptKind, AttemptSpec, Limits, NetworkPolicy
 from commandcenter.runtimes.sandbox.doctor import can_isolate
 from commandcenter.runtimes.sandbox.runtime import SandboxRuntime
+from commandcenter.runtimes.spec import AttemptKind, AttemptSpec, Limits, NetworkPolicy
 from tests.security.sandbox.drive import end_runner
 
 pytestmark = pytest.mark.skipif(not can_isolate(), reason="this machine cannot isolate")

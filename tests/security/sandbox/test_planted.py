@@ -7,17 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from commandcenter.runtimes.base import (
-    AttemptKind,
-    AttemptResult,
-    AttemptSpec,
-    Handle,
-    Limits,
-    Workspace,
-    WorkspaceAccess,
-)
+from commandcenter.runtimes.base import Handle
+from commandcenter.runtimes.results import AttemptResult
 from commandcenter.runtimes.sandbox.doctor import can_isolate
 from commandcenter.runtimes.sandbox.runtime import SandboxRuntime
+from commandcenter.runtimes.spec import AttemptKind, AttemptSpec, Limits, Workspace, WorkspaceAccess
 from tests.security.sandbox.drive import end_runner
 
 pytestmark = pytest.mark.skipif(not can_isolate(), reason="this machine cannot isolate")

@@ -14,7 +14,7 @@ from commandcenter.agents.manifest import (
     load_manifest,
 )
 from commandcenter.agents.manifest_file import ManifestError
-from commandcenter.runtimes.base import Limits, WorkspaceAccess
+from commandcenter.runtimes.spec import Limits, WorkspaceAccess
 
 LEAST = """\
 name: counter

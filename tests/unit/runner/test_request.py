@@ -7,7 +7,7 @@ import pytest
 
 from commandcenter.runner.errors import BadRequestError
 from commandcenter.runner.request import Ending, JobLimits, JobRequest, Outcome
-from commandcenter.runtimes.base import FailureReason
+from commandcenter.runtimes.results import FailureReason
 
 LIMITS = JobLimits(1.0, 512 * 1024**2, 64, 1024**2, 1024**2)
 REQUEST = JobRequest(

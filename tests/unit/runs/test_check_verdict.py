@@ -7,7 +7,7 @@ from commandcenter.runs.check_verdict import MAX_CHECK_FAILURES, check_again_aft
 from commandcenter.runs.judge import MAX_LOST_ATTEMPTS, Verdict
 from commandcenter.runs.recorder import AttemptEnd
 from commandcenter.runs.states import AttemptState, StepFailure
-from commandcenter.runtimes.base import AttemptResult, FailureReason
+from commandcenter.runtimes.results import AttemptResult, FailureReason
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 

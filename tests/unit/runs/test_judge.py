@@ -11,7 +11,7 @@ from commandcenter.runs.judge import (
 )
 from commandcenter.runs.recorder import AttemptEnd
 from commandcenter.runs.states import AttemptState
-from commandcenter.runtimes.base import AttemptResult, FailureReason
+from commandcenter.runtimes.results import AttemptResult, FailureReason
 
 
 @given(st.integers(1, 1000))

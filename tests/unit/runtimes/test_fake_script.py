@@ -3,8 +3,9 @@ from typing import Any
 
 import pytest
 
-from commandcenter.runtimes.base import AttemptKind, AttemptSpec, FailureReason, Limits
 from commandcenter.runtimes.fake.script import Script, read_script
+from commandcenter.runtimes.results import FailureReason
+from commandcenter.runtimes.spec import AttemptKind, AttemptSpec, Limits
 
 
 def spec(document: Any = None, **environment: str) -> AttemptSpec:

@@ -4,9 +4,9 @@ from pathlib import Path
 import pytest
 
 from commandcenter.kit.errors import InvalidInputError
-from commandcenter.runtimes.base import AttemptKind, Limits
 from commandcenter.runtimes.sandbox import programs, recipes
 from commandcenter.runtimes.sandbox.programs import Program, ProgramMissingError
+from commandcenter.runtimes.spec import AttemptKind, Limits
 
 
 @pytest.fixture

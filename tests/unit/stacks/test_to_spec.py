@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from commandcenter.runtimes.base import PublishedPort, Volume, WorkspaceAccess
+from commandcenter.runtimes.spec import PublishedPort, Volume, WorkspaceAccess
 from commandcenter.stacks.errors import ServiceNotPreparedError, ServiceUnsupportedError
 from commandcenter.stacks.health import HealthCheck, HttpProbe, ShellProbe, TcpProbe
 from commandcenter.stacks.model import Build, Service

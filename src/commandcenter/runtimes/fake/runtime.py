@@ -11,7 +11,7 @@ import json
 import math
 import shutil
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -20,26 +20,27 @@ from pathlib import Path
 from commandcenter.kit.redaction import Redactor
 from commandcenter.kit.segment_reader import SegmentReader
 from commandcenter.kit.segments import LineAssembler, SegmentWriter
-from commandcenter.runtimes.base import (
-    MAX_OUTPUT_BYTES,
-    AttemptResult,
-    AttemptSpec,
-    Capabilities,
-    Executed,
-    FailureReason,
-    Handle,
-    Limits,
-    LogLine,
+from commandcenter.runtimes.base import Handle
+from commandcenter.runtimes.capabilities import Capabilities, refuse_unmet
+from commandcenter.runtimes.errors import (
     NotRunningError,
     PortTakenError,
     RuntimeRefusedError,
     ServiceConflictError,
-    ServiceSpec,
+)
+from commandcenter.runtimes.fake.script import Script, read_script
+from commandcenter.runtimes.images import ImageFacts, ImageWanted
+from commandcenter.runtimes.results import (
+    MAX_OUTPUT_BYTES,
+    AttemptResult,
+    Executed,
+    FailureReason,
+    LogLine,
     Stats,
     Stream,
     Usage,
 )
-from commandcenter.runtimes.fake.script import Script, read_script
+from commandcenter.runtimes.spec import AttemptSpec, Limits, ServiceSpec
 
 NAME = "fake"
 
@@ -82,6 +83,7 @@ class FakeRuntime:
         handle = Handle(
             NAME, spec.attempt_id, data={"log_directory": str(self._log(spec.attempt_id))}
         )
+        refuse_unmet(spec, await self.capabilities())
         if spec.network.allow:
             raise RuntimeRefusedError(
                 "The fake runtime has no network.", hint="Use the sandbox runtime."
@@ -170,6 +172,16 @@ class FakeRuntime:
         ours, theirs = socket.socketpair()
         theirs.close()
         return await asyncio.open_connection(sock=ours)
+
+    async def provide_image(
+        self,
+        wanted: ImageWanted,
+        progress: Callable[[str], None],  # noqa: ARG002 - the contract
+    ) -> ImageFacts:
+        raise RuntimeRefusedError(
+            f"The fake runtime has no images, so {wanted.reference} cannot be run.",
+            hint="Choose a runtime that has: commandcenter doctor lists them.",
+        )
 
     async def remove_network(self, network: str) -> None:
         if names := [running.name for running in self._members(network)]:

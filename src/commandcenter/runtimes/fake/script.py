@@ -12,7 +12,8 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
-from commandcenter.runtimes.base import AttemptSpec, FailureReason
+from commandcenter.runtimes.results import FailureReason
+from commandcenter.runtimes.spec import AttemptSpec
 
 _PREFIX = "FAKE_"
 

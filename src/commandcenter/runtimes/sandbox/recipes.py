@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from commandcenter.kit.errors import InvalidInputError
-from commandcenter.runtimes.base import (
+from commandcenter.runtimes.sandbox.programs import find_node, find_postgres, find_redis
+from commandcenter.runtimes.spec import (
     AttemptKind,
     AttemptSpec,
     Limits,
@@ -16,7 +17,6 @@ from commandcenter.runtimes.base import (
     Volume,
     Workspace,
 )
-from commandcenter.runtimes.sandbox.programs import find_node, find_postgres, find_redis
 
 SERVER_ID = 999  # of databases, as in their usual images; applications are 1000
 POSTGRES_DATA = "/var/lib/postgresql/data"

@@ -1,7 +1,7 @@
 """The sandbox runtime: the contract of `runtimes.base` over the runner's client."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,27 +15,33 @@ from commandcenter.runner.errors import IsolationError
 from commandcenter.runner.request import JobLimits, JobRequest
 from commandcenter.runner.service import Port, ServiceRequest
 from commandcenter.runner.service import Volume as RunnerVolume
-from commandcenter.runtimes.base import (
-    AttemptKind,
-    AttemptResult,
-    AttemptSpec,
-    Capabilities,
-    Executed,
-    FailureReason,
-    Handle,
-    Limits,
-    LogLine,
+from commandcenter.runtimes.base import Handle
+from commandcenter.runtimes.capabilities import Capabilities, refuse_unmet
+from commandcenter.runtimes.errors import (
     NotRunningError,
     PortTakenError,
+    RuntimeAwayError,
     RuntimeRefusedError,
     ServiceConflictError,
-    ServiceSpec,
+)
+from commandcenter.runtimes.images import ImageFacts, ImageWanted
+from commandcenter.runtimes.results import (
+    AttemptResult,
+    Executed,
+    FailureReason,
+    LogLine,
     Stats,
     Stream,
     Usage,
-    WorkspaceAccess,
 )
 from commandcenter.runtimes.sandbox.doctor import NETWORKS, Severity, diagnose
+from commandcenter.runtimes.spec import (
+    AttemptKind,
+    AttemptSpec,
+    Limits,
+    ServiceSpec,
+    WorkspaceAccess,
+)
 
 NAME = "sandbox"
 
@@ -53,6 +59,7 @@ class SandboxRuntime:
         return self._capabilities
 
     async def start(self, spec: AttemptSpec) -> Handle:
+        refuse_unmet(spec, await self.capabilities())
         try:
             await self.client.start(to_request(spec))
         except IsolationError as error:
@@ -61,6 +68,8 @@ class SandboxRuntime:
             raise PortTakenError(error.detail, hint=error.hint, fields=error.fields) from error
         except errors.ServiceConflictError as error:
             raise ServiceConflictError(error.detail, hint=error.hint) from error
+        except errors.RunnerUnavailableError as error:
+            raise RuntimeAwayError(error.detail, hint=error.hint) from error
         limits = spec.limits
         return Handle(
             runtime=NAME,
@@ -146,6 +155,16 @@ class SandboxRuntime:
             return await self.client.connect(handle.attempt_id, port)
         except errors.NotRunningError as error:
             raise NotRunningError(error.detail, hint=error.hint) from error
+
+    async def provide_image(
+        self,
+        wanted: ImageWanted,
+        progress: Callable[[str], None],  # noqa: ARG002 - the contract
+    ) -> ImageFacts:
+        raise RuntimeRefusedError(
+            f"The sandbox has no images, so {wanted.reference} cannot be run.",
+            hint="Choose a runtime that has: commandcenter doctor lists them.",
+        )
 
     async def remove_network(self, network: str) -> None:
         try:
