@@ -62,6 +62,7 @@ class Hub:
     projects: Path
     arguments: tuple[str, ...] = ("--no-demo", "--runtime", "fake")
     port: int = 0
+    prefix: tuple[str, ...] = ()  # of the command that starts it
     process: "subprocess.Popen[bytes] | None" = None
     log: Path = field(init=False)
 
@@ -83,7 +84,7 @@ class Hub:
     def start(self) -> None:
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [*PROGRAM, "up", "--port", str(self.port), *self.arguments],
+                [*self.prefix, *PROGRAM, "up", "--port", str(self.port), *self.arguments],
                 env=self.environment,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
