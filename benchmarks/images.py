@@ -51,7 +51,6 @@ IMAGES = (
         (
             'ENTRYPOINT ["/usr/local/bin/start-postgres"]',
             "ENV PGDATA=/var/lib/postgresql/data",
-            "STOPSIGNAL SIGINT",
             "EXPOSE 5432",
         ),
         files=(("/usr/local/bin/start-postgres", _POSTGRES_START),),
