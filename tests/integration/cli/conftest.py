@@ -18,6 +18,7 @@ import httpx
 import pytest
 
 from commandcenter.cli.local_hub import retire_runner
+from tests import migrated
 
 PROGRAM = (sys.executable, "-m", "commandcenter.cli")
 SOURCES = Path(__file__).resolve().parents[3]
@@ -82,6 +83,7 @@ class Hub:
         return (self.data / "hub.lock").read_text()
 
     def start(self) -> None:
+        migrated.fill(self.data)
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [*self.prefix, *PROGRAM, "up", "--port", str(self.port), *self.arguments],
