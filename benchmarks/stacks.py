@@ -1,6 +1,6 @@
 """Project stacks on the sandbox: starts, repair, ten at once, and following a log.
 
-The stack is that of `examples/shop`: PostgreSQL, Redis, uvicorn and, where npm is, Vite.
+The stack is that of `examples/bookshelf`: PostgreSQL, Redis, uvicorn and, where npm is, Vite.
 """
 
 import json
@@ -22,7 +22,7 @@ from benchmarks.hub import Hub, running_hub
 from benchmarks.process import cpu_seconds
 from benchmarks.stats import Figure, table
 
-EXAMPLE = Path(__file__).parent.parent / "examples" / "shop"
+EXAMPLE = Path(__file__).parent.parent / "examples" / "bookshelf"
 STARTS = 5
 REPAIRS = 5
 STACKS = 10
