@@ -9,7 +9,7 @@ from commandcenter.kit.segment_reader import SegmentReader
 from commandcenter.runtimes.base import Handle
 from commandcenter.runtimes.errors import RuntimeAwayError, ServiceConflictError
 from commandcenter.runtimes.results import AttemptResult, FailureReason
-from commandcenter.stacks.errors import LimitNotAppliedError
+from commandcenter.stacks.errors import LimitNotAppliedError, VolumeGoneError
 from commandcenter.stacks.member import Exit
 
 _NEVER_RUNS = frozenset({126, 127})  # not executable, not found
@@ -26,7 +26,7 @@ def of_start(error: Exception) -> Exit:
             succeeded=False,
             is_passing=isinstance(error, _PASSING),
             words=words,
-            is_final=isinstance(error, LimitNotAppliedError),
+            is_final=isinstance(error, LimitNotAppliedError | VolumeGoneError),
         )
     passing = isinstance(error, OSError) and not isinstance(error, DiskFullError)
     return Exit(succeeded=False, is_passing=passing, words=f"It could not be started: {error}")
