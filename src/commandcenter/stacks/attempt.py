@@ -26,6 +26,7 @@ _LOST = Exit(
     succeeded=False,
     is_passing=True,
     words="Its process is gone: the machine or the runner was restarted.",
+    cause="lost",
 )
 
 

@@ -35,13 +35,17 @@ def of_start(error: Exception) -> Exit:
 async def of_result(result: AttemptResult, handle: Handle) -> Exit:
     """How the process ended, with its last words."""
     if result.reason is None:
-        return Exit(succeeded=True, is_passing=True, words="It ended.", exit_code=0)
-    code = result.exit_code
+        return Exit(succeeded=True, is_passing=True, words="It ended.", exit_code=0, cause="ended")
+    code, cause = result.exit_code, result.reason.value
     if result.reason is FailureReason.EXIT_CODE:
         last = await asyncio.to_thread(_last_words, handle)
         words = f"It exited with {code}" + (f": {last}" if last else ".")
         return Exit(
-            succeeded=False, is_passing=code not in _NEVER_RUNS, words=words, exit_code=code
+            succeeded=False,
+            is_passing=code not in _NEVER_RUNS,
+            words=words,
+            exit_code=code,
+            cause=cause,
         )
     passing = result.reason not in {FailureReason.OUT_OF_MEMORY, FailureReason.DISK_FULL}
     return Exit(
@@ -49,6 +53,7 @@ async def of_result(result: AttemptResult, handle: Handle) -> Exit:
         is_passing=passing,
         words=result.message or f"It ended: {result.reason.value}.",
         exit_code=code,
+        cause=cause,
     )
 
 

@@ -78,6 +78,7 @@ class StackSupervisor(AttemptFacts):
         runtime: Runtime,
         recorder: StackRecorder,
         prepare: Prepare,
+        on_answer: Callable[[Answer], None],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.project_id = project_id
@@ -102,6 +103,7 @@ class StackSupervisor(AttemptFacts):
         self._runtime = runtime
         self._recorder = recorder
         self._prepare = prepare
+        self._on_answer = on_answer
         self._clock = clock
         self._facts: asyncio.Queue[Callable[[], None]] = asyncio.Queue()
         self._task: asyncio.Task[None] | None = None
@@ -183,6 +185,7 @@ class StackSupervisor(AttemptFacts):
             if self._members[service].number != number:
                 return
             watched = self._watched[service]
+            self._on_answer(answer)
             watched.health_words, watched.health_at = answer.words, utc_now()
             self._change(
                 service,
@@ -362,6 +365,7 @@ class StackSupervisor(AttemptFacts):
             runs_as=watched.runs_as,
             limits=watched.limits,
             started_at=watched.started_at,
+            cause=found.cause,
         )
 
     # Applying facts.
@@ -429,6 +433,7 @@ class StackSupervisor(AttemptFacts):
                 succeeded=False,
                 is_passing=found.was_healthy,
                 words=f"It was not healthy: {watched.health_words or 'it gave no answer'}.",
+                cause="unhealthy",
             )
         watched.exit_code = exit_.exit_code
         watched.attempt = None
