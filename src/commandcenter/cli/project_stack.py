@@ -259,7 +259,10 @@ def _is_over(found: dict[str, Any], wanted: str, newer: dict[str, int]) -> bool:
     if state == "stopped":
         return bool(found["reason"])
     settling = any(
-        each["state"] in {"starting", "restarting", "stopping"} for each in found["services"]
+        each["state"] in {"starting", "restarting", "stopping"}
+        # One that waits for a failed one says so, and will not go on by itself.
+        or (each["state"] == "pending" and not each["message"])
+        for each in found["services"]
     )
     return bool(state == "error") and not settling
 

@@ -12,6 +12,7 @@ from starlette.responses import Response
 from commandcenter.auth.caller import Caller, require
 from commandcenter.auth.permissions import Permission
 from commandcenter.hub.settings import Settings
+from commandcenter.hub.stack_numbers import StackNumbers
 from commandcenter.kit.database import Database
 from commandcenter.kit.disk import space_at
 from commandcenter.kit.injection import provide
@@ -24,6 +25,7 @@ public_router = APIRouter(tags=["metrics"])
 Numbers = Annotated[Metrics, Depends(provide(Metrics))]
 Given = Annotated[Settings, Depends(provide(Settings))]
 Data = Annotated[Database, Depends(provide(Database))]
+Stacks = Annotated[StackNumbers, Depends(provide(StackNumbers))]
 _TEXT: dict[int | str, dict[str, Any]] = {200: {"content": {"text/plain": {}}}}
 
 
@@ -33,19 +35,25 @@ async def get_metrics(
     metrics: Numbers,
     database: Data,
     settings: Given,
+    stacks: Stacks,
 ) -> Response:
     """Return the metrics in Prometheus's text format."""
-    return await _answer(metrics, database, settings)
+    return await _answer(metrics, database, settings, stacks)
 
 
 @public_router.get("/metrics", response_class=Response, responses=_TEXT)
-async def get_metrics_without_token(metrics: Numbers, database: Data, settings: Given) -> Response:
+async def get_metrics_without_token(
+    metrics: Numbers, database: Data, settings: Given, stacks: Stacks
+) -> Response:
     """Return the metrics in Prometheus's text format."""
-    return await _answer(metrics, database, settings)
+    return await _answer(metrics, database, settings, stacks)
 
 
-async def _answer(metrics: Metrics, database: Database, settings: Settings) -> Response:
+async def _answer(
+    metrics: Metrics, database: Database, settings: Settings, stacks: StackNumbers
+) -> Response:
     await _count_what_is_now(metrics, database)
+    await stacks.show()
     with suppress(OSError):
         space = await asyncio.to_thread(space_at, settings.data_directory)
         metrics.disk_free.set(space.free_bytes)

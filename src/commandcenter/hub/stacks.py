@@ -2,12 +2,17 @@
 
 import structlog
 
+from commandcenter.events.bus import EventBus
 from commandcenter.events.store import EventStore
 from commandcenter.hub.assembly import Assembly
 from commandcenter.hub.execution import hub_executor_id
+from commandcenter.hub.health import HealthService
+from commandcenter.hub.stack_numbers import StackNumbers, stacks_check
 from commandcenter.kit.database import Database
 from commandcenter.kit.draining import Draining
 from commandcenter.logs.service import LogService
+from commandcenter.observability.metrics import Metrics
+from commandcenter.observability.stack_metrics import StackMetrics
 from commandcenter.projects.service import ProjectService
 from commandcenter.runtimes.registry import create_runtime
 from commandcenter.secrets.service import SecretService
@@ -26,17 +31,24 @@ async def add_stacks(assembly: Assembly) -> None:
     assembly.on_close("stack_runtime", runtime.close)
     database, projects = services.get(Database), services.get(ProjectService)
     events = services.get(EventStore)
+    metrics = StackMetrics(services.get(Metrics).registry)
+    services.get(EventBus).on_event(metrics.observe)
     options = StackOptions(
         owner=hub_executor_id(assembly),
         runtime_name=settings.runtime,
         data_directory=settings.data_directory.resolve(),
         ports=settings.stack_port_range,
+        on_answer=lambda answer: metrics.probed(
+            answer.protocol, answer.seconds, healthy=answer.healthy
+        ),
     )
     beginnings = StackBeginnings(
         database, events, projects, services.get(SecretService), runtime, options
     )
     stacks = StackManager(database, events, projects, beginnings, services.get(Draining))
     services.add(stacks)
+    services.add(StackNumbers(database, stacks, metrics))
+    services.get(HealthService).add("stacks", stacks_check(database, stacks, options.owner))
     projects.before_removal(stacks.forget)
     services.add(StackStatuses(database, projects, beginnings, stacks))
     services.add(

@@ -5,6 +5,7 @@ import logging
 import shutil
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
@@ -15,6 +16,7 @@ from commandcenter.stacks.limits import refuse_unapplied
 from commandcenter.stacks.member import Exit
 from commandcenter.stacks.prepared import Prepared
 from commandcenter.stacks.probe import Answer, ask
+from commandcenter.stacks.volumes import note_made, trouble
 
 logger = logging.getLogger(__name__)
 
@@ -24,6 +26,7 @@ _LOST = Exit(
     succeeded=False,
     is_passing=True,
     words="Its process is gone: the machine or the runner was restarted.",
+    cause="lost",
 )
 
 
@@ -97,6 +100,8 @@ class Attempt:
             self.handle = handle = await self._runtime.start(prepared.spec)
             stats = await self._runtime.stats(handle)
             refuse_unapplied(self.service, stats, prepared.accepted)
+            if prepared.volumes is not None:
+                await asyncio.to_thread(note_made, prepared.spec, prepared.volumes)
         elif not await self._runtime.recover(handle):
             return _LOST
         self.handle = handle
@@ -112,6 +117,8 @@ class Attempt:
                 task.cancel()
             await asyncio.gather(*helpers, return_exceptions=True)
         exit_ = await exits.of_result(result, handle)
+        if not exit_.succeeded and (wrong := await _trouble(prepared)):
+            exit_ = replace(exit_, words=f"{exit_.words.rstrip('.')}; {wrong}.")
         with suppress(ProblemError, OSError):
             await self._runtime.remove(handle)
             await asyncio.to_thread(_drop_old_log, handle, self.number)
@@ -135,6 +142,8 @@ class Attempt:
         begun = self._clock()
         while True:
             answer = await ask(self._runtime, handle, check, times.timeout)
+            if wrong := await _trouble(prepared):
+                answer = replace(answer, words=f"{answer.words}; {wrong}")
             starting = self._clock() - begun < times.start_period
             settled = answer.healthy or self._facts.is_healthy(self.service)
             self._facts.probed(
@@ -147,6 +156,12 @@ class Attempt:
             await asyncio.sleep(
                 times.start_interval if starting and not settled else times.interval
             )
+
+
+async def _trouble(prepared: Prepared) -> str:
+    if prepared.volumes is None:
+        return ""
+    return await asyncio.to_thread(trouble, prepared.spec, prepared.volumes)
 
 
 def _drop_old_log(handle: Handle, number: int) -> None:

@@ -33,6 +33,7 @@ from commandcenter.stacks.member import Member
 from commandcenter.stacks.model import Stack
 from commandcenter.stacks.ports import Key, check_free, give_ports
 from commandcenter.stacks.prepared import Prepared
+from commandcenter.stacks.probe import Answer
 from commandcenter.stacks.recorder import ServiceRecord, StackRecord, StackRecorder
 from commandcenter.stacks.rows import found_member, read_services, record_of, store_services
 from commandcenter.stacks.snapshot import SnapshotError, from_text, to_text
@@ -50,6 +51,7 @@ class StackOptions:
     runtime_name: str
     data_directory: Path
     ports: range  # given to services that ask for none
+    on_answer: Callable[[Answer], None]  # hears how each probe went
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,6 +286,7 @@ class StackBeginnings:
             runtime=self._runtime,
             recorder=recorder,
             prepare=_preparing(beginning.stack, place),
+            on_answer=self.options.on_answer,
         )
         made.begin()
         return made

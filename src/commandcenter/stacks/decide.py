@@ -31,13 +31,21 @@ class GiveUp:
 
 
 @dataclass(frozen=True, slots=True)
+class Wait:
+    """It cannot start yet; `why` is empty while what it waits for is on its way."""
+
+    service: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class Drop:
     """It has no process, and none is to come: it is stopped."""
 
     service: str
 
 
-Action = Start | Stop | GiveUp | Drop
+Action = Start | Stop | GiveUp | Wait | Drop
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +82,14 @@ def _running(
             actions.append(Stop(service.name, "it is unhealthy"))
         if member.state not in {ServiceState.PENDING, ServiceState.RESTARTING}:
             continue
+        is_pending = member.state is ServiceState.PENDING
         hopeless = _hopeless(service, members)
-        if hopeless is not None and member.state is ServiceState.PENDING:
+        if hopeless is not None and is_pending:
             actions.append(GiveUp(service.name, hopeless))
         elif not _is_met_for(service, members):
-            continue
+            why = _held_up(service, members)
+            if is_pending and why != member.message:
+                actions.append(Wait(service.name, why))
         elif member.retry_at is not None and member.retry_at > now:
             wake_at = member.retry_at if wake_at is None else min(wake_at, member.retry_at)
         else:
@@ -118,11 +129,22 @@ def _hopeless(service: Service, members: Mapping[str, Member]) -> str | None:
         if dependency.service not in members or not dependency.required:
             continue
         state = members[dependency.service].state
-        if state is ServiceState.FAILED:
-            return f"It depends on {dependency.service}, which failed."
         if state is ServiceState.COMPLETED and dependency.condition is DependencyCondition.HEALTHY:
             return f"It waits for {dependency.service} to be healthy, which has ended."
     return None
+
+
+def _held_up(service: Service, members: Mapping[str, Member]) -> str:
+    """Which dependency failed: it is waited for, since people may have it started again."""
+    for dependency in service.depends_on:
+        found = members.get(dependency.service)
+        if found is None:
+            continue
+        if found.state is ServiceState.FAILED:
+            return f"It waits for {dependency.service}, which failed."
+        if found.state is ServiceState.PENDING and found.message:
+            return f"It waits for {dependency.service}, which waits for one that failed."
+    return ""
 
 
 def _stopping(stack: Stack, members: Mapping[str, Member]) -> Decision:

@@ -43,9 +43,9 @@ class DefaultFound:
 
 def detect_stack(files: ProjectFiles) -> ComposeFound | DefaultFound:
     """Return what the folder brings; looks at names only."""
-    found = [name for name in COMPOSE_FILES if _is_file(files, name)]
+    found = [name for name in COMPOSE_FILES if _is_there(files, name)]
     if found:
-        overrides = [name for name in OVERRIDE_FILES if _is_file(files, name)]
+        overrides = [name for name in OVERRIDE_FILES if _is_there(files, name)]
         return ComposeFound((found[0], *overrides[:1]), (*found[1:], *overrides[1:]))
     backend = next((each for each in _BACKENDS if _is_file(files, each[0])), None)
     frontend = next((each for each in _FRONTENDS if _is_file(files, each[0])), None)
@@ -61,9 +61,16 @@ def detect_stack(files: ProjectFiles) -> ComposeFound | DefaultFound:
     return DefaultFound(layout, tuple(missing))
 
 
+def _is_there(files: ProjectFiles, path: str) -> bool:
+    """Whether there is anything: what is no file is refused when it is read, not passed over."""
+    try:
+        return files.kind(path) is not PathKind.MISSING
+    except ProjectFileError:  # a link that leads out
+        return True
+
+
 def _is_file(files: ProjectFiles, path: str) -> bool:
     try:
         return files.kind(path) is PathKind.FILE
-    except ProjectFileError:
-        # A link that leads out is there all the same: reading it says what is wrong.
+    except ProjectFileError:  # the same: reading it says what is wrong
         return True

@@ -65,6 +65,13 @@ class LimitNotAppliedError(ConflictError):
     title = "A limit is not in force"
 
 
+class VolumeGoneError(ConflictError):
+    """`fields` has `service` and `volume`."""
+
+    code = "volume_gone"
+    title = "A volume is gone"
+
+
 class UnknownServiceError(InvalidInputError):
     """`fields` has the names there are as `services`."""
 

@@ -9,7 +9,7 @@ from commandcenter.kit.segment_reader import SegmentReader
 from commandcenter.runtimes.base import Handle
 from commandcenter.runtimes.errors import RuntimeAwayError, ServiceConflictError
 from commandcenter.runtimes.results import AttemptResult, FailureReason
-from commandcenter.stacks.errors import LimitNotAppliedError
+from commandcenter.stacks.errors import LimitNotAppliedError, VolumeGoneError
 from commandcenter.stacks.member import Exit
 
 _NEVER_RUNS = frozenset({126, 127})  # not executable, not found
@@ -26,7 +26,7 @@ def of_start(error: Exception) -> Exit:
             succeeded=False,
             is_passing=isinstance(error, _PASSING),
             words=words,
-            is_final=isinstance(error, LimitNotAppliedError),
+            is_final=isinstance(error, LimitNotAppliedError | VolumeGoneError),
         )
     passing = isinstance(error, OSError) and not isinstance(error, DiskFullError)
     return Exit(succeeded=False, is_passing=passing, words=f"It could not be started: {error}")
@@ -35,13 +35,17 @@ def of_start(error: Exception) -> Exit:
 async def of_result(result: AttemptResult, handle: Handle) -> Exit:
     """How the process ended, with its last words."""
     if result.reason is None:
-        return Exit(succeeded=True, is_passing=True, words="It ended.", exit_code=0)
-    code = result.exit_code
+        return Exit(succeeded=True, is_passing=True, words="It ended.", exit_code=0, cause="ended")
+    code, cause = result.exit_code, result.reason.value
     if result.reason is FailureReason.EXIT_CODE:
         last = await asyncio.to_thread(_last_words, handle)
         words = f"It exited with {code}" + (f": {last}" if last else ".")
         return Exit(
-            succeeded=False, is_passing=code not in _NEVER_RUNS, words=words, exit_code=code
+            succeeded=False,
+            is_passing=code not in _NEVER_RUNS,
+            words=words,
+            exit_code=code,
+            cause=cause,
         )
     passing = result.reason not in {FailureReason.OUT_OF_MEMORY, FailureReason.DISK_FULL}
     return Exit(
@@ -49,6 +53,7 @@ async def of_result(result: AttemptResult, handle: Handle) -> Exit:
         is_passing=passing,
         words=result.message or f"It ended: {result.reason.value}.",
         exit_code=code,
+        cause=cause,
     )
 
 

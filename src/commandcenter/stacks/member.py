@@ -24,6 +24,7 @@ class Exit:
     words: str
     exit_code: int | None = None
     is_final: bool = False
+    cause: str = "not_started"  # besides it: lost, unhealthy, ended, or a `FailureReason`
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,7 @@ class Member:
     retry_at: float | None = None  # with RESTARTING
     restart_asked: bool = False  # by people: the end of this attempt is no failure
     message: str = ""
+    cause: str = ""  # why it was ended last: "asked", or that of `Exit`
 
     def to(self, state: ServiceState, **changes: object) -> "Member":
         """Return the member in another state; IllegalTransitionError if it may not follow."""
@@ -63,6 +65,7 @@ def asked_to_start(member: Member) -> Member:
         retry_at=None,
         restart_asked=False,
         message="",
+        cause="",
     )
 
 
@@ -92,7 +95,8 @@ def probed(member: Member, now: float, *, healthy: bool, counts: bool, retries: 
 
 def ended(member: Member, now: float, exit_: Exit) -> Member:
     """Its process is gone: by itself, by the supervisor, or it could not be started at all."""
-    gone = replace(member, healthy_since=None, started_at=None, misses=0)
+    cause = "asked" if member.restart_asked else exit_.cause
+    gone = replace(member, healthy_since=None, started_at=None, misses=0, cause=cause)
     if member.restart_asked:
         return gone.to(ServiceState.RESTARTING, retry_at=now, restart_asked=False, message="")
     if member.state is ServiceState.STOPPING:

@@ -1,6 +1,7 @@
 """A service made ready to be run: the attempt, how its health is asked, what stands in for what."""
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from commandcenter.runtimes.spec import AttemptSpec
 
@@ -65,3 +66,4 @@ class Prepared:
     times: CheckTimes
     runs_as: str  # for the user: which program is run in place of the image
     accepted: frozenset[str] = frozenset()  # limits that need not be enforced (`stacks.limits`)
+    volumes: Path | None = None  # below it lie those whose loss would be one of data

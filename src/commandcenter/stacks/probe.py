@@ -2,7 +2,8 @@
 
 import asyncio
 import struct
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, replace
 
 from commandcenter.kit.errors import ProblemError
 from commandcenter.runtimes.base import Handle, Runtime
@@ -21,16 +22,31 @@ _FIRST_ERROR = 400
 _POSTGRES_PROTOCOL = 3 << 16
 _CANNOT_CONNECT_NOW = "57P03"  # starting up, shutting down or recovering
 _GRACE_SECONDS = 2.0
+_PROTOCOLS: dict[type[Check], str] = {
+    CommandCheck: "command",
+    HttpCheck: "http",
+    PostgresCheck: "postgres",
+    RedisCheck: "redis",
+    TcpCheck: "tcp",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
     healthy: bool
     words: str  # the service's own, for people
+    protocol: str = ""
+    seconds: float = 0.0  # until it came, or was no longer waited for
 
 
 async def ask(runtime: Runtime, handle: Handle, check: Check, timeout_seconds: float) -> Answer:
     """Return the answer; never raises, and takes hardly longer than its time."""
+    began = time.monotonic()
+    answer = await _ask(runtime, handle, check, timeout_seconds)
+    return replace(answer, protocol=_PROTOCOLS[type(check)], seconds=time.monotonic() - began)
+
+
+async def _ask(runtime: Runtime, handle: Handle, check: Check, timeout_seconds: float) -> Answer:
     try:
         async with asyncio.timeout(timeout_seconds + _GRACE_SECONDS):
             if isinstance(check, CommandCheck):

@@ -38,6 +38,7 @@ class ServiceRecord:
     runs_as: str = ""
     limits: dict[str, Any] | None = None
     started_at: datetime | None = None
+    cause: str = ""  # of its last end; told with events, and not stored
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,5 +149,6 @@ class StackRecorder:
                 "message": record.message,
                 "health": record.health_words,
                 "restarts": record.restarts,
+                "cause": record.cause,
             },
         )

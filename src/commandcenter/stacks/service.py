@@ -108,6 +108,7 @@ class StackManager:
                     await record(session, caller, "stack.stop", project.id, {"name": project.name})
             if running is not None:
                 running.ask(Desired.STOPPED)
+                await running.settled()
         return Asked(project, changed=is_new)
 
     async def restart(self, caller: Caller, reference: str, *, key: str | None = None) -> Asked:
@@ -155,6 +156,7 @@ class StackManager:
                 data = {"name": project.name, "service": service}
                 await record(session, caller, "stack.service_restart", project.id, data)
             running.ask_restart(service)
+            await running.settled()
         return Asked(project, changed=True)
 
     async def change(self, caller: Caller, reference: str, wishes: Mapping[str, Any]) -> None:

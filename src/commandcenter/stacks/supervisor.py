@@ -20,7 +20,7 @@ from commandcenter.runtimes.base import Handle, Runtime
 from commandcenter.runtimes.results import Stats
 from commandcenter.stacks import member as members
 from commandcenter.stacks.attempt import Attempt, AttemptFacts
-from commandcenter.stacks.decide import Action, Decision, Drop, GiveUp, Start, Stop, decide
+from commandcenter.stacks.decide import Action, Decision, Drop, GiveUp, Start, Stop, Wait, decide
 from commandcenter.stacks.member import Exit, Member
 from commandcenter.stacks.model import Stack
 from commandcenter.stacks.prepared import Prepared
@@ -36,6 +36,7 @@ from commandcenter.stacks.states import Desired, ServiceState, StackState, check
 logger = logging.getLogger(__name__)
 
 _SAVE_AGAIN_SECONDS = 2.0
+_SETTLED_SECONDS = 2.0
 Prepare = Callable[[str, int], Prepared]
 
 
@@ -77,6 +78,7 @@ class StackSupervisor(AttemptFacts):
         runtime: Runtime,
         recorder: StackRecorder,
         prepare: Prepare,
+        on_answer: Callable[[Answer], None],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.project_id = project_id
@@ -101,10 +103,12 @@ class StackSupervisor(AttemptFacts):
         self._runtime = runtime
         self._recorder = recorder
         self._prepare = prepare
+        self._on_answer = on_answer
         self._clock = clock
         self._facts: asyncio.Queue[Callable[[], None]] = asyncio.Queue()
         self._task: asyncio.Task[None] | None = None
         self._ended = asyncio.Event()
+        self._settling: list[asyncio.Future[None]] = []
 
     # What others ask and look at.
 
@@ -126,6 +130,13 @@ class StackSupervisor(AttemptFacts):
     def ask_restart(self, service: str) -> None:
         """Have one service ended and started again; returns at once."""
         self._facts.put_nowait(lambda: self._restart(service))
+
+    async def settled(self) -> None:
+        """Return once what was asked before is on record; or after a while, if it cannot be."""
+        told: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._facts.put_nowait(lambda: self._settling.append(told))
+        if not self.has_ended:
+            await asyncio.wait([told], timeout=_SETTLED_SECONDS)
 
     def member(self, service: str) -> Member:
         return self._members[service]
@@ -174,6 +185,7 @@ class StackSupervisor(AttemptFacts):
             if self._members[service].number != number:
                 return
             watched = self._watched[service]
+            self._on_answer(answer)
             watched.health_words, watched.health_at = answer.words, utc_now()
             self._change(
                 service,
@@ -207,6 +219,7 @@ class StackSupervisor(AttemptFacts):
         finally:
             for task in self._watching():
                 task.cancel()
+            self._tell_settled()
             self._ended.set()
 
     async def _step(self) -> bool:
@@ -255,7 +268,14 @@ class StackSupervisor(AttemptFacts):
             for name in launches:
                 self._launch(name, self._members[name].number, None)
             if not any(not isinstance(action, Stop) for action in decision.actions):
+                self._tell_settled()
                 return decision.wake_at
+
+    def _tell_settled(self) -> None:
+        for told in self._settling:
+            if not told.done():
+                told.set_result(None)
+        self._settling.clear()
 
     def _perform(self, action: Action) -> str | None:
         """Change the states as the action begins; the name of a service to be started."""
@@ -269,7 +289,11 @@ class StackSupervisor(AttemptFacts):
                 self._change(
                     action.service,
                     found.to(
-                        ServiceState.STARTING, number=found.number + 1, retry_at=None, misses=0
+                        ServiceState.STARTING,
+                        number=found.number + 1,
+                        retry_at=None,
+                        misses=0,
+                        message="" if found.state is ServiceState.PENDING else found.message,
                     ),
                 )
                 return action.service
@@ -282,6 +306,8 @@ class StackSupervisor(AttemptFacts):
                     watched.attempt.stop()
             case GiveUp(why=why):
                 self._change(action.service, found.to(ServiceState.FAILED, message=why))
+            case Wait(why=why):
+                self._change(action.service, replace(found, message=why))
             case Drop():
                 self._change(
                     action.service,
@@ -339,6 +365,7 @@ class StackSupervisor(AttemptFacts):
             runs_as=watched.runs_as,
             limits=watched.limits,
             started_at=watched.started_at,
+            cause=found.cause,
         )
 
     # Applying facts.
@@ -406,6 +433,7 @@ class StackSupervisor(AttemptFacts):
                 succeeded=False,
                 is_passing=found.was_healthy,
                 words=f"It was not healthy: {watched.health_words or 'it gave no answer'}.",
+                cause="unhealthy",
             )
         watched.exit_code = exit_.exit_code
         watched.attempt = None

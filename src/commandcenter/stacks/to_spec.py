@@ -56,6 +56,7 @@ from commandcenter.stacks.resources import (
     VolumeMount,
 )
 from commandcenter.stacks.stand_ins import StandIn, stand_in_for, volume_name
+from commandcenter.stacks.volumes import refuse_gone
 
 DEFAULT_CPUS = 1.0
 DEFAULT_MEMORY_BYTES = 512 * 1024**2
@@ -84,7 +85,11 @@ class Place:
     accepted: frozenset[str] = frozenset()  # limits that need not be enforced
 
     def volume(self, name: str) -> Path:
-        return self.data_directory / "volumes" / self.project_id / name
+        return self.volumes / self.project_id / name
+
+    @property
+    def volumes(self) -> Path:
+        return self.data_directory / "volumes"
 
 
 def attempt_id(project_id: str, service: str, number: int) -> str:
@@ -95,8 +100,8 @@ def attempt_id(project_id: str, service: str, number: int) -> str:
 def prepare(service: Service, number: int, place: Place) -> Prepared:
     """Return what is started as the service's attempt `number`. Looks at the project's folder.
 
-    Raises `ServiceUnsupportedError`, `ServiceNotPreparedError` or `ProgramMissingError`, none of
-    which passes by itself.
+    Raises `ServiceUnsupportedError`, `ServiceNotPreparedError`, `ProgramMissingError` or
+    `VolumeGoneError`, none of which passes by itself.
     """
     _refuse_unsupported(service)
     limits = effective_limits(service.limits)
@@ -137,7 +142,8 @@ def prepare(service: Service, number: int, place: Place) -> Prepared:
             shm_bytes=service.limits.shm_bytes or _TMPFS_BYTES,
         ),
     )
-    return Prepared(spec, check, times, stand_in.words, place.accepted)
+    refuse_gone(service.name, spec, place.volumes)
+    return Prepared(spec, check, times, stand_in.words, place.accepted, place.volumes)
 
 
 def effective_limits(asked: ServiceLimits) -> Limits:

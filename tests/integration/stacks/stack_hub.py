@@ -91,8 +91,15 @@ class StackHub(Hub):
             (folder / "backend" / "main.py").write_text(backend)
         for file, text in files.items():
             (folder / file.replace("__", ".")).write_text(text)
-        self.run("project", "add", str(folder))
+        with self.client as client:
+            client.post("/projects", json={"path": str(folder), "name": name}).raise_for_status()
         return folder
+
+    def up(self, name: str) -> dict[str, Any]:
+        """Start a stack and return its status once it is healthy."""
+        with self.client as client:
+            client.post(f"/projects/{name}/start").raise_for_status()
+        return self.healthy(name)
 
     def status(self, name: str) -> dict[str, Any]:
         with self.client as client:
@@ -142,8 +149,11 @@ class StackHub(Hub):
             connect_timeout=10,
         )
 
-    def processes(self, program: str) -> list[int]:
-        """Processes of services of this hub, by a part of their command line."""
+    def processes(self, program: str, seeing: str = "") -> list[int]:
+        """Processes of services of this hub, by a part of their command line.
+
+        `seeing` is a part of what is mounted in them: a project's folder or its id.
+        """
         found = []
         for path in Path("/proc").iterdir():
             try:
@@ -152,7 +162,7 @@ class StackHub(Hub):
                 mounts = (path / "mountinfo").read_text()
             except (OSError, UnicodeDecodeError):
                 continue
-            if str(self.data) in mounts and path.name.isdigit():
+            if str(self.data) in mounts and seeing in mounts and path.name.isdigit():
                 found.append(int(path.name))
         return sorted(found)
 

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from commandcenter.runner.paths import RunnerPaths
-from tests.integration.stacks.stack_hub import BACKEND, StackHub
+from tests.integration.stacks.stack_hub import BACKEND, StackHub, wait_for
 
 
 def test_services_outlive_the_hub_and_are_found_again(mortal: StackHub) -> None:
@@ -80,6 +80,27 @@ def test_services_start_again_when_the_runner_was_killed(mortal: StackHub) -> No
             found["overall_healthy"] and all(each["attempt"] > 1 for each in found["services"])
         ),
     )
+    with mortal.database("shop") as connection:
+        assert connection.execute("SELECT count(*) FROM kept").fetchone() == (100,)
+
+
+def test_services_start_again_with_their_data_when_the_machine_was_restarted(
+    mortal: StackHub,
+) -> None:
+    mortal.project("shop", BACKEND)
+    mortal.up("shop")
+    with mortal.database("shop") as connection:
+        connection.execute("CREATE TABLE kept AS SELECT generate_series(1, 100)")
+    before = mortal.status("shop")
+    mortal.kill()
+    os.kill(int(RunnerPaths(mortal.data).lock.read_text()), signal.SIGKILL)
+    wait_for("the end of the servers", lambda: not mortal.processes("postgres"))
+    mortal.start()
+    found = mortal.healthy("shop")
+    assert [each["attempt"] for each in found["services"]] == [2, 2, 2]
+    assert [each["ports"] for each in found["services"]] == [
+        each["ports"] for each in before["services"]
+    ]
     with mortal.database("shop") as connection:
         assert connection.execute("SELECT count(*) FROM kept").fetchone() == (100,)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.integration.stacks.ordinary_hub import USER, as_ordinary_user
-from tests.integration.stacks.stack_hub import StackHub, need_servers
+from tests.integration.stacks.stack_hub import StackHub, need_servers, wait_for
 
 _REDIS = "services: {cache: {image: 'redis:7'}}\n"
 
@@ -30,7 +30,13 @@ def weak() -> Iterator[StackHub]:
         yield hub
     finally:
         hub.end()
-        shutil.rmtree(place)
+        wait_for("the folder's end", lambda: _is_gone(place))
+
+
+def _is_gone(place: Path) -> bool:
+    """Whether nothing is left; the hub's runner may still be on its way out, and write."""
+    shutil.rmtree(place, ignore_errors=True)
+    return not place.exists()
 
 
 def test_limits_that_cannot_be_enforced_are_refused_until_they_are_accepted(weak: StackHub) -> None:

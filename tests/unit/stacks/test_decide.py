@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 
 from commandcenter.stacks import member as members
-from commandcenter.stacks.decide import Action, Decision, Drop, GiveUp, Start, Stop, decide
+from commandcenter.stacks.decide import Action, Decision, Drop, GiveUp, Start, Stop, Wait, decide
 from commandcenter.stacks.member import Exit, Member
 from commandcenter.stacks.model import (
     Dependency,
@@ -108,11 +108,34 @@ def test_a_repair_leaves_a_running_stack_running() -> None:
     assert actions(decision) == (Start("db"),)
 
 
-def test_what_depends_on_a_failed_service_is_given_up_and_the_rest_goes_on() -> None:
+def test_what_depends_on_a_failed_service_waits_for_it_and_says_so() -> None:
     found = in_state(fresh(), db=ServiceState.FAILED)
     decision = ask(found)
     assert decision.state is StackState.ERROR
-    assert actions(decision) == (GiveUp("api", "It depends on db, which failed."),)
+    held = Wait("api", "It waits for db, which failed.")
+    assert actions(decision) == (held,)
+    found["api"] = replace(found["api"], message=held.why)
+    further = Wait("web", "It waits for api, which waits for one that failed.")
+    assert actions(ask(found)) == (further,)
+    found["web"] = replace(found["web"], message=further.why)
+    assert actions(ask(found)) == ()
+
+
+def test_what_waited_for_a_failed_service_starts_when_that_is_healthy_again() -> None:
+    found = in_state(fresh(), db=ServiceState.FAILED)
+    found["api"] = replace(found["api"], message="It waits for db, which failed.")
+    found["db"] = members.asked_to_start(found["db"])
+    decision = ask(found, before=StackState.ERROR)
+    assert decision.state is StackState.STARTING
+    assert {Wait("api", ""), Start("db")} <= set(actions(decision))
+    found = in_state(found, db=ServiceState.HEALTHY)
+    assert Start("api") in actions(ask(found))
+
+
+def test_what_waits_for_the_health_of_one_that_has_ended_is_given_up() -> None:
+    found = in_state(fresh(), db=ServiceState.COMPLETED)
+    why = "It waits for db to be healthy, which has ended."
+    assert actions(ask(found)) == (GiveUp("api", why),)
 
 
 def test_an_unhealthy_service_is_stopped() -> None:

@@ -92,7 +92,7 @@ class ComposeRefusedError(ProblemError):
         count = "one problem" if len(found) == 1 else f"{len(found)} problems"
         super().__init__(
             f"{subject} has {count}: " + "; ".join(lines),
-            hint="change the file, or start the project with the default stack",
+            hint="Change the file. A folder without a compose file gets the default stack.",
             fields={"problems": [problem.as_json() for problem in self.problems]},
         )
 
