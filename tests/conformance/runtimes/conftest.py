@@ -31,7 +31,7 @@ async def _open(name: str, data: Path) -> UnderTest:
     return UnderTest(name, data, runtime, capabilities, [runtime])
 
 
-@pytest.fixture(params=["fake", "sandbox"])
+@pytest.fixture(params=["fake", "sandbox", "docker"])
 async def under(request: pytest.FixtureRequest, shared_data: Path) -> AsyncIterator[UnderTest]:
     found = await _open(request.param, shared_data)
     yield found
