@@ -180,7 +180,7 @@ def helper(
     command: tuple[str, ...],
     capabilities: tuple[str, ...],
 ) -> dict[str, Any]:
-    """A container of ours that does one thing to a volume: root inside, with no rights but these."""
+    """One of ours that does one thing to a volume: root inside, with no rights but these."""
     return {
         "Image": image,
         "User": "0:0",

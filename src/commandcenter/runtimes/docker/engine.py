@@ -120,7 +120,7 @@ class Engine:
         headers: Mapping[str, str] | None = None,
         seconds: float | None = None,
     ) -> AsyncIterator[aiohttp.ClientResponse]:
-        """Make a call whose answer is read piece by piece; without `seconds` for as long as it lasts.
+        """Make a call whose answer is read piece by piece, for as long as it lasts or `seconds`.
 
         What breaks while it is read is an engine that went away, too.
         """

@@ -17,14 +17,22 @@ from commandcenter.kit.redaction import Redactor
 from commandcenter.kit.segment_reader import SYSTEM_STREAM, SegmentReader
 from commandcenter.kit.segments import LineAssembler, SegmentWriter, split_line
 from commandcenter.runtimes.docker.engine import Engine, EngineError
-from commandcenter.runtimes.docker.logstream import BrokenStreamError, Chunk, Cursor, LogParser
+from commandcenter.runtimes.docker.logstream import (
+    BrokenStreamError,
+    Chunk,
+    Cursor,
+    LogParser,
+    reaches_back,
+)
 from commandcenter.runtimes.docker.places import Places
 from commandcenter.runtimes.docker.record import Record
 from commandcenter.runtimes.errors import RuntimeAwayError
 
 _READ_BYTES = 256 * 1024
 _CURSOR_SECONDS = 0.2
-_BACK_SECONDS = 5.0  # two streams' times may be out of order by less than this
+_BACK_SECONDS = 1.0  # two streams' times may be out of order by less than this
+_SILENT_SECONDS = 10.0  # of an engine that sends nothing more of an ended container
+_TAIL_LINES = 1000
 _FIRST_PAUSE_SECONDS, _LAST_PAUSE_SECONDS = 0.1, 3.0
 
 
@@ -46,7 +54,9 @@ class Follower:
         self._skip = self._lines_after(number)
         self._parser = LogParser(cursor, tty=record.tty)
         self._streams: dict[str, tuple[Redactor, LineAssembler]] = {}
+        self._name = places.container(record.attempt_id)
         self._lost = 0
+        self._progress = 0  # pieces that came
         self._saved_at = 0.0
         self._closed = False
 
@@ -64,15 +74,45 @@ class Follower:
             else:
                 return
 
-    async def finish(self, seconds: float) -> None:
-        """Take what `follow` did not get to see of an ended container, and what was held back."""
-        with suppress(RuntimeAwayError, EngineError, BrokenStreamError, TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self._read(follow=False)
+    async def drain(self, following: asyncio.Task[None]) -> None:
+        """After the container's end: take all that is left, as long as it comes."""
+        await self._while_it_comes(following)
+        with suppress(RuntimeAwayError, EngineError, BrokenStreamError):
+            if not await self._take_tail():
+                await self._while_it_comes(asyncio.create_task(self._read(follow=False)))
         self._take(self._parser.finish())
         for stream, (redactor, lines) in self._streams.items():
             rest = lines.feed(redactor.finish())
             self._append(stream, rest + lines.finish())
+
+    async def _while_it_comes(self, reading: asyncio.Task[None]) -> None:
+        try:
+            while not reading.done():
+                before = self._progress
+                await asyncio.wait({reading}, timeout=_SILENT_SECONDS)
+                if self._progress == before:
+                    break
+        finally:
+            reading.cancel()
+            await asyncio.gather(reading, return_exceptions=True)
+
+    async def _take_tail(self) -> bool:
+        """Look at the end of the log alone: an engine may end a stream before all was sent.
+
+        Whether all is taken by now.
+        """
+        if self._redactor is None:
+            return True
+        self._parser.reconnect()
+        params = {"stdout": True, "stderr": True, "timestamps": True, "tail": str(_TAIL_LINES)}
+        async with self._engine.stream(
+            "GET", f"containers/{self._name}/logs", params=params, seconds=_SILENT_SECONDS
+        ) as answer:
+            data = await answer.content.read()
+        if not reaches_back(data, self._parser.cursor, wanted=_TAIL_LINES, tty=self._record.tty):
+            return False
+        self._take(self._parser.feed(data))
+        return True
 
     def say(self, text: str) -> None:
         """A line of the runtime's own."""
@@ -101,14 +141,14 @@ class Follower:
         if self._redactor is None:
             return
         self._parser.reconnect()
-        name = self._places.container(self._record.attempt_id)
         params = {"follow": follow, "stdout": True, "stderr": True, "timestamps": True}
         latest = self._parser.cursor.latest
         since = {"since": _before(latest)} if latest else {}
         async with self._engine.stream(
-            "GET", f"containers/{name}/logs", params={**params, **since}
+            "GET", f"containers/{self._name}/logs", params={**params, **since}
         ) as answer:
             async for data in answer.content.iter_chunked(_READ_BYTES):
+                self._progress += 1
                 self._take(self._parser.feed(data))
                 await asyncio.sleep(0)
         self._save()

@@ -3,6 +3,7 @@
 import asyncio
 import math
 import os
+import shutil
 import time
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -31,7 +32,6 @@ from commandcenter.runtimes.docker.record import (
 from commandcenter.runtimes.docker.use import Use, find_leaf, read_leaf
 from commandcenter.runtimes.errors import RuntimeAwayError
 
-_DRAIN_SECONDS = 10.0
 _JOB_WATCH_SECONDS, _SERVICE_WATCH_SECONDS = 0.1, 2.0
 _FIRST_PAUSE_SECONDS, _LAST_PAUSE_SECONDS = 0.1, 3.0
 _KILLED_BY_ENGINE = (137, 143, 255)
@@ -75,8 +75,8 @@ class Keeper:
     async def close(self) -> None:
         """Leave the attempt to whoever comes next; it runs on."""
         self.task.cancel()
-        with suppress(asyncio.CancelledError):
-            await self.task
+        await asyncio.gather(self.task, return_exceptions=True)
+        self._let_go()  # also when the task had not begun
 
     async def _run(self) -> None:
         identifier = self.record.attempt_id
@@ -88,32 +88,35 @@ class Keeper:
             self._hiding.remove(identifier)
             await self._containers.discard(identifier)
         finally:
-            self._events.forget(identifier)
-            for helper in self._helpers:
-                helper.cancel()
-            await asyncio.gather(*self._helpers, return_exceptions=True)
+            await self._cancel_helpers()
             if not self.ended.is_set():
                 self._follower.leave()
-            if self._tmp is not None:
-                os.close(self._tmp)
-            self._lock.release()
+            self._let_go()
+
+    def _let_go(self) -> None:
+        """Idempotent."""
+        self._events.forget(self.record.attempt_id)
+        if self._tmp is not None:
+            os.close(self._tmp)
+            self._tmp = None
+        self._lock.release()
+
+    async def _cancel_helpers(self) -> None:
+        for helper in self._helpers:
+            helper.cancel()
+        await asyncio.gather(*self._helpers, return_exceptions=True)
 
     async def _keep(self) -> Outcome:
         self._events.listen(self.record.attempt_id, self._run_out_of_memory)
         following = asyncio.create_task(self._follower.follow())
-        self._helpers.append(following)
+        self._helpers.append(following)  # so that it is cancelled with the rest
         self._helpers.append(asyncio.create_task(self._watch()))
         if math.isfinite(self.record.timeout_seconds):
             self._helpers.append(asyncio.create_task(self._expire()))
         told = await self._wait_for_end()
         self._dead.set()
-        with suppress(TimeoutError):
-            async with asyncio.timeout(_DRAIN_SECONDS):
-                await asyncio.shield(following)
-        for helper in self._helpers:
-            helper.cancel()
-        await asyncio.gather(*self._helpers, return_exceptions=True)
-        await self._follower.finish(_DRAIN_SECONDS)
+        await self._follower.drain(following)
+        await self._cancel_helpers()
         return await self._finish(told)
 
     async def _wait_for_end(self) -> dict[str, Any] | None:
@@ -232,8 +235,10 @@ class Keeper:
             ending = Ending.OUT_OF_MEMORY
         elif ending is None and self._ended_by_engine(code, finished):
             ending = Ending.LOST
-        collected = await self._collect(told)
         full = self._is_full()
+        collected = await self._collect(told)
+        # What is kept is redacted; what the program wrote may not be.
+        shutil.rmtree(self._places.inside(identifier, "out"), ignore_errors=True)
         git = record.git_directory
         if git and not record.had_redirection and remove_planted_redirection(git):
             self._follower.say("removed .git/commondir, which the program had planted")
@@ -283,10 +288,9 @@ class Keeper:
                 not_stored="the values to be hidden in them were lost when the machine restarted"
             )
         identifier = self.record.attempt_id
+        place = self._places.inside(identifier, "out")
         try:
-            out = os.open(
-                self._places.inside(identifier, "out"), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
-            )
+            out = os.open(place, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
             try:
                 return await collect(
                     out,

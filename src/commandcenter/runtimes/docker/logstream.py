@@ -89,8 +89,7 @@ class LogParser:
     def feed(self, data: bytes) -> list[Chunk]:
         """Raises `BrokenStreamError`."""
         found: list[Chunk] = []
-        messages = self._lines(data) if self._tty else self._frames(data)
-        for stream, message in messages:
+        for stream, message in self.messages(data):
             time, _, text = message.partition(b" ")
             moment = _sortable(time)
             if not self._skipper.is_new(stream, moment):
@@ -110,6 +109,10 @@ class LogParser:
     @property
     def is_at_rest(self) -> bool:
         return not self._open
+
+    def messages(self, data: bytes) -> Iterator[tuple[str, bytes]]:
+        """Cut into (stream, time and message); what is not complete waits for the next call."""
+        return self._lines(data) if self._tty else self._frames(data)
 
     def _frames(self, data: bytes) -> Iterator[tuple[str, bytes]]:
         data = self._rest + data if self._rest else data
@@ -135,6 +138,20 @@ class LogParser:
         """What is left of a terminal's last line."""
         rest, self._rest = self._rest, b""
         return self.feed(rest + b"\n") if self._tty and rest else []
+
+
+def reaches_back(data: bytes, cursor: Cursor, *, wanted: int, tty: bool) -> bool:
+    """Whether the end of a log, its last `wanted` messages, begins with what was taken already.
+
+    Then nothing is missing between what was taken and what `data` holds. Raises
+    `BrokenStreamError`.
+    """
+    parser = LogParser(Cursor(), tty=tty)
+    messages = list(parser.messages(data))
+    if len(messages) < wanted:  # it is the whole log
+        return True
+    stream, message = messages[0]
+    return not Skipper(cursor).is_new(stream, _sortable(message.partition(b" ")[0]))
 
 
 def _sortable(time: bytes) -> str:

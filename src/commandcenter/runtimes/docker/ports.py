@@ -1,4 +1,4 @@
-"""Ports of the host that services ask for: taken ones are found before, and told by their number."""
+"""Ports of the host that services ask for: those that are taken are told by their number."""
 
 import re
 import socket

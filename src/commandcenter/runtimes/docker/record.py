@@ -1,4 +1,4 @@
-"""What is kept on disk of an attempt that runs in a container: enough to take it over. No secrets."""
+"""What is kept on disk of an attempt in a container: enough to take it over, and no secrets."""
 
 import fcntl
 import json
