@@ -26,6 +26,11 @@ class Containers:
         )
         return str(answer["Id"])
 
+    async def create_unnamed(self, config: dict[str, Any]) -> str:
+        """Make a helper of ours; return its id."""
+        answer = await self.engine.call("POST", "containers/create", body=config)
+        return str(answer["Id"])
+
     async def start(self, name: str) -> None:
         await self.engine.call("POST", f"containers/{name}/start")
 

@@ -16,12 +16,10 @@ from commandcenter.runner.collect import Collected, collect
 from commandcenter.runner.plan import remove_planted_redirection
 from commandcenter.runner.request import Ending, Outcome
 from commandcenter.runner.verdict import judge, say_late
-from commandcenter.runtimes.docker.containers import Containers
 from commandcenter.runtimes.docker.engine import EngineError
 from commandcenter.runtimes.docker.events import MemoryEvents
 from commandcenter.runtimes.docker.follower import Follower
-from commandcenter.runtimes.docker.hiding import HidingPlace
-from commandcenter.runtimes.docker.places import Places
+from commandcenter.runtimes.docker.parts import Parts
 from commandcenter.runtimes.docker.record import (
     AttemptLock,
     Record,
@@ -43,10 +41,8 @@ class Keeper:
 
     def __init__(
         self,
-        containers: Containers,
+        parts: Parts,
         events: MemoryEvents,
-        hiding: HidingPlace,
-        places: Places,
         record: Record,
         lock: AttemptLock,
         *,
@@ -56,21 +52,27 @@ class Keeper:
         self.record = record
         self.ended = asyncio.Event()  # the result is stored
         self._use = Use()
-        self._containers = containers
+        self._containers = parts.containers
         self._events = events
-        self._hiding = hiding
-        self._places = places
+        self._hiding = parts.hiding
+        self._places = parts.places
         self._lock = lock
         self._tmp = tmp
-        values = hiding.hidden(record.attempt_id) if record.hides else ()
+        values = parts.hiding.hidden(record.attempt_id) if record.hides else ()
         self.redactor = None if values is None else Redactor(values)
-        self._follower = Follower(containers.engine, places, record, self.redactor)
+        self._follower = Follower(parts.engine, parts.places, record, self.redactor)
         self._dead = asyncio.Event()
         self._helpers: list[asyncio.Task[None]] = []
         self._away_since: datetime | None = None
         self._leaf: Leaf | None = None
         self._leaf_sought = False
         self.task = asyncio.create_task(self._run())
+
+    async def wait(self) -> None:
+        """Return when the result is stored, or nobody looks after it here any more."""
+        waiting = asyncio.create_task(self.ended.wait())
+        await asyncio.wait({waiting, self.task}, return_when=asyncio.FIRST_COMPLETED)
+        waiting.cancel()
 
     async def close(self) -> None:
         """Leave the attempt to whoever comes next; it runs on."""

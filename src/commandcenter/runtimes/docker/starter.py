@@ -13,16 +13,12 @@ from commandcenter.runner.service_plan import SharedFolders, plan_service
 from commandcenter.runner.spawn import Identity
 from commandcenter.runtimes.docker import config
 from commandcenter.runtimes.docker.config import Mount, Shape
-from commandcenter.runtimes.docker.containers import Containers
 from commandcenter.runtimes.docker.engine import EngineError
-from commandcenter.runtimes.docker.hiding import HidingPlace
-from commandcenter.runtimes.docker.networks import Networks
+from commandcenter.runtimes.docker.parts import Parts
 from commandcenter.runtimes.docker.places import Places
 from commandcenter.runtimes.docker.ports import refuse_taken, taken_of
 from commandcenter.runtimes.docker.record import Record, forget
-from commandcenter.runtimes.docker.staging import Staged, Staging
-from commandcenter.runtimes.docker.userland import Userland
-from commandcenter.runtimes.docker.volumes import Volumes
+from commandcenter.runtimes.docker.staging import Staged
 from commandcenter.runtimes.errors import PortTakenError, RuntimeRefusedError
 from commandcenter.runtimes.spec import AttemptSpec
 
@@ -32,18 +28,6 @@ _NOT_STARTABLE = ("executable file not found", "no such file or directory", "per
 
 class ProgramMissingError(Exception):
     """The container was made, but its program cannot be run; the engine's words."""
-
-
-@dataclass(frozen=True, slots=True)
-class Parts:
-    containers: Containers
-    networks: Networks
-    volumes: Volumes
-    userland: Userland
-    staging: Staging
-    hiding: HidingPlace
-    places: Places
-    log_driver: str
 
 
 class Starter:
