@@ -33,6 +33,8 @@ async def _open(name: str, data: Path) -> UnderTest:
 
 @pytest.fixture(params=["fake", "sandbox", "docker"])
 async def under(request: pytest.FixtureRequest, shared_data: Path) -> AsyncIterator[UnderTest]:
+    if request.param == "docker":
+        request.getfixturevalue("docker_host")
     found = await _open(request.param, shared_data)
     yield found
     for runtime in found.opened:

@@ -1,6 +1,7 @@
 """One bridge of the engine's per network of services, with no way out of the machine."""
 
 import asyncio
+import hashlib
 import json
 import random
 from contextlib import suppress
@@ -9,6 +10,7 @@ from pathlib import Path
 
 from commandcenter.runner.errors import BadRequestError
 from commandcenter.runner.service import NETWORK_NAME
+from commandcenter.runtimes.docker import firewall
 from commandcenter.runtimes.docker.containers import Containers
 from commandcenter.runtimes.docker.engine import EngineError
 from commandcenter.runtimes.docker.places import LABEL_NAME, Places
@@ -19,6 +21,7 @@ _RANGE = IPv4Network("10.64.0.0/10")
 _PREFIX = 26
 _TRIES = 64
 _NO_WAY_OUT = {"com.docker.network.bridge.enable_ip_masquerade": "false"}
+_BRIDGE = "com.docker.network.bridge.name"
 
 
 class Networks:
@@ -34,6 +37,7 @@ class Networks:
 
     async def open(self, network: str) -> str:
         """Return the engine's name of the network, made if it is absent."""
+        await firewall.keep_inside()
         name = self._places.network(network)
         try:
             await self._engine.call("GET", f"networks/{name}")
@@ -80,7 +84,7 @@ class Networks:
             "CheckDuplicate": True,
             "Driver": "bridge",
             "EnableIPv6": False,
-            "Options": _NO_WAY_OUT,
+            "Options": {**_NO_WAY_OUT, _BRIDGE: _bridge(name)},
             "Labels": self._places.labels(network=network),
         }
         last = ""
@@ -108,6 +112,11 @@ class Networks:
         filters = json.dumps(self._places.with_labels())
         told = await self._engine.call("GET", "networks", params={"filters": filters})
         return [str(network["Name"]) for network in told or []]
+
+
+def _bridge(name: str) -> str:
+    """An interface has at most 15 characters."""
+    return firewall.BRIDGE_PREFIX + hashlib.sha256(name.encode()).hexdigest()[:10]
 
 
 def _free_subnets(name: str) -> list[IPv4Network]:

@@ -4,6 +4,7 @@ from typing import Any
 
 from commandcenter.kit.errors import ProblemError
 from commandcenter.runtimes.capabilities import Capabilities, Feature
+from commandcenter.runtimes.docker import firewall
 from commandcenter.runtimes.docker.engine import (
     OLDEST_API,
     Engine,
@@ -12,6 +13,10 @@ from commandcenter.runtimes.docker.engine import (
     find_socket,
 )
 
+_REACHES_MACHINE = (
+    "Services can connect to what listens on all addresses of this machine (0.0.0.0): only a hub "
+    "that runs as root can close that. Let such programs listen on 127.0.0.1."
+)
 _ENFORCED = {"cpu": "CpuCfsQuota", "memory": "MemoryLimit", "pids": "PidsLimit"}
 
 
@@ -38,7 +43,9 @@ async def probe() -> Capabilities:
             f"The container engine does not limit {', '.join(missing)} on this machine. Enable "
             "the cgroup controllers for it (for a rootless engine: delegate them to the user).",
         )
-    return _capabilities(limits, None)
+    is_rootless = any("rootless" in str(option) for option in info.get("SecurityOptions") or [])
+    remark = None if firewall.is_possible() or is_rootless else _REACHES_MACHINE
+    return _capabilities(limits, None, remark)
 
 
 async def _ask() -> tuple[Version, dict[str, Any]]:
@@ -53,7 +60,10 @@ async def _ask() -> tuple[Version, dict[str, Any]]:
         await engine.close()
 
 
-def _capabilities(limits: tuple[str, ...], problem: str | None) -> Capabilities:
+def _capabilities(
+    limits: tuple[str, ...], problem: str | None, remark: str | None = None
+) -> Capabilities:
+    """A problem keeps the runtime from being used; a remark says what is less than it could be."""
     return Capabilities(
         name="docker",
         available=problem is None,
@@ -66,5 +76,5 @@ def _capabilities(limits: tuple[str, ...], problem: str | None) -> Capabilities:
         live_workspace=True,
         warm_pool=False,
         features=frozenset(Feature),
-        problems=() if problem is None else (problem,),
+        problems=tuple(text for text in (problem, remark) if text is not None),
     )
