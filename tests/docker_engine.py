@@ -7,10 +7,12 @@ be used instead, from which only what the tests made is removed.
 
 import contextlib
 import fcntl
+import http.client
 import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 import time
@@ -31,6 +33,25 @@ def why_not() -> str | None:
         if shutil.which(program) is None:
             return f"{program} is not installed: apt-get install docker.io iptables"
     return None
+
+
+def ask_engine(
+    method: str, path: str, body: bytes | None = None, *, socket_path: Path | None = None
+) -> Any:
+    """Make one call of an engine's API (that of `DOCKER_HOST`) to look behind the runtime."""
+    place = socket_path or Path(os.environ["DOCKER_HOST"].removeprefix("unix://"))
+    connection = http.client.HTTPConnection("localhost", timeout=60)
+    connection.sock = socket.socket(socket.AF_UNIX)
+    try:
+        connection.sock.connect(str(place))
+        headers = {"Content-Type": "application/x-tar"} if body else {}
+        connection.request(method, path, body=body, headers=headers)
+        text = connection.getresponse().read()
+    finally:
+        connection.close()
+    with contextlib.suppress(ValueError):
+        return json.loads(text) if text.strip() else None
+    return text
 
 
 class DockerEngine:
@@ -55,13 +76,13 @@ class DockerEngine:
             "--shutdown-timeout", "5",
         ]  # fmt: skip
         (self.directory / "none.json").write_text("{}")
+        # Not ended with this worker: others may use it still.
         with self._log.open("ab") as log:
-            # Not ended with this worker: others may use it still.
-            process = subprocess.Popen(
-                arguments, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
-            )
+            redirect = [(os.POSIX_SPAWN_DUP2, log.fileno(), number) for number in (1, 2)]
+            program = str(shutil.which("dockerd"))
+            pid = os.posix_spawn(program, arguments, os.environ, file_actions=redirect, setsid=True)
         deadline = time.monotonic() + _START_SECONDS
-        while time.monotonic() < deadline and process.poll() is None:
+        while time.monotonic() < deadline and _runs(pid):
             if self.socket.exists() and self._answers():
                 return
             time.sleep(0.05)
@@ -79,6 +100,8 @@ class DockerEngine:
                 if time.monotonic() > deadline:
                     os.kill(pid, signal.SIGKILL)
                 time.sleep(0.02)
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(pid, 0)
         self._pidfile.unlink(missing_ok=True)
 
     def remove(self) -> None:
@@ -95,22 +118,7 @@ class DockerEngine:
         shutil.rmtree(self.directory, ignore_errors=True)
 
     def call(self, method: str, path: str, body: bytes | None = None) -> Any:
-        """One call of the engine's API, for tests to look behind the runtime."""
-        import http.client  # noqa: PLC0415 - only here
-        import socket  # noqa: PLC0415
-
-        connection = http.client.HTTPConnection("localhost", timeout=60)
-        connection.sock = socket.socket(socket.AF_UNIX)
-        connection.sock.connect(str(self.socket))
-        try:
-            headers = {"Content-Type": "application/x-tar"} if body else {}
-            connection.request(method, path, body=body, headers=headers)
-            text = connection.getresponse().read()
-        finally:
-            connection.close()
-        with contextlib.suppress(ValueError):
-            return json.loads(text) if text.strip() else None
-        return text
+        return ask_engine(method, path, body, socket_path=self.socket)
 
     @property
     def _pidfile(self) -> Path:

@@ -340,7 +340,7 @@ async def test_limits_of_a_service_are_enforced_and_read_back(under: UnderTest) 
 
 async def test_a_flood_of_lines_is_followed_without_loss(under: UnderTest) -> None:
     under.need(isolation=True)
-    lines = 200_000
+    lines = under.flood_lines
     shell = f"awk 'BEGIN {{ for (n = 1; n <= {lines}; n++) print n }}'"
     handle = await under.runtime.start(
         service(shell, limits=replace(LIMITS, log_bytes=64 * 1024**2))

@@ -12,7 +12,7 @@ from commandcenter.kit.redaction import Redactor
 from commandcenter.kit.segments import SegmentWriter
 from commandcenter.runner.request import Ending, JobRequest, Outcome
 from commandcenter.runtimes.docker.engine import EngineError
-from commandcenter.runtimes.docker.events import MemoryEvents
+from commandcenter.runtimes.docker.events import Events
 from commandcenter.runtimes.docker.keeper import Keeper
 from commandcenter.runtimes.docker.parts import Parts
 from commandcenter.runtimes.docker.record import (
@@ -42,7 +42,7 @@ class _Left:
 
 
 class Attempts:
-    def __init__(self, parts: Parts, events: MemoryEvents) -> None:
+    def __init__(self, parts: Parts, events: Events) -> None:
         self._parts = parts
         self._places = parts.places
         self._events = events

@@ -118,6 +118,7 @@ def _host(spec: AttemptSpec, plan: SandboxPlan, shape: Shape) -> dict[str, Any]:
         "Ulimits": _ulimits(service),
         "Dns": _NOWHERE,
         "DnsSearch": ["."],
+        "DnsOptions": ["timeout:1", "attempts:2"],  # of names that nobody has
         "ExtraHosts": [f"{name}:{address}" for name, address in service.hosts] if service else [],
         "PortBindings": _bindings(service) if service else {},
         "RestartPolicy": {"Name": "no"},

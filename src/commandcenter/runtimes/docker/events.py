@@ -1,4 +1,4 @@
-"""What the engine tells of our containers as it happens: that one ran out of memory."""
+"""What the engine tells of our containers as it happens: lack of memory, and signals."""
 
 import asyncio
 import json
@@ -9,21 +9,24 @@ from commandcenter.runtimes.docker.engine import Engine, EngineError
 from commandcenter.runtimes.docker.places import LABEL_ATTEMPT, Places
 from commandcenter.runtimes.errors import RuntimeAwayError
 
+OUT_OF_MEMORY = "oom"
+KILLED = "kill"
 _READY_SECONDS = 5.0
 _FIRST_PAUSE_SECONDS, _LAST_PAUSE_SECONDS = 0.1, 3.0
 
 
-class MemoryEvents:
+class Events:
     """One stream of events for all attempts of a data directory."""
 
     def __init__(self, engine: Engine, places: Places) -> None:
         self._engine = engine
         self._places = places
-        self._listeners: dict[str, Callable[[], None]] = {}
+        self._listeners: dict[str, Callable[[str], None]] = {}
         self._task: asyncio.Task[None] | None = None
         self._ready = asyncio.Event()
 
-    def listen(self, attempt_id: str, heard: Callable[[], None]) -> None:
+    def listen(self, attempt_id: str, heard: Callable[[str], None]) -> None:
+        """`heard` is called with OUT_OF_MEMORY or KILLED (by whomever, with whatever signal)."""
         self._listeners[attempt_id] = heard
 
     def forget(self, attempt_id: str) -> None:
@@ -46,7 +49,11 @@ class MemoryEvents:
 
     async def _run(self) -> None:
         pause = _FIRST_PAUSE_SECONDS
-        filters = {**self._places.with_labels(), "type": ["container"], "event": ["oom"]}
+        filters = {
+            **self._places.with_labels(),
+            "type": ["container"],
+            "event": [OUT_OF_MEMORY, KILLED],
+        }
         while True:
             try:
                 async with self._engine.stream(
@@ -65,7 +72,8 @@ class MemoryEvents:
     def _tell(self, line: bytes) -> None:
         if not line.strip():
             return
-        attributes = (json.loads(line).get("Actor") or {}).get("Attributes") or {}
+        told = json.loads(line)
+        attributes = (told.get("Actor") or {}).get("Attributes") or {}
         heard = self._listeners.get(str(attributes.get(LABEL_ATTEMPT)))
         if heard is not None:
-            heard()
+            heard(str(told.get("Action") or told.get("status")))

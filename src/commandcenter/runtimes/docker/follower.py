@@ -185,7 +185,9 @@ class Follower:
             return
         self._saved_at = time.monotonic()
         path = self._places.cursor(self._record.attempt_id)
-        text = json.dumps({"number": self._log.last_number, "taken": self._parser.cursor.taken})
+        taken = self._parser.cursor.taken
+        told = {stream: (at.decode(), count) for stream, (at, count) in taken.items()}
+        text = json.dumps({"number": self._log.last_number, "taken": told})
         temporary = path.with_suffix(".new")
         temporary.write_text(text)
         temporary.replace(path)
@@ -193,7 +195,7 @@ class Follower:
     def _load(self) -> tuple[Cursor, int]:
         with suppress(FileNotFoundError, ValueError):
             told = json.loads(self._places.cursor(self._record.attempt_id).read_text())
-            taken = {stream: (at, count) for stream, (at, count) in told["taken"].items()}
+            taken = {stream: (at.encode(), count) for stream, (at, count) in told["taken"].items()}
             return Cursor(taken), int(told["number"])
         return Cursor(), 0
 

@@ -4,6 +4,7 @@ import asyncio
 import math
 import os
 import shutil
+import signal
 import time
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -17,7 +18,7 @@ from commandcenter.runner.plan import remove_planted_redirection
 from commandcenter.runner.request import Ending, Outcome
 from commandcenter.runner.verdict import judge, say_late
 from commandcenter.runtimes.docker.engine import EngineError
-from commandcenter.runtimes.docker.events import MemoryEvents
+from commandcenter.runtimes.docker.events import OUT_OF_MEMORY, Events
 from commandcenter.runtimes.docker.follower import Follower
 from commandcenter.runtimes.docker.parts import Parts
 from commandcenter.runtimes.docker.record import (
@@ -32,8 +33,11 @@ from commandcenter.runtimes.errors import RuntimeAwayError
 
 _JOB_WATCH_SECONDS, _SERVICE_WATCH_SECONDS = 0.1, 2.0
 _FIRST_PAUSE_SECONDS, _LAST_PAUSE_SECONDS = 0.1, 3.0
-_KILLED_BY_ENGINE = (137, 143, 255)
+_SIGNALLED = 128
+_KILLED = (_SIGNALLED + signal.SIGKILL, _SIGNALLED + signal.SIGTERM, 255)
 _STOPPING_SECONDS = 30.0  # how long before it was away an engine may have ended containers
+_OUTSIDE = "It was ended from outside: the container engine or its container was stopped."
+_UNKNOWN = "The container engine does not know it any more: its container was removed."
 
 
 class Keeper:
@@ -42,7 +46,7 @@ class Keeper:
     def __init__(
         self,
         parts: Parts,
-        events: MemoryEvents,
+        events: Events,
         record: Record,
         lock: AttemptLock,
         *,
@@ -64,6 +68,7 @@ class Keeper:
         self._dead = asyncio.Event()
         self._helpers: list[asyncio.Task[None]] = []
         self._away_since: datetime | None = None
+        self._signalled = False  # by somebody else than us
         self._leaf: Leaf | None = None
         self._leaf_sought = False
         self.task = asyncio.create_task(self._run())
@@ -109,7 +114,7 @@ class Keeper:
         await asyncio.gather(*self._helpers, return_exceptions=True)
 
     async def _keep(self) -> Outcome:
-        self._events.listen(self.record.attempt_id, self._run_out_of_memory)
+        self._events.listen(self.record.attempt_id, self._hear)
         following = asyncio.create_task(self._follower.follow())
         self._helpers.append(following)  # so that it is cancelled with the rest
         self._helpers.append(asyncio.create_task(self._watch()))
@@ -181,9 +186,12 @@ class Keeper:
             else:
                 return
 
-    def _run_out_of_memory(self) -> None:
-        """The kernel may have ended just one process; the rest must not go on without it."""
-        self._kill_for(Ending.OUT_OF_MEMORY)
+    def _hear(self, event: str) -> None:
+        if event == OUT_OF_MEMORY:
+            # The kernel may have ended just one process; the rest must not go on without it.
+            self._kill_for(Ending.OUT_OF_MEMORY)
+        elif read_ending(self._places, self.record.attempt_id) is None:
+            self._signalled = True
 
     def _kill_for(self, ending: Ending) -> None:
         if self._dead.is_set():
@@ -259,8 +267,8 @@ class Keeper:
             collected=collected,
             full=full,
         )
-        if told is None and ending is Ending.LOST:
-            message = "The container engine does not know it any more: its container was removed."
+        if ending is Ending.LOST:
+            message = _OUTSIDE if told else _UNKNOWN
         if reason is not None and reason is not Ending.EXIT_CODE:
             self._follower.say(message)
         for note in collected.notes:
@@ -278,8 +286,10 @@ class Keeper:
         )
 
     def _ended_by_engine(self, code: int, finished: datetime) -> bool:
-        if self._away_since is None or code not in _KILLED_BY_ENGINE:
+        if code not in (*_KILLED, _SIGNALLED + self.record.stop_signal):
             return False
+        if self._signalled or self._away_since is None:
+            return self._signalled
         return (self._away_since - finished).total_seconds() < _STOPPING_SECONDS
 
     async def _collect(self, told: dict[str, Any] | None) -> Collected:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 STREAMS = {0: "stdout", 1: "stdout", 2: "stderr"}
 _HEADER = struct.Struct(">BxxxI")
+_LENGTH = len(b"2026-01-31T01:02:03.123456789Z")
 _MAX_FRAME = 1024**2  # the engine cuts lines at 16 KiB
 
 
@@ -23,32 +24,29 @@ class Cursor:
     """Up to where each stream's messages were taken: the last time, and how many had it.
 
     Messages of one stream come in the order of their times; those of two may be a little out of
-    order against each other.
+    order against each other. Times are text that sorts.
     """
 
-    taken: dict[str, tuple[str, int]] = field(default_factory=dict)
+    taken: dict[str, tuple[bytes, int]] = field(default_factory=dict)
 
-    def copy(self) -> "Cursor":
-        return Cursor(dict(self.taken))
-
-    def take(self, stream: str, time: str) -> None:
-        last, count = self.taken.get(stream, ("", 0))
-        self.taken[stream] = (time, count + 1 if time == last else 1)
+    def take(self, stream: str, time: bytes) -> None:
+        last = self.taken.get(stream)
+        self.taken[stream] = (time, last[1] + 1 if last is not None and last[0] == time else 1)
 
     @property
     def latest(self) -> str:
-        return max((time for time, _ in self.taken.values()), default="")
+        return max((time for time, _ in self.taken.values()), default=b"").decode()
 
 
 class Skipper:
     """Leaves out what a cursor says was taken already, when the engine sends it again."""
 
     def __init__(self, cursor: Cursor) -> None:
-        self._left = dict(cursor.taken)
+        self.left = dict(cursor.taken)  # streams whose new messages have not begun yet
         self._again: dict[str, int] = {}
 
-    def is_new(self, stream: str, time: str) -> bool:
-        limit = self._left.get(stream)
+    def is_new(self, stream: str, time: bytes) -> bool:
+        limit = self.left.get(stream)
         if limit is None:
             return True
         last, count = limit
@@ -59,7 +57,7 @@ class Skipper:
             self._again[stream] = seen
             if seen <= count:
                 return False
-        del self._left[stream]
+        del self.left[stream]
         return True
 
 
@@ -76,7 +74,7 @@ class LogParser:
 
     def __init__(self, cursor: Cursor, *, tty: bool = False) -> None:
         self.cursor = cursor
-        self._open: dict[str, str] = {}  # the time of a line whose end has not come
+        self._open: dict[str, bytes] = {}  # the time of a line whose end has not come
         self._tty = tty
         self._rest = b""
         self._skipper = Skipper(cursor)
@@ -91,12 +89,11 @@ class LogParser:
         found: list[Chunk] = []
         for stream, message in self.messages(data):
             time, _, text = message.partition(b" ")
-            moment = _sortable(time)
-            if not self._skipper.is_new(stream, moment):
+            moment = time if len(time) == _LENGTH else _sortable(time)
+            if self._skipper.left and not self._skipper.is_new(stream, moment):
                 continue
             self.cursor.take(stream, moment)
-            pending = self._open.pop(stream, None)
-            if pending is not None and pending != moment:
+            if self._open and self._open.pop(stream, moment) != moment:
                 text = b"\n" + text
             if not text.endswith(b"\n"):
                 self._open[stream] = moment
@@ -154,8 +151,8 @@ def reaches_back(data: bytes, cursor: Cursor, *, wanted: int, tty: bool) -> bool
     return not Skipper(cursor).is_new(stream, _sortable(message.partition(b" ")[0]))
 
 
-def _sortable(time: bytes) -> str:
+def _sortable(time: bytes) -> bytes:
     """A moment as text that sorts: nine digits after the point, whatever the engine sent."""
-    text = time.decode("ascii", "replace").removesuffix("Z").partition("+")[0]
-    whole, _, part = text.partition(".")
-    return f"{whole}.{part[:9]:0<9}"
+    text = time.removesuffix(b"Z").partition(b"+")[0]
+    whole, _, part = text.partition(b".")
+    return b"%b.%bZ" % (whole, part[:9].ljust(9, b"0"))

@@ -15,7 +15,7 @@ from commandcenter.runtimes.base import Handle
 from commandcenter.runtimes.capabilities import Capabilities, refuse_unmet
 from commandcenter.runtimes.docker.attempts import OTHERS_PAUSE_SECONDS, Attempts
 from commandcenter.runtimes.docker.engine import EngineError
-from commandcenter.runtimes.docker.events import MemoryEvents
+from commandcenter.runtimes.docker.events import Events
 from commandcenter.runtimes.docker.execute import connect, execute
 from commandcenter.runtimes.docker.parts import Parts, open_parts
 from commandcenter.runtimes.docker.places import Places
@@ -42,7 +42,7 @@ NAME = "docker"
 @dataclass(frozen=True, slots=True)
 class _Open:
     parts: Parts
-    events: MemoryEvents
+    events: Events
     attempts: Attempts
 
 
@@ -217,7 +217,7 @@ class DockerRuntime:
         async with self._opening:
             if self._held is None:
                 parts = await open_parts(self._places)
-                events = MemoryEvents(parts.engine, self._places)
+                events = Events(parts.engine, self._places)
                 self._held = _Open(parts, events, Attempts(parts, events))
             return self._held
 

@@ -139,9 +139,20 @@ class Starter:
                 body["Image"] = await self._parts.userland.provide()
                 await self._parts.containers.create(name, body)
                 return
+            if error.is_conflict and await self._clear(spec.attempt_id):
+                await self._parts.containers.create(name, body)
+                return
             raise RuntimeRefusedError(
                 f"The container engine refuses to make a container: {error.message}."
             ) from error
+
+    async def _clear(self, attempt_id: str) -> bool:
+        """Take away a container that a killed hub made and never started; whether it was one."""
+        told = await self._parts.containers.inspect(attempt_id)
+        if told is None or told["State"]["Status"] != "created":
+            return False
+        await self._parts.containers.remove(self._parts.places.container(attempt_id))
+        return True
 
     async def _run(self, spec: AttemptSpec) -> None:
         try:
