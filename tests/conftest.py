@@ -1,6 +1,7 @@
 """Fixtures for everybody: a data directory, a database of either kind, a hub that really serves."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from commandcenter.hub.server import HubServer, Ready
 from commandcenter.hub.settings import Settings
 from commandcenter.kit.database import Database, sqlite_url
 from commandcenter.kit.injection import Services
-from tests import migrated
+from tests import docker_engine, migrated
 from tests.postgres import PostgresServer, find_binaries
 
 _START_SECONDS = 20.0
@@ -28,6 +29,21 @@ def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgr
         pytest.skip("PostgreSQL is not installed: apt-get install postgresql")
     with PostgresServer(binaries) as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def docker_host(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The address of a container engine: `DOCKER_HOST`, or one of this test session's own."""
+    if named := os.environ.get("DOCKER_HOST"):
+        yield named
+        return
+    if reason := docker_engine.why_not():
+        pytest.skip(reason)
+    worker = getattr(request.config, "workerinput", None)
+    session = worker["testrunuid"] if worker else f"{os.getpid()}"
+    with docker_engine.shared_engine(session[:8]) as engine, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DOCKER_HOST", engine.url)
+        yield engine.url
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])

@@ -87,6 +87,11 @@ class Redactor:
         self._held = data[len(data) - keep :]
         return data[: len(data) - keep]
 
+    @property
+    def is_at_rest(self) -> bool:
+        """Whether nothing is held back between calls."""
+        return not self._held
+
     def finish(self) -> bytes:
         data, self._held = self._held, b""
         return data

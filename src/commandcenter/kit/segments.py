@@ -280,6 +280,11 @@ class LineAssembler:
             self._rest = self._rest[end:]
         return lines
 
+    @property
+    def is_at_rest(self) -> bool:
+        """Whether no part of a line is held back."""
+        return not self._rest
+
     def finish(self) -> list[str]:
         rest, self._rest = self._rest, b""
         return [_text(rest)] if rest else []

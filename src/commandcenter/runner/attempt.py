@@ -18,9 +18,10 @@ from commandcenter.runner.execute import Executed, Place, execute
 from commandcenter.runner.launch import Sandbox
 from commandcenter.runner.network_namespaces import Namespaces
 from commandcenter.runner.paths import RunnerPaths
-from commandcenter.runner.plan import SandboxPlan
+from commandcenter.runner.plan import SandboxPlan, remove_planted_redirection
 from commandcenter.runner.request import Ending, JobRequest, Outcome
 from commandcenter.runner.spawn import Identity
+from commandcenter.runner.verdict import judge, say_late
 from commandcenter.runner.watch import tree_use
 
 _WATCH_SECONDS = 0.02
@@ -161,7 +162,7 @@ class Attempt:
         await asyncio.sleep(self.request.timeout_seconds)
         if self._ending is None:
             self._ending = Ending.TIMEOUT
-            self._capture.say(f"stopped: the time limit of {_seconds(self.request)} was reached")
+            self._capture.say(say_late(self.request.timeout_seconds))
         # Not in this task: it is cancelled at the end of the very process it ends.
         self._killer = asyncio.create_task(self._end(self.request.grace_seconds))
 
@@ -239,8 +240,19 @@ class Attempt:
             collected = await self._collect()
         except OSError as error:
             collected = Collected(not_stored=error.strerror or str(error))
-        self._undo_git_redirection()
-        ending, message = self._judge(code, elapsed, collected, full=full)
+        git = self._plan.git_directory
+        if git and not self._commondir and remove_planted_redirection(git):
+            self._capture.say("removed .git/commondir, which the program had planted")
+        ending, message = judge(
+            self.request.limits,
+            self.request.timeout_seconds,
+            ending=self._ending,
+            lost_by="runner",
+            code=code,
+            elapsed=elapsed,
+            collected=collected,
+            full=full,
+        )
         if self._refused_processes:
             refused = (
                 f"It reached its limit of {self.request.limits.pids} processes, and was refused "
@@ -278,48 +290,7 @@ class Attempt:
             limit_bytes=self.request.limits.disk_bytes,
         )
 
-    def _judge(
-        self, code: int, elapsed: float, collected: Collected, *, full: bool
-    ) -> tuple[Ending | None, str]:
-        limits = self.request.limits
-        if self._ending is not None:
-            return self._ending, {
-                Ending.OUT_OF_MEMORY: (
-                    f"It needed more than its memory limit of {_mib(limits.memory_bytes)}."
-                ),
-                Ending.TIMEOUT: f"It was stopped at its time limit of {_seconds(self.request)}.",
-                Ending.LOST: "The runner was stopped while this attempt ran.",
-            }.get(self._ending, f"It was stopped after {elapsed:.1f} s, as asked.")
-        if code and full:
-            return Ending.DISK_FULL, (
-                f"It filled its disk limit of {_mib(limits.disk_bytes)} and exited with {code}."
-            )
-        if code:
-            return Ending.EXIT_CODE, f"The program exited with {code}."
-        if collected.not_stored:  # nothing of the program's doing
-            return Ending.SYSTEM_ERROR, f"Its results cannot be stored: {collected.not_stored}."
-        if collected.problem:
-            return Ending.EXIT_CODE, f"The program's result cannot be used: {collected.problem}."
-        return None, ""
-
-    def _undo_git_redirection(self) -> None:
-        """A new `.git/commondir` would send git elsewhere for its configuration and hooks."""
-        if self._plan.git_directory and not self._commondir:
-            path = f"{self._plan.git_directory}/commondir"
-            if os.path.lexists(path):
-                with suppress(OSError):
-                    os.unlink(path)  # noqa: PTH108 - plain strings all along
-                    self._capture.say("removed .git/commondir, which the program had planted")
-
 
 def _is_full(directory: int) -> bool:
     state = os.fstatvfs(directory)
     return state.f_blocks > 0 and (state.f_bavail == 0 or state.f_favail == 0)
-
-
-def _mib(size: int) -> str:
-    return f"{size / 1024**2:.0f} MiB"
-
-
-def _seconds(request: JobRequest) -> str:
-    return f"{request.timeout_seconds:g} s"

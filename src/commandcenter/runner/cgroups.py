@@ -38,6 +38,7 @@ class Leaf:
     directories: dict[str, Path]  # by controller
     version: int
     join_files: list[int] = field(default_factory=list)  # for the child to write "0" into
+    own_processes: int = _OWN_PROCESSES  # counted in it beside those of the program
 
     def close_join_files(self) -> None:
         for fd in self.join_files:
@@ -61,7 +62,7 @@ class Leaf:
                 _write(memory / "memory.swap.max", 0)
             _write(memory / "memory.oom.group", 1)
             _write(self.directories["cpu"] / "cpu.max", f"{_quota(limits.cpu)} {_PERIOD_US}")
-        _write(self.directories["pids"] / "pids.max", limits.pids + _OWN_PROCESSES)
+        _write(self.directories["pids"] / "pids.max", limits.pids + self.own_processes)
 
     def set_share(self, *, high: bool) -> None:
         """How this leaf is served when there is not enough CPU for all."""
@@ -114,7 +115,7 @@ class Leaf:
             )
             memory = _number(self.directories["memory"] / "memory.max")
         pids = _number(self.directories["pids"] / "pids.max")
-        return quota / period, memory, pids - _OWN_PROCESSES
+        return quota / period, memory, pids - self.own_processes
 
     def usage(self) -> tuple[float, int, int, int]:
         """CPU seconds, memory now, memory peak, processes now."""
@@ -183,10 +184,27 @@ class Cgroups:
         sweep([str(directory) for directory in self.directories])
 
 
+def leaf_of(pid: int, own_processes: int) -> Leaf | None:
+    """Find the cgroups of a process that somebody else put there; None if they are not visible."""
+    try:
+        own, mounts = _cgroups_of(pid), _cgroup_mounts()
+    except OSError:
+        return None
+    found = {
+        name: mounts[name] / own[name] for name in CONTROLLERS if name in own and name in mounts
+    }
+    if len(found) == len(CONTROLLERS):
+        return Leaf(found, 1, own_processes=own_processes)
+    if "" in own and "" in mounts:
+        place = mounts[""] / own[""]
+        return Leaf(dict.fromkeys(("memory", "pids", "cpu"), place), 2, own_processes=own_processes)
+    return None
+
+
 def plan_directories(instance: str) -> list[Hierarchy]:
     """Where this process's leaves would lie; nothing is made yet."""
     name = f"{_PREFIX}{instance}"
-    own = _own_cgroups()
+    own = _cgroups_of(os.getpid())
     mounts = _cgroup_mounts()
     found: dict[Path, set[str]] = {}
     for controller in CONTROLLERS:
@@ -272,9 +290,9 @@ def _try_joining(leaf: Leaf) -> None:
         raise OSError(number, os.strerror(number), "joining a cgroup")
 
 
-def _own_cgroups() -> dict[str, str]:
+def _cgroups_of(pid: int) -> dict[str, str]:
     own: dict[str, str] = {}
-    for line in Path("/proc/self/cgroup").read_text().splitlines():
+    for line in Path(f"/proc/{pid}/cgroup").read_text().splitlines():
         _, names, path = line.split(":", 2)
         for name in names.split(","):
             own[name] = path.lstrip("/")

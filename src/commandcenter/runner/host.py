@@ -17,10 +17,10 @@ from commandcenter.runner.interpreter import own_interpreter
 from commandcenter.runner.launch import LaunchOrder, Sandbox, launch
 from commandcenter.runner.networks import Member, Networks
 from commandcenter.runner.paths import RunnerPaths
-from commandcenter.runner.plan import PROXY_PORT, Bind, SandboxPlan
+from commandcenter.runner.plan import PROXY_PORT, SandboxPlan
 from commandcenter.runner.request import JobLimits
 from commandcenter.runner.spawn import Identity
-from commandcenter.runner.staging import StagedMounts, Stager
+from commandcenter.runner.staging import StagedMounts, Stager, stage_binds
 
 _EGRESS_PATH = "/opt/commandcenter/egress.py"
 _EGRESS_PROGRAM = (Path(__file__).parent / "egress_program.py").read_bytes()
@@ -111,7 +111,7 @@ class Host:
             if theirs is not None:
                 plan = _through_egress(plan, theirs.fileno())
             if identity is not None and self._stager is not None:
-                sources = _stage(self._stager, plan.binds, identity, mounts)
+                sources = stage_binds(self._stager, plan.binds, identity, mounts)
                 executable = _staged_program(self._stager, executable, identity)
             else:
                 sources = {}
@@ -182,29 +182,6 @@ def _through_egress(plan: SandboxPlan, fd: int) -> SandboxPlan:
     )
 
 
-def _stage(
-    stager: Stager, binds: tuple[Bind, ...], identity: Identity, mounts: StagedMounts
-) -> dict[str, str]:
-    """Where each bind's source is to be found by the identity, by target."""
-    sources: dict[str, str] = {}
-    staged: dict[str, str] = {}
-    interpreter = own_interpreter().trees
-    for bind in binds:
-        if not bind.owned:
-            continue
-        above = next((real for real in staged if _under(real, bind.source)), None)
-        if bind.source in interpreter and bind.source == bind.target:
-            path = stager.stage_shared(bind.source, identity)
-        elif above is not None and bind.source != above and bind.target.startswith("/workspace/"):
-            path = staged[above] + bind.source[len(above) :]
-        else:
-            path = stager.stage(bind.source, identity, mounts, writable=bind.writable)
-            if bind.target == "/workspace":
-                staged[bind.source] = path
-        sources[bind.target] = path
-    return sources
-
-
 def _staged_program(stager: Stager, executable: str, identity: Identity) -> str:
     """bubblewrap may lie in an environment that the identity cannot enter."""
     if executable.startswith("/usr/"):
@@ -213,10 +190,6 @@ def _staged_program(stager: Stager, executable: str, identity: Identity) -> str:
     # The wheel keeps its libraries beside the package: two levels above the program's directory.
     root = path.parents[2] if len(path.parents) > 3 else path.parent  # noqa: PLR2004 - see above
     return os.path.join(stager.stage_shared(str(root), identity), path.relative_to(root))  # noqa: PTH118
-
-
-def _under(parent: str, path: str) -> bool:
-    return path == parent or path.startswith(parent.rstrip("/") + "/")
 
 
 async def _remove(leaf: Leaf) -> None:

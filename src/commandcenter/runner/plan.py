@@ -3,6 +3,7 @@
 import functools
 import os
 import stat
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -59,33 +60,24 @@ class SandboxPlan:
     shm_bytes: int = HOME_BYTES
 
 
-def plan_sandbox(request: JobRequest, data_directory: str) -> SandboxPlan:
+def plan_sandbox(request: JobRequest, data_directory: str, *, userland: bool = True) -> SandboxPlan:
     """Raises `BadRequestError` when a path of the request is not what it must be.
 
-    The hub's data directory (database, vault) is covered wherever a mount would show it.
+    The hub's data directory (database, vault) is covered wherever a mount would show it. Without
+    `userland` nothing of the machine's own system is shown: the attempt brings an image.
     """
     binds: list[Bind] = []
     links: list[tuple[str, str]] = []
-    for tree in _SYSTEM_TREES:
-        if os.path.islink(tree):  # noqa: PTH114 - plain strings all along
-            links.append((tree, os.readlink(tree)))  # noqa: PTH115
-        elif os.path.isdir(tree):  # noqa: PTH112
-            binds.append(Bind(tree, tree, owned=False))
-    binds.append(Bind("/usr", "/usr", owned=False))
     files: list[tuple[str, bytes]] = []
-    for path in _SYSTEM_SETTINGS:
-        content = _small_file(path)
-        if content is not None:
-            files.append((path, content))
-        elif os.path.exists(path):  # noqa: PTH110
-            binds.append(Bind(path, path, owned=False))
     command = request.command
-    interpreter = own_interpreter()
-    if command[0] == "python" or request.network_allow:
-        binds += [Bind(tree, tree) for tree in interpreter.trees]
-        links += interpreter.links
-    if command[0] == "python":
-        command = (interpreter.executable, *command[1:])
+    if userland:
+        binds, links, files = _system()
+        interpreter = own_interpreter()
+        if command[0] == "python" or request.network_allow:
+            binds += [Bind(tree, tree) for tree in interpreter.trees]
+            links += interpreter.links
+        if command[0] == "python":
+            command = (interpreter.executable, *command[1:])
     for index, path in enumerate(request.python_path):
         binds.append(Bind(_directory(path, "python_path"), f"/opt/python-path/{index}"))
     if request.agent_directory is not None:
@@ -97,7 +89,9 @@ def plan_sandbox(request: JobRequest, data_directory: str) -> SandboxPlan:
         if request.workspace_writable:
             binds += _git_protection(source)
             git = os.path.join(source, ".git")  # noqa: PTH118
-    base = _base_environment(request, command[0])
+    base = _python_path(request)
+    if userland:
+        base = {**_base_environment(request, command[0]), **base}
     return SandboxPlan(
         binds=tuple(binds),
         covered=hidden_places(binds, data_directory),
@@ -110,6 +104,29 @@ def plan_sandbox(request: JobRequest, data_directory: str) -> SandboxPlan:
         files=tuple(files),
         git_directory=git,
     )
+
+
+def system_links() -> list[tuple[str, str]]:
+    """Return which of the machine's top directories are symbolic links: (path, target)."""
+    return [(tree, os.readlink(tree)) for tree in _SYSTEM_TREES if os.path.islink(tree)]  # noqa: PTH114, PTH115
+
+
+def _system() -> tuple[list[Bind], list[tuple[str, str]], list[tuple[str, bytes]]]:
+    """The machine's own userland: mounts, links, and small files as copies."""
+    binds = [
+        Bind(tree, tree, owned=False)
+        for tree in _SYSTEM_TREES
+        if os.path.isdir(tree) and not os.path.islink(tree)  # noqa: PTH112, PTH114 - plain strings
+    ]
+    binds.append(Bind("/usr", "/usr", owned=False))
+    files: list[tuple[str, bytes]] = []
+    for path in _SYSTEM_SETTINGS:
+        content = _small_file(path)
+        if content is not None:
+            files.append((path, content))
+        elif os.path.exists(path):  # noqa: PTH110
+            binds.append(Bind(path, path, owned=False))
+    return binds, system_links(), files
 
 
 def _small_file(path: str) -> bytes | None:
@@ -192,6 +209,16 @@ def _create_like(path: Path, parent: Path, *, directory: bool) -> None:
         os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)
 
 
+def remove_planted_redirection(git_directory: str) -> bool:
+    """Take away `.git/commondir`: it would send git elsewhere for configuration and hooks."""
+    path = f"{git_directory}/commondir"
+    if os.path.lexists(path):
+        with suppress(OSError):
+            os.unlink(path)  # noqa: PTH108 - plain strings all along
+            return True
+    return False
+
+
 def _base_environment(request: JobRequest, program: str) -> dict[str, str]:
     path = "/usr/local/bin:/usr/bin:/bin"
     if request.command[0] == "python":
@@ -212,10 +239,14 @@ def _base_environment(request: JobRequest, program: str) -> dict[str, str]:
             ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"), proxy
         )
         environment |= dict.fromkeys(("NO_PROXY", "no_proxy"), "localhost,127.0.0.1,::1")
-    if request.python_path:
-        places = [f"/opt/python-path/{index}" for index in range(len(request.python_path))]
-        environment["PYTHONPATH"] = ":".join(places)
     return environment
+
+
+def _python_path(request: JobRequest) -> dict[str, str]:
+    if not request.python_path:
+        return {}
+    places = [f"/opt/python-path/{index}" for index in range(len(request.python_path))]
+    return {"PYTHONPATH": ":".join(places)}
 
 
 def _environment(request: JobRequest, base: dict[str, str]) -> dict[str, str]:

@@ -88,11 +88,11 @@ class JobRequest:
         request.check()
         return request
 
-    def check(self) -> None:
-        """Raise `BadRequestError` for what could never be run."""
+    def check(self, *, has_image: bool = False) -> None:
+        """Raise `BadRequestError` for what could never be run. An image has a command itself."""
         if not ATTEMPT_ID.fullmatch(self.attempt_id):
             raise BadRequestError(f"{self.attempt_id!r} is not an attempt id.")
-        if not self.command or any("\0" in part for part in self.command):
+        if not (self.command or has_image) or any("\0" in part for part in self.command):
             raise BadRequestError("The command is empty or has a NUL byte.")
         if len(self.input_json) > MAX_INPUT_BYTES:
             raise BadRequestError(
@@ -100,7 +100,7 @@ class JobRequest:
                 hint="Put large data into the workspace or an artifact and pass its path.",
             )
         if self.member is not None:
-            self.member.check()
+            self.member.check(has_image=has_image)
         self._check_environment()
         self._check_limits()
 

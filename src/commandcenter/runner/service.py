@@ -17,7 +17,8 @@ _MAX_ENTRIES = 128
 _FIRST_ID, _LAST_ID = 1, 60_000
 _MIN_TMPFS_BYTES = 4096
 # Where a mount would undo what isolates the service, or hide what it needs to start.
-_OWN_PLACES = ("/proc", "/sys", "/dev", "/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/etc")
+_KERNEL_PLACES = ("/proc", "/sys", "/dev", "/run/secrets")
+_OWN_PLACES = (*_KERNEL_PLACES, "/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/etc")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +63,11 @@ class ServiceRequest:
         values["tmpfs"] = tuple((str(path), int(size)) for path, size in values["tmpfs"])
         return cls(**values)
 
-    def check(self) -> None:
-        """Raise `BadRequestError` for what could never be run."""
+    def check(self, *, has_image: bool = False) -> None:
+        """Raise `BadRequestError` for what could never be run.
+
+        What an image brings may be covered by a mount; the machine's own system may not.
+        """
         if not NETWORK_NAME.fullmatch(self.network):
             raise BadRequestError(f"{self.network!r} cannot be the name of a network.")
         if not self.names:
@@ -81,7 +85,7 @@ class ServiceRequest:
                     hint=f"No service runs as root; use an id from {_FIRST_ID} to {_LAST_ID}.",
                 )
         self._check_ports()
-        self._check_places()
+        self._check_places(_KERNEL_PLACES if has_image else _OWN_PLACES)
         if self.stop_signal not in set(signal.Signals):
             raise BadRequestError(f"{self.stop_signal} is not a signal.")
 
@@ -95,14 +99,14 @@ class ServiceRequest:
             except ValueError:
                 raise BadRequestError(f"{port.host!r} is not an IPv4 address.") from None
 
-    def _check_places(self) -> None:
+    def _check_places(self, own_places: tuple[str, ...]) -> None:
         seen: set[str] = set()
         places = [volume.target for volume in self.volumes] + [path for path, _ in self.tmpfs]
         for place in (*places, self.directory):
             if not _is_plain(place):
                 raise BadRequestError(f"{place!r} is not an absolute path in its normal form.")
         for place in places:
-            if place == "/" or any(_under(own, place) for own in _OWN_PLACES):
+            if place == "/" or any(_under(own, place) for own in own_places):
                 raise BadRequestError(f"Nothing can be mounted at {place} in a service.")
             if place in seen:
                 raise BadRequestError(f"Two things are to be mounted at {place}.")

@@ -24,17 +24,23 @@ def plan_service(
     service: ServiceRequest,
     paths: RunnerPaths,
     *,
-    hosts_file: str,
-    neighbours: Iterable[str],
+    hosts_file: str | None,
+    neighbours: Iterable[str] = (),
+    userland: bool = True,
 ) -> SandboxPlan:
     """Raises `BadRequestError` when a path of the request is not what it must be.
+
+    Without a `hosts_file` names are looked up by whoever runs the service.
 
     Volumes lie in the data directory's `volumes`, or in the project's own folder if the service
     may see that; nothing else of the host is ever mounted.
     """
-    plan = plan_sandbox(request, str(paths.data))
+    plan = plan_sandbox(request, str(paths.data), userland=userland)
     binds = [bind for bind in plan.binds if bind.target != _NAME_SOURCES]
-    files = {**dict(plan.files), _NAME_SOURCES: b"passwd: files\ngroup: files\nhosts: files\n"}
+    files = dict(plan.files)
+    if userland:
+        hosts = "files" if hosts_file else "files dns"
+        files[_NAME_SOURCES] = f"passwd: files\ngroup: files\nhosts: {hosts}\n".encode()
     shown = {bind.target for bind in binds}
     for path in service.programs:
         real = os.path.realpath(path)
@@ -47,9 +53,9 @@ def plan_service(
         binds.append(Bind(path, path))
     binds += [_bind(volume, request, paths) for volume in service.volumes]
     _check_mount_points(service, binds)
-    binds.append(Bind(hosts_file, "/etc/hosts"))
-    home = f"/home/{USER}"
-    own = {"HOME": home, "USER": USER, "LOGNAME": USER}
+    if hosts_file is not None:
+        binds.append(Bind(hosts_file, "/etc/hosts"))
+    own = {"HOME": f"/home/{USER}", "USER": USER, "LOGNAME": USER} if userland else {}
     if request.network_allow:  # its proxy is for the world, not for the services beside it
         direct = ",".join(("localhost", "127.0.0.1", "::1", *neighbours))
         own |= dict.fromkeys(("NO_PROXY", "no_proxy"), direct)

@@ -11,12 +11,15 @@ the runner.
 import errno
 import os
 import signal
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from commandcenter.runner import kernel
 from commandcenter.runner.errors import IsolationError
+from commandcenter.runner.interpreter import own_interpreter
+from commandcenter.runner.plan import Bind
 from commandcenter.runner.spawn import Identity
 
 _PLACES = ("/run", "/var/run", "/tmp")  # noqa: S108 - the name is unpredictable, the mode 0711
@@ -72,8 +75,14 @@ class StagedMounts:
 
 
 class Stager:
-    def __init__(self, directory: Path) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        make_namespace: Callable[[int, int, Identity], int] | None = None,
+    ) -> None:
+        """`make_namespace` returns a user namespace that maps a (uid, gid) to an identity."""
         self._directory = directory
+        self._make_namespace = make_namespace or _mapping_namespace
         self._counter = 0
         self._namespaces: dict[tuple[int, int, Identity], int] = {}
         self._shared: dict[tuple[str, Identity | None], str] = {}
@@ -144,13 +153,36 @@ class Stager:
         key = (uid, gid, identity)
         if key not in self._namespaces:
             try:
-                self._namespaces[key] = _mapping_namespace(uid, gid, identity)
+                self._namespaces[key] = self._make_namespace(uid, gid, identity)
             except OSError as error:
                 raise IsolationError(
                     f"A user namespace cannot be made: {error}",
                     hint="`commandcenter doctor` says what is missing.",
                 ) from error
         return self._namespaces[key]
+
+
+def stage_binds(
+    stager: Stager, binds: tuple[Bind, ...], identity: Identity, mounts: StagedMounts
+) -> dict[str, str]:
+    """Where each bind's source is to be found by the identity, by target."""
+    sources: dict[str, str] = {}
+    staged: dict[str, str] = {}
+    interpreter = own_interpreter().trees
+    for bind in binds:
+        if not bind.owned:
+            continue
+        above = next((real for real in staged if _under(real, bind.source)), None)
+        if bind.source in interpreter and bind.source == bind.target:
+            path = stager.stage_shared(bind.source, identity)
+        elif above is not None and bind.source != above and bind.target.startswith("/workspace/"):
+            path = staged[above] + bind.source[len(above) :]
+        else:
+            path = stager.stage(bind.source, identity, mounts, writable=bind.writable)
+            if bind.target == "/workspace":
+                staged[bind.source] = path
+        sources[bind.target] = path
+    return sources
 
 
 def _take_away(path: str) -> None:
@@ -192,3 +224,7 @@ def _mapping_namespace(uid: int, gid: int, identity: Identity) -> int:
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
+
+
+def _under(parent: str, path: str) -> bool:
+    return path == parent or path.startswith(parent.rstrip("/") + "/")

@@ -5,11 +5,13 @@ from pathlib import Path
 
 from commandcenter.kit.errors import NotFoundError
 from commandcenter.runtimes.base import Runtime
+from commandcenter.runtimes.docker.runtime import DockerRuntime
 from commandcenter.runtimes.fake.runtime import FakeRuntime
 from commandcenter.runtimes.sandbox.runtime import SandboxRuntime
 
 _FACTORIES: dict[str, Callable[[Path], Runtime]] = {
     "sandbox": SandboxRuntime,
+    "docker": DockerRuntime,
     "fake": FakeRuntime,
 }
 

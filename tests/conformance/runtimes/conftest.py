@@ -31,8 +31,10 @@ async def _open(name: str, data: Path) -> UnderTest:
     return UnderTest(name, data, runtime, capabilities, [runtime])
 
 
-@pytest.fixture(params=["fake", "sandbox"])
+@pytest.fixture(params=["fake", "sandbox", "docker"])
 async def under(request: pytest.FixtureRequest, shared_data: Path) -> AsyncIterator[UnderTest]:
+    if request.param == "docker":
+        request.getfixturevalue("docker_host")
     found = await _open(request.param, shared_data)
     yield found
     for runtime in found.opened:

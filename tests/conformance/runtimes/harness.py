@@ -9,18 +9,22 @@ import signal
 import socket
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
 from commandcenter.runner.paths import RunnerPaths
 from commandcenter.runtimes.base import Handle, Runtime
 from commandcenter.runtimes.capabilities import Capabilities
+from commandcenter.runtimes.docker.places import Places
 from commandcenter.runtimes.registry import create_runtime
 from commandcenter.runtimes.results import LogLine
 from commandcenter.runtimes.spec import AttemptKind, AttemptSpec, Limits, ServiceSpec
+from tests.docker_engine import ask_engine
 
 _numbers = itertools.count(1)
 LIMITS = Limits(cpu=1.0, memory_bytes=128 * 1024**2, pids=32, disk_bytes=4 * 1024**2)
@@ -106,6 +110,11 @@ class UnderTest:
     opened: list[Runtime] = field(default_factory=list)
 
     @property
+    def flood_lines(self) -> int:
+        """Enough to overwhelm it; an engine sends and stamps each line on its own."""
+        return 40_000 if self.name == "docker" else 200_000
+
+    @property
     def paths(self) -> RunnerPaths:
         return RunnerPaths(self.data)
 
@@ -137,6 +146,24 @@ class UnderTest:
     def runner_pid(self) -> int:
         return int(self.paths.lock.read_text())
 
+    def processes(self, handle: Handle | None = None) -> set[int]:
+        """What runs now of this data directory's attempts, or of one, as the host sees it."""
+        if self.name == "sandbox":
+            return set(descendants(self.runner_pid()))
+        return {
+            pid
+            for container in containers(self.data, handle)
+            for pid in _in_container(container["Id"])
+        }
+
+    def left(self, handle: Handle) -> list[object]:
+        """What still is there of an attempt that was removed."""
+        if self.name == "sandbox":
+            return [*self.cgroups(), *filter(Path.exists, [self.paths.attempt(handle.attempt_id)])]
+        places = Places.of(self.data)
+        home = places.attempt(handle.attempt_id)
+        return [*containers(self.data, handle), *filter(Path.exists, [home])]
+
     def cgroups(self) -> list[Path]:
         """Cgroups of attempts that exist now."""
         noted = json.loads(self.paths.leftovers.read_text())["cgroups"]
@@ -147,6 +174,24 @@ class UnderTest:
             for leaf in Path(base).iterdir()
             if leaf.is_dir()
         ]
+
+
+def containers(data: Path, handle: Handle | None = None) -> list[dict[str, Any]]:
+    """The engine's containers, ended ones too, of a data directory or one attempt."""
+    more = {"attempt": handle.attempt_id} if handle else {}
+    filters = json.dumps(Places.of(data).with_labels(**more))
+    found = ask_engine("GET", f"/containers/json?all=1&filters={quote(filters)}")
+    return list(found or [])
+
+
+def _in_container(identifier: str) -> list[int]:
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            with suppress(OSError):
+                if identifier in (entry / "cgroup").read_text():
+                    found.append(int(entry.name))
+    return found
 
 
 def descendants(pid: int) -> list[int]:

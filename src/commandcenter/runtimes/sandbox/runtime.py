@@ -12,9 +12,6 @@ from commandcenter.runner import errors
 from commandcenter.runner.client import RunnerClient
 from commandcenter.runner.ensure import runner_holds_lock
 from commandcenter.runner.errors import IsolationError
-from commandcenter.runner.request import JobLimits, JobRequest
-from commandcenter.runner.service import Port, ServiceRequest
-from commandcenter.runner.service import Volume as RunnerVolume
 from commandcenter.runtimes.base import Handle
 from commandcenter.runtimes.capabilities import Capabilities, refuse_unmet
 from commandcenter.runtimes.errors import (
@@ -25,6 +22,7 @@ from commandcenter.runtimes.errors import (
     ServiceConflictError,
 )
 from commandcenter.runtimes.images import ImageFacts, ImageWanted
+from commandcenter.runtimes.request import to_request
 from commandcenter.runtimes.results import (
     AttemptResult,
     Executed,
@@ -35,13 +33,7 @@ from commandcenter.runtimes.results import (
     Usage,
 )
 from commandcenter.runtimes.sandbox.doctor import NETWORKS, Severity, diagnose
-from commandcenter.runtimes.spec import (
-    AttemptKind,
-    AttemptSpec,
-    Limits,
-    ServiceSpec,
-    WorkspaceAccess,
-)
+from commandcenter.runtimes.spec import AttemptSpec, Limits
 
 NAME = "sandbox"
 
@@ -221,60 +213,6 @@ class SandboxRuntime:
             warm_pool=True,
             problems=tuple(problems),
         )
-
-
-def to_request(spec: AttemptSpec) -> JobRequest:
-    """The runner's form of a spec; every path becomes absolute text."""
-    limits = spec.limits
-    return JobRequest(
-        attempt_id=spec.attempt_id,
-        service=spec.kind is AttemptKind.SERVICE,
-        command=spec.command,
-        limits=JobLimits(
-            limits.cpu, limits.memory_bytes, limits.pids, limits.disk_bytes, limits.log_bytes
-        ),
-        timeout_seconds=spec.timeout_seconds,
-        grace_seconds=spec.grace_seconds,
-        agent_directory=str(spec.agent_directory.absolute()) if spec.agent_directory else None,
-        workspace=_workspace(spec),
-        workspace_writable=(
-            spec.workspace is not None and spec.workspace.access is WorkspaceAccess.WRITE
-        ),
-        environment=dict(spec.environment),
-        network_allow=spec.network.allow,
-        secret_files=dict(spec.secret_files),
-        secret_environment=dict(spec.secret_environment),
-        python_path=tuple(str(path.absolute()) for path in spec.python_path),
-        warm=spec.warm,
-        redact=spec.redact,
-        input_json=spec.input_json,
-        member=_member(spec.service) if spec.service is not None else None,
-    )
-
-
-def _member(service: ServiceSpec) -> ServiceRequest:
-    return ServiceRequest(
-        network=service.network,
-        names=service.names,
-        ports=tuple(Port(port.host, port.host_port, port.service_port) for port in service.ports),
-        volumes=tuple(
-            RunnerVolume(str(volume.source.absolute()), volume.target, volume.writable)
-            for volume in service.volumes
-        ),
-        programs=tuple(str(path.absolute()) for path in service.programs),
-        tmpfs=tuple(service.tmpfs.items()),
-        uid=service.uid,
-        gid=service.gid,
-        directory=service.directory,
-        stop_signal=int(service.stop_signal),
-        shm_bytes=service.shm_bytes,
-    )
-
-
-def _workspace(spec: AttemptSpec) -> str | None:
-    if spec.workspace is None or spec.workspace.access is WorkspaceAccess.NONE:
-        return None
-    return str(spec.workspace.path.absolute())
 
 
 def _line(record: Record) -> LogLine:

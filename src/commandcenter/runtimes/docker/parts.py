@@ -1,0 +1,51 @@
+"""What the runtime is put together from, once it has an engine."""
+
+from dataclasses import dataclass
+
+from commandcenter.runtimes.docker.containers import Containers
+from commandcenter.runtimes.docker.engine import Engine, find_socket
+from commandcenter.runtimes.docker.hiding import HidingPlace
+from commandcenter.runtimes.docker.images import Images
+from commandcenter.runtimes.docker.networks import Networks
+from commandcenter.runtimes.docker.places import Places
+from commandcenter.runtimes.docker.staging import Staging
+from commandcenter.runtimes.docker.userland import Userland
+from commandcenter.runtimes.docker.volumes import Volumes
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    engine: Engine
+    containers: Containers
+    networks: Networks
+    images: Images
+    volumes: Volumes
+    userland: Userland
+    staging: Staging
+    hiding: HidingPlace
+    places: Places
+    log_driver: str
+
+
+async def open_parts(places: Places) -> Parts:
+    """Raises `RuntimeAwayError`."""
+    engine = Engine(find_socket())
+    try:
+        version = await engine.version()
+    except BaseException:
+        await engine.close()
+        raise
+    containers = Containers(engine, places)
+    userland = Userland(engine)
+    return Parts(
+        engine=engine,
+        containers=containers,
+        networks=Networks(containers, places),
+        images=Images(containers, places),
+        volumes=Volumes(containers, userland, places),
+        userland=userland,
+        staging=Staging(places.mounts),
+        hiding=HidingPlace(places.key),
+        places=places,
+        log_driver="k8s-file" if version.is_podman else "local",
+    )

@@ -1,0 +1,80 @@
+"""What the engine on this machine can, and what is to be done where it cannot."""
+
+from typing import Any
+
+from commandcenter.kit.errors import ProblemError
+from commandcenter.runtimes.capabilities import Capabilities, Feature
+from commandcenter.runtimes.docker import firewall
+from commandcenter.runtimes.docker.engine import (
+    OLDEST_API,
+    Engine,
+    EngineError,
+    Version,
+    find_socket,
+)
+
+_REACHES_MACHINE = (
+    "Services can connect to what listens on all addresses of this machine (0.0.0.0): only a hub "
+    "that runs as root can close that. Let such programs listen on 127.0.0.1."
+)
+_ENFORCED = {"cpu": "CpuCfsQuota", "memory": "MemoryLimit", "pids": "PidsLimit"}
+
+
+async def probe() -> Capabilities:
+    """Ask the engine; never raises. What is missing is told in `problems`."""
+    try:
+        version, info = await _ask()
+    except ProblemError as error:
+        return _capabilities((), f"{error.detail} {error.hint or ''}".strip())
+    missing = [name for name, word in _ENFORCED.items() if info.get(word) is False]
+    limits = tuple(name for name in _ENFORCED if name not in missing)
+    if version.api < OLDEST_API:
+        have, need = (".".join(map(str, number)) for number in (version.api, OLDEST_API))
+        return _capabilities(
+            limits,
+            f"The container engine {version.engine} speaks version {have} of the API; {need} is "
+            "needed. Install Docker 20.10 or Podman 4 or newer.",
+        )
+    if info.get("OSType", "linux") != "linux":
+        return _capabilities(limits, "The container engine runs no Linux containers.")
+    if missing:
+        return _capabilities(
+            limits,
+            f"The container engine does not limit {', '.join(missing)} on this machine. Enable "
+            "the cgroup controllers for it (for a rootless engine: delegate them to the user).",
+        )
+    is_rootless = any("rootless" in str(option) for option in info.get("SecurityOptions") or [])
+    remark = None if firewall.is_possible() or is_rootless else _REACHES_MACHINE
+    return _capabilities(limits, None, remark)
+
+
+async def _ask() -> tuple[Version, dict[str, Any]]:
+    socket = find_socket()
+    engine = Engine(socket)
+    try:
+        version = await engine.version()
+        return version, dict(await engine.call("GET", "info", seconds=30.0))
+    except EngineError as error:
+        raise ProblemError(f"The container engine at {socket} says: {error.message}.") from error
+    finally:
+        await engine.close()
+
+
+def _capabilities(
+    limits: tuple[str, ...], problem: str | None, remark: str | None = None
+) -> Capabilities:
+    """A problem keeps the runtime from being used; a remark says what is less than it could be."""
+    return Capabilities(
+        name="docker",
+        available=problem is None,
+        isolation="full",
+        limits=frozenset(limits),
+        watched_limits=frozenset({"disk"}),
+        network_off=True,
+        network_allow_list=False,
+        services=problem is None,
+        live_workspace=True,
+        warm_pool=False,
+        features=frozenset(Feature),
+        problems=tuple(text for text in (problem, remark) if text is not None),
+    )

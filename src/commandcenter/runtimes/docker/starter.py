@@ -1,0 +1,307 @@
+"""Start one attempt in a container: everything that happens before its first instruction."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from commandcenter.runner.errors import BadRequestError, IsolationError
+from commandcenter.runner.plan import SandboxPlan, plan_sandbox
+from commandcenter.runner.request import JobRequest
+from commandcenter.runner.service_plan import SharedFolders, plan_service
+from commandcenter.runner.spawn import Identity
+from commandcenter.runtimes.docker import config
+from commandcenter.runtimes.docker.config import Mount, Shape
+from commandcenter.runtimes.docker.engine import EngineError
+from commandcenter.runtimes.docker.parts import Parts
+from commandcenter.runtimes.docker.places import Places
+from commandcenter.runtimes.docker.ports import refuse_taken, taken_of
+from commandcenter.runtimes.docker.record import Record, forget
+from commandcenter.runtimes.docker.staging import Staged
+from commandcenter.runtimes.errors import PortTakenError, RuntimeRefusedError
+from commandcenter.runtimes.spec import AttemptSpec
+
+_JOB = Identity(1000, 1000)
+_NOT_STARTABLE = ("executable file not found", "no such file or directory", "permission denied")
+
+
+class ProgramMissingError(Exception):
+    """The container was made, but its program cannot be run; the engine's words."""
+
+
+class Starter:
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    async def start(self, spec: AttemptSpec, request: JobRequest) -> tuple[Record, int | None]:
+        """Return what is kept of it, and a descriptor of its /tmp. The attempt's lock is held.
+
+        After an error nothing is left of it, and its id is free.
+        """
+        try:
+            if spec.service is None:
+                return await self._launch(spec, request, "none")
+            async with self._parts.networks.lock(spec.service.network):
+                await self._parts.networks.refuse_conflict(
+                    spec.service.network, spec.service.names[0]
+                )
+                refuse_taken(spec.service.ports)
+                plan = self._plan(spec, request)  # so that bad requests make no network
+                del plan
+                network = await self._parts.networks.open(spec.service.network)
+                return await self._launch(spec, request, network)
+        except ProgramMissingError:
+            raise
+        except BaseException:
+            await self._parts.containers.discard(spec.attempt_id)
+            self._parts.hiding.remove(spec.attempt_id)
+            forget(self._parts.places, spec.attempt_id)
+            raise
+
+    def _plan(self, spec: AttemptSpec, request: JobRequest) -> tuple[SandboxPlan, Identity]:
+        userland = spec.image is None
+        if request.member is not None:
+            plan = plan_service(
+                request,
+                request.member,
+                self._parts.places.runner,
+                hosts_file=None,
+                userland=userland,
+            )
+        else:
+            plan = plan_sandbox(request, str(self._parts.places.data), userland=userland)
+        identity = _identity(plan, request)
+        return replace(plan, uid=identity.uid, gid=identity.gid), identity
+
+    async def _launch(
+        self, spec: AttemptSpec, request: JobRequest, network: str
+    ) -> tuple[Record, int | None]:
+        parts, identifier = self._parts, spec.attempt_id
+        plan, identity = self._plan(spec, request)
+        volumes = await parts.volumes.provide(spec, identity)
+        hidden = parts.hiding.hide(identifier, request.secret_values, _hidden_files(spec), identity)
+        record = Record.of(
+            spec,
+            git_directory=plan.git_directory,
+            hides=bool(request.secret_values),
+            init=config.has_init(spec),
+        )
+        record.write(parts.places)
+        mounts = [*volumes, *_hidden_mounts(spec, hidden)]
+        mounts += _written(parts.places, spec, plan, identity)
+        outside = {mount.target for mount in volumes}
+        binds = tuple(bind for bind in plan.binds if bind.target not in outside)
+        plan = replace(plan, binds=binds)
+        with (
+            _shared(request, plan, parts.places) as shared,
+            parts.staging.stage(plan, identity) as staged,
+        ):
+            shared.compare(staged.sources)
+            mounts += [
+                Mount(staged.sources.get(bind.target, bind.source), bind.target, bind.writable)
+                for bind in binds
+            ]
+            tmp = _own_tmp(staged, spec, mounts)
+            shape = Shape(
+                image=spec.image.reference if spec.image else await parts.userland.provide(),
+                identity=identity,
+                mounts=tuple(mounts),
+                labels=self._labels(spec),
+                has_own_tmp=tmp is not None,
+                engine_network=network,
+                log_driver=parts.log_driver,
+                environment=plan.environment,
+            )
+            try:
+                await self._create(spec, config.container(spec, plan, shape))
+                replace(record, begun=True).write(parts.places)
+                await self._run(spec)
+                await self._verify(spec, shared, staged)
+            except BaseException:
+                if tmp is not None:
+                    os.close(tmp)
+                raise
+        return replace(record, begun=True), tmp
+
+    async def _create(self, spec: AttemptSpec, body: dict[str, object]) -> None:
+        name = self._parts.places.container(spec.attempt_id)
+        try:
+            await self._parts.containers.create(name, body)
+        except EngineError as error:
+            if error.is_missing and "image" in error.message.lower():
+                if spec.image is not None:
+                    raise RuntimeRefusedError(
+                        f"The image {spec.image.reference} is not on the engine any more.",
+                        hint="Start it again: it is pulled or built anew.",
+                    ) from error
+                self._parts.userland.forget()
+                body["Image"] = await self._parts.userland.provide()
+                await self._parts.containers.create(name, body)
+                return
+            if error.is_conflict and await self._clear(spec.attempt_id):
+                await self._parts.containers.create(name, body)
+                return
+            raise RuntimeRefusedError(
+                f"The container engine refuses to make a container: {error.message}."
+            ) from error
+
+    async def _clear(self, attempt_id: str) -> bool:
+        """Take away a container that a killed hub made and never started; whether it was one."""
+        told = await self._parts.containers.inspect(attempt_id)
+        if told is None or told["State"]["Status"] != "created":
+            return False
+        await self._parts.containers.remove(self._parts.places.container(attempt_id))
+        return True
+
+    async def _run(self, spec: AttemptSpec) -> None:
+        try:
+            await self._parts.containers.start(self._parts.places.container(spec.attempt_id))
+        except EngineError as error:
+            ports = spec.service.ports if spec.service else ()
+            taken: PortTakenError | None = taken_of(error.message, ports)
+            if taken is not None:
+                raise taken from error
+            words = error.message.lower()
+            if not config.has_init(spec) and any(part in words for part in _NOT_STARTABLE):
+                raise ProgramMissingError(error.message) from error
+            hint = None
+            if "docker-init" in words or "catatonit" in words:
+                hint = "Install the engine's init program (Debian: apt install tini or catatonit)."
+            raise RuntimeRefusedError(
+                f"The container engine cannot start the attempt: {error.message}.", hint=hint
+            ) from error
+
+    async def _verify(self, spec: AttemptSpec, shared: "_Shared", staged: Staged) -> None:
+        """What was not staged is compared with what the container got."""
+        if not shared.folders.held or staged.sources:
+            return
+        told = await self._parts.containers.inspect(spec.attempt_id)
+        if told is not None and told["State"]["Running"]:
+            shared.folders.verify(int(told["State"]["Pid"]))
+
+    def _labels(self, spec: AttemptSpec) -> dict[str, str]:
+        more = {"attempt": spec.attempt_id, "kind": spec.kind.value}
+        if spec.service is not None:
+            more |= {"network": spec.service.network, "name": spec.service.names[0]}
+        return self._parts.places.labels(**more)
+
+
+@dataclass(frozen=True, slots=True)
+class _Shared:
+    folders: SharedFolders
+
+    def compare(self, sources: dict[str, str]) -> None:
+        """Raises `IsolationError` if something else was staged than was opened."""
+        for target, fd in self.folders.held:
+            path = sources.get(target)
+            if path is not None and not os.path.samestat(os.stat(path), os.fstat(fd)):
+                raise IsolationError(
+                    f"What was to be mounted at {target} is not what lay in the project's folder.",
+                    hint="A program changed the folder meanwhile; start the service again.",
+                )
+
+
+@contextmanager
+def _shared(request: JobRequest, plan: SandboxPlan, places: Places) -> Iterator[_Shared]:
+    if request.member is None:
+        yield _Shared(SharedFolders())
+        return
+    folders = SharedFolders.open(request.member, plan, places.runner)
+    try:
+        yield _Shared(folders)
+    finally:
+        folders.close()
+
+
+def _identity(plan: SandboxPlan, request: JobRequest) -> Identity:
+    """Whom the container's process is, inside and on the host. Raises `BadRequestError`."""
+    if os.geteuid() == 0:
+        return Identity(plan.uid, plan.gid) if request.member else _JOB
+    own = Identity(os.geteuid(), os.getegid())
+    if request.workspace is None:
+        return Identity(plan.uid, plan.gid) if request.member else own
+    owner = Path(request.workspace).stat()
+    if owner.st_uid != own.uid:
+        raise BadRequestError(
+            f"The folder {request.workspace} belongs to another user than the hub's.",
+            hint="Run the hub as that user, or as root.",
+        )
+    return Identity(owner.st_uid, owner.st_gid)
+
+
+def _own_tmp(staged: Staged, spec: AttemptSpec, mounts: list[Mount]) -> int | None:
+    """Mount the staged /tmp unless the service has asked for one of its own."""
+    place = "/tmp"  # noqa: S108 - the container's
+    if staged.tmp is None:
+        return None
+    if any(mount.target == place for mount in mounts) or (
+        spec.service is not None and place in spec.service.tmpfs
+    ):
+        os.close(staged.tmp)
+        return None
+    mounts.append(Mount(staged.sources[place], place, writable=True))
+    return staged.tmp
+
+
+def _hidden_files(spec: AttemptSpec) -> dict[str, dict[str, tuple[bytes, int]]]:
+    secrets = {
+        name: (value.encode("utf-8", "surrogateescape"), 0o400)
+        for name, value in spec.secret_files.items()
+    }
+    granted = spec.service.files if spec.service else ()
+    files = {str(index): (file.content, file.mode & 0o555) for index, file in enumerate(granted)}
+    return {"secrets": secrets, "files": files}
+
+
+def _hidden_mounts(spec: AttemptSpec, places: dict[str, Path]) -> list[Mount]:
+    mounts = []
+    if "secrets" in places:
+        mounts.append(Mount(str(places["secrets"]), "/run/secrets"))
+    if "files" in places and spec.service is not None:
+        for index, file in enumerate(spec.service.files):
+            mounts.append(Mount(str(places["files"] / str(index)), file.target))
+    return mounts
+
+
+def _written(
+    places: Places, spec: AttemptSpec, plan: SandboxPlan, identity: Identity
+) -> list[Mount]:
+    """The small files that an attempt finds, and a job's /in and /out, in its own directory."""
+    home = places.inside(spec.attempt_id, "files")
+    home.mkdir(mode=0o700, exist_ok=True)
+    files = dict(plan.files)
+    if spec.image is None:
+        files |= _accounts(plan)
+    mounts = []
+    for index, (target, data) in enumerate(files.items()):
+        path = home / str(index)
+        path.write_bytes(data)
+        path.chmod(0o444)
+        mounts.append(Mount(str(path), target))
+    if spec.service is None:
+        mounts += _job_places(places, spec, identity)
+    return mounts
+
+
+def _accounts(plan: SandboxPlan) -> dict[str, bytes]:
+    user = f"{plan.user}:x:{plan.uid}:{plan.gid}:{plan.user}:/home/{plan.user}:/bin/sh\n"
+    nobody = "nobody:x:65534:65534::/:/bin/false\n"
+    group = f"{plan.user}:x:{plan.gid}:\nnogroup:x:65534:\n"
+    return {"/etc/passwd": f"{user}{nobody}".encode(), "/etc/group": group.encode()}
+
+
+def _job_places(places: Places, spec: AttemptSpec, identity: Identity) -> list[Mount]:
+    entry = places.inside(spec.attempt_id, "in")
+    out = places.inside(spec.attempt_id, "out")
+    artifacts = out / "artifacts"
+    for directory in (entry, out, artifacts):
+        directory.mkdir(mode=0o755, exist_ok=True)
+        directory.chmod(0o755)
+    document = entry / "input.json"
+    document.write_bytes(spec.input_json)
+    document.chmod(0o444)
+    for directory in (out, artifacts):
+        if os.geteuid() == 0:
+            os.chown(directory, identity.uid, identity.gid)
+    return [Mount(str(entry), "/in"), Mount(str(out), "/out", writable=True)]

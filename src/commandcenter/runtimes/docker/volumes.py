@@ -1,0 +1,191 @@
+"""Named volumes of the engine for what a service keeps: `DATA/volumes/PROJECT/NAME` there."""
+
+import asyncio
+import json
+from contextlib import suppress
+from pathlib import Path
+
+from commandcenter.runner.spawn import Identity
+from commandcenter.runtimes.docker import config
+from commandcenter.runtimes.docker.config import Mount
+from commandcenter.runtimes.docker.containers import Containers
+from commandcenter.runtimes.docker.engine import EngineError
+from commandcenter.runtimes.docker.places import Places
+from commandcenter.runtimes.docker.userland import Userland
+from commandcenter.runtimes.errors import (
+    RuntimeAwayError,
+    RuntimeRefusedError,
+    ServiceConflictError,
+)
+from commandcenter.runtimes.spec import AttemptSpec
+
+# Only an untouched directory is given away: what an image has there keeps its owners.
+_GIVE = 'test -n "$(ls -A /volume)" || test "$(stat -c %u /volume)" != 0 || chown "$0" /volume'
+# Reflinks and holes where the file system has them; sizes as the files say them.
+_COPY = (
+    "/bin/sh",
+    "-c",
+    "cp -a --sparse=auto --reflink=auto /source/. /target/ && du -s --apparent-size -B1 /target",
+)
+_COPIER = ("CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "SETFCAP", "MKNOD")
+_COPY_SECONDS = 3600.0
+
+
+class Volumes:
+    def __init__(self, containers: Containers, userland: Userland, places: Places) -> None:
+        self._containers = containers
+        self._engine = containers.engine
+        self._userland = userland
+        self._places = places
+        self._locks: dict[str, asyncio.Lock] = {}
+
+    async def provide(self, spec: AttemptSpec, owner: Identity) -> list[Mount]:
+        """Return the mounts of the service's named volumes, each there and owned by it."""
+        mounts: list[Mount] = []
+        if spec.service is None:
+            return mounts
+        for volume in spec.service.volumes:
+            if not volume.source.absolute().is_relative_to(self._places.runner.volumes):
+                continue
+            project, name = self._places.volume(volume.source.absolute())
+            copies = spec.image is not None and volume.copy_image_content
+            mount = Mount(
+                name, volume.target, volume.writable, is_volume=True, copies_content=copies
+            )
+            async with self._lock(name):
+                if await self._make(name, project) or not self._places.volume_mark(name).exists():
+                    if copies and spec.image is not None:
+                        await self._fill(spec.image.reference, mount)
+                    await self._give(name, owner)
+                    self._mark(name)
+            mounts.append(mount)
+        return mounts
+
+    async def run(
+        self,
+        mounts: tuple[Mount, ...],
+        command: tuple[str, ...],
+        capabilities: tuple[str, ...],
+        seconds: float,
+    ) -> str:
+        """Run a helper of ours to its end; return what it wrote. Raises `RuntimeRefusedError`."""
+        image = await self._userland.provide()
+        system = (Mount("/usr", "/usr"),)
+        body = config.helper(self._places, image, (*system, *mounts), command, capabilities)
+        identifier = await self._containers.create_unnamed(body)
+        try:
+            await self._containers.start(identifier)
+            ended = await self._engine.call(
+                "POST", f"containers/{identifier}/wait", seconds=seconds
+            )
+            text = await self._output(identifier)
+            if ended["StatusCode"]:
+                raise RuntimeRefusedError(f"A volume cannot be prepared: {text.strip()}.")
+            return text
+        finally:
+            await self._containers.remove(identifier)
+
+    async def _output(self, identifier: str) -> str:
+        async with self._engine.stream(
+            "GET", f"containers/{identifier}/logs", params={"stdout": True, "stderr": True}
+        ) as answer:
+            data = await answer.content.read(64 * 1024)
+        text, offset = b"", 0
+        while offset + 8 <= len(data):
+            length = int.from_bytes(data[offset + 4 : offset + 8], "big")
+            text += data[offset + 8 : offset + 8 + length]
+            offset += 8 + length
+        return text.decode("utf-8", "replace")
+
+    async def copy(self, source: Path, target: Path) -> int:
+        """Copy to a new volume; how many bytes it holds, 0 if there is no source.
+
+        Raises `RuntimeRefusedError` if the target is there. What a call that died had begun is not
+        there: it has no mark, and is begun anew.
+        """
+        _, old = self._places.volume(source)
+        project, new = self._places.volume(target)
+        if not await self._is_there(old):
+            return 0
+        async with self._lock(new):
+            if await self._is_there(new):
+                if self._places.volume_mark(new).exists():
+                    raise RuntimeRefusedError(f"The volume {target} is there already.")
+                await self._engine.call("DELETE", f"volumes/{new}")
+            await self._make(new, project)
+            mounts = (
+                Mount(old, "/source", is_volume=True),
+                Mount(new, "/target", writable=True, is_volume=True),
+            )
+            try:
+                told = await self.run(mounts, _COPY, _COPIER, _COPY_SECONDS)
+            except BaseException:
+                with suppress(EngineError, RuntimeAwayError):
+                    await self._engine.call("DELETE", f"volumes/{new}")
+                raise
+            self._mark(new)
+        return int(told.split()[0])
+
+    async def remove_all(self, project: str) -> None:
+        """Idempotent. Raises `ServiceConflictError` while a service uses one."""
+        filters = json.dumps(self._places.with_labels(project=project))
+        told = await self._engine.call("GET", "volumes", params={"filters": filters})
+        names = [str(volume["Name"]) for volume in told.get("Volumes") or []]
+        for name in names:
+            using = json.dumps({"volume": [name]})
+            if await self._engine.call("GET", "containers/json", params={"filters": using}):
+                raise ServiceConflictError(
+                    f"A service of {project} still uses the volume {name}.", hint="Stop it first."
+                )
+        for name in names:
+            self._places.volume_mark(name).unlink(missing_ok=True)
+            try:
+                await self._engine.call("DELETE", f"volumes/{name}")
+            except EngineError as error:
+                if error.is_conflict:
+                    raise ServiceConflictError(
+                        f"The volume {name} is still in use.", hint="Stop its service first."
+                    ) from error
+                if not error.is_missing:
+                    raise
+
+    async def _is_there(self, name: str) -> bool:
+        try:
+            await self._engine.call("GET", f"volumes/{name}")
+        except EngineError as error:
+            if error.is_missing:
+                return False
+            raise
+        return True
+
+    def _lock(self, name: str) -> asyncio.Lock:
+        return self._locks.setdefault(name, asyncio.Lock())
+
+    async def _make(self, name: str, project: str) -> bool:
+        """Whether it was not there."""
+        if await self._is_there(name):
+            return False
+        labels = self._places.labels(project=project)
+        await self._engine.call("POST", "volumes/create", body={"Name": name, "Labels": labels})
+        return True
+
+    async def _fill(self, image: str, mount: Mount) -> None:
+        """The engine copies what the image has at the place when a container is made with it."""
+        body = {
+            "Image": image,
+            "Cmd": ["-"],
+            "Labels": self._places.labels(kind="helper"),
+            "NetworkDisabled": True,
+            "HostConfig": {"NetworkMode": "none", "Mounts": [mount.to_engine()]},
+        }
+        await self._containers.remove(await self._containers.create_unnamed(body))
+
+    async def _give(self, name: str, owner: Identity) -> None:
+        mount = Mount(name, "/volume", writable=True, is_volume=True)
+        command = ("/bin/sh", "-c", _GIVE, f"{owner.uid}:{owner.gid}")
+        await self.run((mount,), command, ("CHOWN",), 60.0)
+
+    def _mark(self, name: str) -> None:
+        mark = self._places.volume_mark(name)
+        mark.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        mark.touch(mode=0o600)

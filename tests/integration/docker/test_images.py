@@ -1,0 +1,155 @@
+"""Images: had, looked at, run, built, and not to be had."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from commandcenter.runtimes.docker.runtime import DockerRuntime
+from commandcenter.runtimes.errors import ImageUnavailableError
+from commandcenter.runtimes.images import Image, ImageBuild, ImageWanted
+from commandcenter.runtimes.results import FailureReason
+from commandcenter.runtimes.spec import GrantedFile, Ulimit, Volume
+from tests.conformance.runtimes.harness import job, service
+
+
+async def lines(runtime: DockerRuntime, spec: object) -> list[str]:
+    handle = await runtime.start(spec)  # type: ignore[arg-type]
+    await runtime.wait(handle)
+    return [line.text async for line in runtime.logs(handle)]
+
+
+async def test_an_image_says_what_it_is(runtime: DockerRuntime, busybox: str) -> None:
+    facts = await runtime.provide_image(ImageWanted(busybox), print)
+    assert facts.reference.startswith("sha256:")
+    assert (facts.uid, facts.gid) == (1234, 50)
+    assert facts.entrypoint == ("/bin/busybox",)
+    assert facts.command == ("echo", "of the image")
+    assert facts.tcp_ports == (8080,)
+    assert facts.volumes == ("/data",)
+    assert facts.stop_signal == "SIGQUIT"
+    assert facts.working_directory == "/data"
+    assert facts.health is not None
+    assert facts.health.command == ("test -e /data",)
+    assert facts.health.is_shell
+    assert (facts.health.interval_seconds, facts.health.retries) == (7.0, 4)
+    assert facts.health.timeout_seconds is None
+
+
+async def test_an_images_own_command_runs(runtime: DockerRuntime, busybox: str) -> None:
+    facts = await runtime.provide_image(ImageWanted(busybox), print)
+    image = Image(facts.reference)
+    own = replace(service(details={"uid": 1234, "gid": 50}), command=(), image=image)
+    assert await lines(runtime, own) == ["of the image"]
+    other = replace(service(), command=("id", "-u"), image=image)
+    assert await lines(runtime, other) == ["1000"]
+    bare = replace(
+        service(), command=("/bin/busybox", "echo", "bare"), image=replace(image, entrypoint=())
+    )
+    assert await lines(runtime, bare) == ["bare"]
+    as_job = job(command=("echo", "a job"), image=image)
+    assert await lines(runtime, as_job) == ["a job"]
+
+
+async def test_a_program_that_an_image_has_not_is_told(
+    runtime: DockerRuntime, busybox: str
+) -> None:
+    image = Image(busybox, entrypoint=())
+    handle = await runtime.start(replace(service(), command=("nothing-here",), image=image))
+    result = await runtime.wait(handle)
+    assert (result.exit_code, result.reason) == (127, FailureReason.EXIT_CODE)
+    assert "nothing-here" in result.message
+    await runtime.remove(handle)
+
+
+async def test_volumes_begin_with_what_the_image_has(
+    runtime: DockerRuntime, busybox: str, data: Path
+) -> None:
+    for copy, expected in ((True, ["of the image"]), (False, ["nothing"])):
+        volume = Volume(
+            data / "volumes" / "shop" / f"copy-{copy}", "/data", copy_image_content=copy
+        )
+        spec = service("cat /data/from-image || echo nothing", details={"volumes": (volume,)})
+        spec = replace(spec, image=Image(busybox, entrypoint=()))
+        told = await lines(runtime, spec)
+        assert [line for line in told if "No such" not in line and "can't" not in line] == expected
+
+
+async def test_details_of_a_service_reach_the_container(
+    runtime: DockerRuntime, busybox: str
+) -> None:
+    details = {
+        "hosts": (("elsewhere", "192.0.2.7"),),
+        "ulimits": (Ulimit("nofile", 77, 99),),
+        "files": (GrantedFile("/etc/app.conf", b"granted\n", 0o400),),
+        "tty": True,
+        "read_only_root": False,
+        "uid": 1234,
+        "gid": 4321,
+    }
+    shell = (
+        "cat /etc/app.conf; busybox stat -c %a:%u /etc/app.conf; ulimit -n; "
+        "busybox grep -c 192.0.2.7 /etc/hosts; busybox tty; busybox touch /tmp/x && echo ok"
+    )
+    spec = replace(service(shell, details=details), image=Image(busybox, entrypoint=()))
+    told = await lines(runtime, spec)
+    assert told == ["granted", "400:1234", "77", "1", "/dev/pts/0", "ok"]
+
+
+async def test_an_image_is_built_and_run(
+    runtime: DockerRuntime, busybox: str, tmp_path: Path
+) -> None:
+    (tmp_path / "Dockerfile").write_text(
+        f"FROM {busybox}\nARG WORD\nUSER 0\nCOPY . /app\n"
+        'RUN ["/bin/busybox", "sh", "-c", "busybox ls /app > /list; echo $WORD > /word"]\n'
+        'USER 1000\nENTRYPOINT []\nCMD ["sh", "-c", "cat /list /word"]\n'
+    )
+    (tmp_path / ".dockerignore").write_text("*.secret\n!kept.secret\nnode_modules\n")
+    for name in ("a.txt", "b.secret", "kept.secret"):
+        (tmp_path / name).write_text(name)
+    (tmp_path / "node_modules").mkdir()
+    (tmp_path / "node_modules" / "x").write_text("x")
+    heard: list[str] = []
+    wanted = ImageWanted("cc-test/built:1", build=ImageBuild(tmp_path, args={"WORD": "argued"}))
+    facts = await runtime.provide_image(wanted, heard.append)
+    assert any("Step 1/" in text for text in heard)
+    spec = replace(service(), command=(), image=Image(facts.reference))
+    told = await lines(runtime, spec)
+    assert told == [".dockerignore", "Dockerfile", "a.txt", "kept.secret", "argued"]
+    heard.clear()
+    assert (await runtime.provide_image(wanted, heard.append)).reference == facts.reference
+    assert not heard  # it is there
+
+
+async def test_a_build_that_fails_shows_its_last_lines(
+    runtime: DockerRuntime, busybox: str, tmp_path: Path
+) -> None:
+    build = ImageBuild(
+        tmp_path,
+        dockerfile_inline=f'FROM {busybox}\nRUN ["/bin/busybox", "sh", "-c", '
+        '"echo before the end; exit 3"]\n',
+    )
+    with pytest.raises(ImageUnavailableError, match="before the end") as caught:
+        await runtime.provide_image(ImageWanted("cc-test/failing:1", build=build), print)
+    assert not caught.value.is_passing
+
+
+async def test_nothing_outside_a_context_is_sent(
+    runtime: DockerRuntime, busybox: str, tmp_path: Path
+) -> None:
+    (tmp_path / "passwd").symlink_to("/etc/shadow")
+    build = ImageBuild(tmp_path, dockerfile_inline=f"FROM {busybox}\nCOPY . /x\n")
+    with pytest.raises(ImageUnavailableError, match="leads out"):
+        await runtime.provide_image(ImageWanted("cc-test/leaking:1", build=build), print)
+    outside = ImageBuild(tmp_path, dockerfile="../Dockerfile")
+    with pytest.raises(ImageUnavailableError, match="outside"):
+        await runtime.provide_image(ImageWanted("cc-test/leaking:1", build=outside), print)
+
+
+async def test_an_image_that_is_not_there(runtime: DockerRuntime) -> None:
+    with pytest.raises(ImageUnavailableError, match="never") as caught:
+        await runtime.provide_image(ImageWanted("cc-test/absent:1", pull="never"), print)
+    assert not caught.value.is_passing
+    with pytest.raises(ImageUnavailableError, match="registry cannot be reached") as caught:
+        await runtime.provide_image(ImageWanted("127.0.0.1:9/cc-test/absent:1"), print)
+    assert caught.value.is_passing
