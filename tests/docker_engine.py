@@ -45,7 +45,8 @@ def ask_engine(
     try:
         connection.sock.connect(str(place))
         headers = {"Content-Type": "application/x-tar"} if body else {}
-        connection.request(method, path, body=body, headers=headers)
+        with contextlib.suppress(BrokenPipeError):  # it answers before it has read all
+            connection.request(method, path, body=body, headers=headers)
         text = connection.getresponse().read()
     finally:
         connection.close()

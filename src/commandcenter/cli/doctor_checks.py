@@ -20,6 +20,7 @@ from commandcenter.hub.settings import Settings
 from commandcenter.kit.database import Database
 from commandcenter.kit.disk import disk_full, space_at
 from commandcenter.kit.errors import ProblemError
+from commandcenter.runtimes.docker.probe import probe
 from commandcenter.runtimes.sandbox.doctor import Check, Severity, diagnose
 
 _GIT_SECONDS = 10.0
@@ -45,6 +46,7 @@ def check_machine(cli: Cli) -> list[Check]:
         _database(settings),
         _git(),
         *diagnose(),
+        _container_engine(),
     ]
 
 
@@ -197,6 +199,18 @@ def _git() -> Check:
     if numbers < _OLDEST_GIT:
         return Check("git", False, Severity.WARNING, f"{found} is old", remedy)
     return Check("git", True, Severity.INFO, found)
+
+
+def _container_engine() -> Check:
+    """No machine needs one: without it stacks run on the sandbox, and those with images do not."""
+    name = "container engine"
+    can = asyncio.run(probe())
+    if not can.available:
+        return Check(name, True, Severity.INFO, f"none can be used. {' '.join(can.problems)}")
+    words = f"it enforces {', '.join(sorted(can.limits))}"
+    if can.problems:
+        return Check(name, True, Severity.WARNING, words, " ".join(can.problems))
+    return Check(name, True, Severity.INFO, words)
 
 
 def _output(command: list[str]) -> str | None:

@@ -1,4 +1,3 @@
-import hashlib
 import io
 import shutil
 import tarfile
@@ -56,7 +55,6 @@ def busybox(docker_host: str) -> str:
             "EXPOSE%208080/tcp%2053/udp",
             "VOLUME%20/data",
             "WORKDIR%20/data",
-            "STOPSIGNAL%20SIGQUIT",
             "HEALTHCHECK%20--interval=7s%20--retries=4%20CMD%20test%20-e%20/data",
         )
     )
@@ -76,7 +74,3 @@ def archive(files: dict[str, bytes], links: dict[str, str] | None = None) -> byt
             entry.type, entry.linkname = tarfile.SYMTYPE, target
             tar.addfile(entry)
     return buffer.getvalue()
-
-
-def unique(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:8]

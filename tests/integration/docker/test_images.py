@@ -27,7 +27,7 @@ async def test_an_image_says_what_it_is(runtime: DockerRuntime, busybox: str) ->
     assert facts.command == ("echo", "of the image")
     assert facts.tcp_ports == (8080,)
     assert facts.volumes == ("/data",)
-    assert facts.stop_signal == "SIGQUIT"
+    assert facts.stop_signal is None
     assert facts.working_directory == "/data"
     assert facts.health is not None
     assert facts.health.command == ("test -e /data",)
@@ -102,7 +102,7 @@ async def test_an_image_is_built_and_run(
     (tmp_path / "Dockerfile").write_text(
         f"FROM {busybox}\nARG WORD\nUSER 0\nCOPY . /app\n"
         'RUN ["/bin/busybox", "sh", "-c", "busybox ls /app > /list; echo $WORD > /word"]\n'
-        'USER 1000\nENTRYPOINT []\nCMD ["sh", "-c", "cat /list /word"]\n'
+        'USER 1000\nSTOPSIGNAL 3\nENTRYPOINT []\nCMD ["sh", "-c", "cat /list /word"]\n'
     )
     (tmp_path / ".dockerignore").write_text("*.secret\n!kept.secret\nnode_modules\n")
     for name in ("a.txt", "b.secret", "kept.secret"):
@@ -113,9 +113,10 @@ async def test_an_image_is_built_and_run(
     wanted = ImageWanted("cc-test/built:1", build=ImageBuild(tmp_path, args={"WORD": "argued"}))
     facts = await runtime.provide_image(wanted, heard.append)
     assert any("Step 1/" in text for text in heard)
+    assert (facts.uid, facts.gid, facts.stop_signal) == (1000, 0, "SIGQUIT")
     spec = replace(service(), command=(), image=Image(facts.reference))
     told = await lines(runtime, spec)
-    assert told == [".dockerignore", "Dockerfile", "a.txt", "kept.secret", "argued"]
+    assert told == ["Dockerfile", "a.txt", "kept.secret", "argued"]
     heard.clear()
     assert (await runtime.provide_image(wanted, heard.append)).reference == facts.reference
     assert not heard  # it is there

@@ -6,11 +6,12 @@ from pathlib import Path
 import pytest
 
 from commandcenter.runtimes.sandbox.doctor import can_isolate
+from tests.security.probing import GROUPS
 from tests.security.sandbox.drive_service import Services
 from tests.security.sandbox.ordinary import run_as_ordinary_user
-from tests.security.sandbox.test_escapes import GROUPS, agent, assert_all_refused, canaries, data
+from tests.security.sandbox.test_escapes import assert_all_refused, data
 
-__all__ = ["agent", "canaries", "data"]
+__all__ = ["data"]
 
 pytestmark = pytest.mark.skipif(not can_isolate(), reason="this machine cannot isolate")
 SERVICE_GROUPS = (*GROUPS, "neighbours")

@@ -16,6 +16,7 @@ _OOM_SCORE = 500  # before the hub and the machine's own services
 _CLIENT_LOG_BYTES = 16 * 1024**2
 _LOG_FILES = 3
 _PERIOD_US = 100_000
+_OPEN_FILES, _PROCESSES = 4096, 4096
 # Names within a network are the engine's own resolver's. What it does not know it would ask the
 # machine's name servers, from the container: this sends it nowhere.
 _NOWHERE = ["127.0.0.1"]
@@ -54,7 +55,7 @@ class Shape:
     labels: Mapping[str, str]
     has_own_tmp: bool = False  # /tmp is among the mounts
     engine_network: str = "none"
-    log_driver: str = "local"
+    is_podman: bool = False
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
@@ -115,27 +116,32 @@ def _host(spec: AttemptSpec, plan: SandboxPlan, shape: Shape) -> dict[str, Any]:
         "MemorySwap": limits.memory_bytes,
         "CpuPeriod": _PERIOD_US,
         "CpuQuota": max(1000, round(limits.cpu * _PERIOD_US)),
-        "Ulimits": _ulimits(service),
+        "Ulimits": _ulimits(service, is_podman=shape.is_podman),
         "Dns": _NOWHERE,
         "DnsSearch": ["."],
         "DnsOptions": ["timeout:1", "attempts:2"],  # of names that nobody has
         "ExtraHosts": [f"{name}:{address}" for name, address in service.hosts] if service else [],
         "PortBindings": _bindings(service) if service else {},
         "RestartPolicy": {"Name": "no"},
-        "LogConfig": _log(limits, shape.log_driver),
+        "LogConfig": _log(limits, "k8s-file" if shape.is_podman else "local"),
     }
 
 
 def _tmpfs(spec: AttemptSpec, plan: SandboxPlan, shape: Shape) -> dict[str, str]:
-    who = f"uid={shape.identity.uid},gid={shape.identity.gid}"
+    # Podman gives no tmpfs away: what the one user of the container could write, everybody may.
+    own, private = "1777", "1777"
+    who = ""
+    if not shape.is_podman:
+        own, private = "0755", "0700"
+        who = f",uid={shape.identity.uid},gid={shape.identity.gid}"
     found = {}
     if not shape.has_own_tmp:
         found["/tmp"] = f"rw,exec,nosuid,nodev,mode=1777,size={plan.disk_bytes}"  # noqa: S108
     if spec.service is None or spec.service.read_only_root:
-        found["/run"] = f"rw,noexec,nosuid,nodev,mode=0755,size={_RUN_BYTES},{who}"
+        found["/run"] = f"rw,noexec,nosuid,nodev,mode={own},size={_RUN_BYTES}{who}"
     if spec.image is None:
         home = f"/home/{plan.user}"
-        found[home] = f"rw,exec,nosuid,nodev,mode=0700,size={HOME_BYTES},{who}"
+        found[home] = f"rw,exec,nosuid,nodev,mode={private},size={HOME_BYTES}{who}"
     for path, size in plan.tmpfs:
         found[path] = f"rw,exec,nosuid,nodev,mode=1777,size={size}"
     for path in plan.covered:
@@ -143,9 +149,13 @@ def _tmpfs(spec: AttemptSpec, plan: SandboxPlan, shape: Shape) -> dict[str, str]
     return found
 
 
-def _ulimits(service: ServiceSpec | None) -> list[dict[str, Any]]:
+def _ulimits(service: ServiceSpec | None, *, is_podman: bool) -> list[dict[str, Any]]:
+    """Podman asks for as many open files as the kernel has, which not every root may give."""
     asked = {limit.name: (limit.soft, limit.hard) for limit in service.ulimits} if service else {}
-    both = {"core": (0, 0), **asked}
+    own = {"core": (0, 0)}
+    if is_podman:
+        own |= {"nofile": (_OPEN_FILES, _OPEN_FILES), "nproc": (_PROCESSES, _PROCESSES)}
+    both = own | asked
     return [{"Name": name, "Soft": soft, "Hard": hard} for name, (soft, hard) in both.items()]
 
 

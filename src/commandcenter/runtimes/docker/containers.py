@@ -122,7 +122,7 @@ class Containers:
         """Those that run, paused ones among them, with these labels of ours."""
         filters = {
             **self._places.with_labels(**labels),
-            "status": ["running", "paused", "restarting"],
+            "status": ["running", "paused"],
         }
         told = await self.engine.call(
             "GET", "containers/json", params={"filters": json.dumps(filters)}

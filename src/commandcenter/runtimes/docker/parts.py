@@ -24,7 +24,7 @@ class Parts:
     staging: Staging
     hiding: HidingPlace
     places: Places
-    log_driver: str
+    is_podman: bool
 
 
 async def open_parts(places: Places) -> Parts:
@@ -47,5 +47,5 @@ async def open_parts(places: Places) -> Parts:
         staging=Staging(places.mounts),
         hiding=HidingPlace(places.key),
         places=places,
-        log_driver="k8s-file" if version.is_podman else "local",
+        is_podman=version.is_podman,
     )

@@ -1,5 +1,7 @@
 """What the engine on this machine can, and what is to be done where it cannot."""
 
+import os
+from pathlib import Path
 from typing import Any
 
 from commandcenter.kit.errors import ProblemError
@@ -11,6 +13,7 @@ from commandcenter.runtimes.docker.engine import (
     EngineError,
     Version,
     find_socket,
+    socket_candidates,
 )
 
 _REACHES_MACHINE = (
@@ -50,6 +53,7 @@ async def probe() -> Capabilities:
 
 async def _ask() -> tuple[Version, dict[str, Any]]:
     socket = find_socket()
+    _check_socket(socket)
     engine = Engine(socket)
     try:
         version = await engine.version()
@@ -58,6 +62,22 @@ async def _ask() -> tuple[Version, dict[str, Any]]:
         raise ProblemError(f"The container engine at {socket} says: {error.message}.") from error
     finally:
         await engine.close()
+
+
+def _check_socket(socket: Path) -> None:
+    if not socket.exists():
+        places = ", ".join(map(str, socket_candidates()))
+        raise ProblemError(
+            f"There is no container engine on this machine: looked for {places}.",
+            hint="Install Docker (Debian: apt install docker.io) or let Podman listen "
+            "(systemctl --user enable --now podman.socket), or name its socket in DOCKER_HOST.",
+        )
+    if not os.access(socket, os.R_OK | os.W_OK):
+        raise ProblemError(
+            f"This user may not speak with the container engine at {socket}.",
+            hint="Use a rootless engine of this user's own, or become a member of the group that "
+            f"owns {socket} (which gives root's rights), and log in again.",
+        )
 
 
 def _capabilities(

@@ -110,7 +110,7 @@ class Starter:
                 labels=self._labels(spec),
                 has_own_tmp=tmp is not None,
                 engine_network=network,
-                log_driver=parts.log_driver,
+                is_podman=parts.is_podman,
                 environment=plan.environment,
             )
             try:
@@ -143,7 +143,8 @@ class Starter:
                 await self._parts.containers.create(name, body)
                 return
             raise RuntimeRefusedError(
-                f"The container engine refuses to make a container: {error.message}."
+                f"The container engine refuses to make a container: {error.message}.",
+                hint=_hint(error.message),
             ) from error
 
     async def _clear(self, attempt_id: str) -> bool:
@@ -165,11 +166,9 @@ class Starter:
             words = error.message.lower()
             if not config.has_init(spec) and any(part in words for part in _NOT_STARTABLE):
                 raise ProgramMissingError(error.message) from error
-            hint = None
-            if "docker-init" in words or "catatonit" in words:
-                hint = "Install the engine's init program (Debian: apt install tini or catatonit)."
             raise RuntimeRefusedError(
-                f"The container engine cannot start the attempt: {error.message}.", hint=hint
+                f"The container engine cannot start the attempt: {error.message}.",
+                hint=_hint(error.message),
             ) from error
 
     async def _verify(self, spec: AttemptSpec, shared: "_Shared", staged: Staged) -> None:
@@ -185,6 +184,14 @@ class Starter:
         if spec.service is not None:
             more |= {"network": spec.service.network, "name": spec.service.names[0]}
         return self._parts.places.labels(**more)
+
+
+def _hint(words: str) -> str | None:
+    if "docker-init" in words:
+        return "Install the engine's small process 1 (Debian: apt install tini docker.io)."
+    if "container-init" in words or "catatonit" in words:
+        return "Install Podman's small process 1 (Debian: apt install catatonit)."
+    return None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ leads into a read-only mount; what the machine has there is found in `/usr/sbin`
 import asyncio
 import hashlib
 import io
+import json
 import tarfile
 
 from commandcenter.runner.plan import system_links
@@ -61,13 +62,18 @@ class Userland:
         self._is_there = False
 
     async def _make(self) -> None:
-        repository, _, tag = self.reference.partition(":")
         async with self._engine.stream(
             "POST",
             "images/create",
-            params={"fromSrc": "-", "repo": repository, "tag": tag},
+            params={"fromSrc": "-"},
             data=self._data,
             headers={"Content-Type": "application/x-tar"},
             seconds=60.0,
         ) as answer:
-            await answer.read()
+            told = json.loads((await answer.text()).splitlines()[-1])
+        # Podman names no image while it imports it.
+        repository, _, tag = self.reference.partition(":")
+        identifier = str(told.get("status") or told.get("id") or told.get("stream")).strip()
+        await self._engine.call(
+            "POST", f"images/{identifier}/tag", params={"repo": repository, "tag": tag}
+        )
