@@ -139,11 +139,13 @@ def found_lines(cli: Cli, name: str) -> Iterable[str]:
         found = cli.client.get(f"/projects/{segment(name)}/status")
     except HubProblemError:  # a hub of an earlier version
         return
-    services = ", ".join(each["name"] for each in found["services"])
+    if found["source"]:
+        yield f"Found: {_definition(found['source'])}"
+    for service in found["services"]:
+        addresses = ", ".join(port["address"] for port in service["ports"])
+        yield f"  {service['name']}  {addresses}".rstrip()
     if found["reason"]:
-        yield f"Its services cannot be told: {found['reason']}"
-    elif services:
-        yield f"Services: {services} ({_definition(found['source'])})"
+        yield f"It cannot be started as it is: {found['reason']}"
     for left in found["source"].get("left_out", ()):
         yield f"{left['service']} is left out: {left['reason']}"
 
@@ -310,8 +312,8 @@ def _definition(source: dict[str, Any]) -> str | None:
     if not source:
         return None
     if source["kind"] == "default":
-        return "the default stack: the project has no compose file"
-    return ", ".join(source["files"])
+        return "the default stack, as the folder has no compose file"
+    return f"a compose file, {' with '.join(source['files'])}"
 
 
 def _moment(at: str | None) -> str | None:

@@ -1,5 +1,7 @@
 """The part of a hub that looks after the stacks of projects."""
 
+from functools import partial
+
 import structlog
 
 from commandcenter.events.bus import EventBus
@@ -18,6 +20,7 @@ from commandcenter.runtimes.registry import create_runtime
 from commandcenter.secrets.service import SecretService
 from commandcenter.stacks.begin import StackBeginnings, StackOptions
 from commandcenter.stacks.logs import StackLogs
+from commandcenter.stacks.reserve import reserve_ports
 from commandcenter.stacks.service import StackManager
 from commandcenter.stacks.status import StackStatuses
 
@@ -50,6 +53,7 @@ async def add_stacks(assembly: Assembly) -> None:
     services.add(StackNumbers(database, stacks, metrics))
     services.get(HealthService).add("stacks", stacks_check(database, stacks, options.owner))
     projects.before_removal(stacks.forget)
+    projects.after_addition(partial(reserve_ports, database, beginnings))
     services.add(StackStatuses(database, projects, beginnings, stacks))
     services.add(
         StackLogs(

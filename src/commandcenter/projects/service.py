@@ -41,6 +41,7 @@ ActiveRuns = Callable[[AsyncSession, str], Awaitable[int]]
 
 
 BeforeRemoval = Callable[[AsyncSession, Project], Awaitable[None]]
+AfterAddition = Callable[[Project], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +73,15 @@ class ProjectService:
         self._roots = roots
         self._active_runs = active_runs
         self._before_removal: list[BeforeRemoval] = []
+        self._after_addition: list[AfterAddition] = []
 
     def before_removal(self, hook: BeforeRemoval) -> None:
         """Have `hook` called in the transaction that removes a project; it may refuse."""
         self._before_removal.append(hook)
+
+    def after_addition(self, hook: AfterAddition) -> None:
+        """Have `hook` called once a new project is stored."""
+        self._after_addition.append(hook)
 
     async def add(self, caller: Caller, *, path: str, name: str | None = None) -> Added:
         """Make the folder a project, or return the one it is already.
@@ -118,6 +124,8 @@ class ProjectService:
                 project_id=project.id,
                 data={"name": project.name, "path": project.path},
             )
+        for hook in self._after_addition:
+            await hook(project)
         return Added(project, created=True, warnings=warnings)
 
     async def get(self, reference: str) -> Project:

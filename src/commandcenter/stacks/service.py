@@ -22,6 +22,7 @@ from commandcenter.projects.service import ProjectService
 from commandcenter.stacks.begin import StackBeginnings
 from commandcenter.stacks.definition import merged_wishes
 from commandcenter.stacks.errors import StackBusyError, StackNotRunningError, UnknownServiceError
+from commandcenter.stacks.reserve import reserve_ports
 from commandcenter.stacks.rows import read_services
 from commandcenter.stacks.snapshot import SnapshotError
 from commandcenter.stacks.states import Desired, StackState
@@ -178,6 +179,8 @@ class StackManager:
                 row.wishes = merged_wishes(row.wishes, wishes)
                 await session.flush()
                 await record(session, caller, "stack.change", project.id, wishes)
+            if self.supervisor(project.id) is None:
+                await reserve_ports(self._database, self._beginnings, project)
 
     async def service_names(self, project: Project) -> tuple[str, ...]:
         """Return the services of the stack as it was started last, else of the folder now."""

@@ -113,7 +113,7 @@ class StackStatuses:
             )
             ports = list(await session.scalars(query))
         if row is None or not services:
-            return await self._never_started(project, row)
+            return await self._never_started(project, row, ports)
         supervisor = self._stacks.supervisor(project.id)
         found = await asyncio.gather(*(self._service(each, ports, supervisor) for each in services))
         state = StackState(row.state)  # as it is on record, with the times that belong to it
@@ -133,18 +133,20 @@ class StackStatuses:
             services=tuple(found),
         )
 
-    async def _never_started(self, project: Project, row: ProjectStack | None) -> StackStatus:
+    async def _never_started(
+        self, project: Project, row: ProjectStack | None, ports: Sequence[StackPort]
+    ) -> StackStatus:
         """Say what the folder brings, or what stands against it."""
         source: Mapping[str, Any] = {}
         services: tuple[ServiceStatus, ...] = ()
-        reason = ""
+        reason = row.reason if row is not None else ""
         try:
             found = await self._beginnings.outline(project)
         except ProblemError as error:
             reason = f"{error.detail} {error.hint or ''}".strip()
         else:
             source = found.source()
-            services = tuple(_stopped(name) for name in found.services)
+            services = tuple(_stopped(name, ports) for name in found.services)
         return StackStatus(
             project=project,
             state=StackState.STOPPED,
@@ -187,11 +189,7 @@ class StackStatuses:
             attempt=number,
             exit_code=exit_code,
             started_at=row.started_at,
-            ports=tuple(
-                PortStatus(port.host_port, port.container_port, _address(port))
-                for port in ports
-                if port.service == row.name
-            ),
+            ports=_ports(row.name, ports),
             cpus=LimitStatus(asked.get("cpus"), stats.actual_cpu if stats else None, cores),
             memory_bytes=LimitStatus(
                 asked.get("memory_bytes"),
@@ -229,13 +227,21 @@ def _accepted(row: ProjectStack | None) -> tuple[str, ...]:
     return tuple(row.wishes.get("accept_unenforced", ())) if row is not None else ()
 
 
+def _ports(service: str, ports: Sequence[StackPort]) -> tuple[PortStatus, ...]:
+    return tuple(
+        PortStatus(port.host_port, port.container_port, _address(port))
+        for port in ports
+        if port.service == service
+    )
+
+
 def _address(port: StackPort) -> str:
     if port.container_port in _NOT_HTTP:
         return f"{LOOPBACK}:{port.host_port}"
     return f"http://{LOOPBACK}:{port.host_port}"
 
 
-def _stopped(name: str) -> ServiceStatus:
+def _stopped(name: str, ports: Sequence[StackPort]) -> ServiceStatus:
     unknown = LimitStatus(None, None, None)
     return ServiceStatus(
         name=name,
@@ -249,7 +255,7 @@ def _stopped(name: str) -> ServiceStatus:
         attempt=0,
         exit_code=None,
         started_at=None,
-        ports=(),
+        ports=_ports(name, ports),
         cpus=unknown,
         memory_bytes=unknown,
         pids=unknown,
