@@ -16,6 +16,8 @@ from typing import Any
 import httpx
 from websockets.sync.client import ClientConnection, connect
 
+from commandcenter.runner.paths import RunnerPaths
+
 _SERVE = """
 import json, sys
 from pathlib import Path
@@ -45,8 +47,9 @@ class Events:
 class Hub:
     """The API of a running hub, with a token of its admin."""
 
-    def __init__(self, process: subprocess.Popen[str], url: str, token: str) -> None:
+    def __init__(self, process: subprocess.Popen[str], url: str, token: str, data: Path) -> None:
         self.process = process
+        self.data = data
         self.url = url
         self.token = token
         self._client = httpx.Client(
@@ -58,6 +61,11 @@ class Hub:
 
     def post(self, path: str, body: Mapping[str, Any]) -> Any:
         return self._checked(self._client.post(path, json=body))
+
+    def runners(self) -> list[int]:
+        """The process ids of its runner, for their use of CPU."""
+        lock = RunnerPaths(self.data).lock
+        return [int(lock.read_text())] if lock.exists() and lock.read_text().strip() else []
 
     def add_workflow(self, source: str) -> None:
         self.post("/workflows", {"source": source})
@@ -93,9 +101,12 @@ class Hub:
 
 
 @contextmanager
-def running_hub(environment: Mapping[str, str] | None = None) -> Iterator[Hub]:
+def running_hub(
+    environment: Mapping[str, str] | None = None, data: Path | None = None
+) -> Iterator[Hub]:
     """Start a hub, give its API, and take everything down again."""
-    data = Path(tempfile.mkdtemp(prefix="commandcenter-bench-"))
+    if data is None:
+        data = Path(tempfile.mkdtemp(prefix="commandcenter-bench-"))
     process = subprocess.Popen(
         [sys.executable, "-c", _SERVE],
         stdout=subprocess.PIPE,
@@ -112,7 +123,8 @@ def running_hub(environment: Mapping[str, str] | None = None) -> Iterator[Hub]:
     try:
         assert process.stdout is not None
         ready = json.loads(process.stdout.readline())
-        yield Hub(process, ready["url"], Path(ready["token_file"]).read_text().strip())
+        token = Path(ready["token_file"]).read_text().strip()
+        yield Hub(process, ready["url"], token, data / "data")
     finally:
         process.send_signal(signal.SIGINT)
         try:

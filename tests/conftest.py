@@ -11,12 +11,11 @@ from typing import Any
 import httpx
 import pytest
 
-from commandcenter.hub.migrate import migrate
 from commandcenter.hub.server import HubServer, Ready
 from commandcenter.hub.settings import Settings
 from commandcenter.kit.database import Database, sqlite_url
 from commandcenter.kit.injection import Services
-from tests import docker_engine
+from tests import docker_engine, migrated
 from tests.postgres import PostgresServer, find_binaries
 
 _START_SECONDS = 20.0
@@ -49,8 +48,9 @@ def docker_host(request: pytest.FixtureRequest) -> Iterator[str]:
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """The URL of an empty database; every test that uses it runs on SQLite and on PostgreSQL."""
+    """The URL of a database without rows; tests that use it run on SQLite and on PostgreSQL."""
     if request.param == "sqlite":
+        migrated.copy("commandcenter.db", tmp_path / "test.db")
         yield sqlite_url(tmp_path / "test.db")
         return
     server: PostgresServer = request.getfixturevalue("postgres_server")
@@ -60,9 +60,7 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
 
 @pytest.fixture
 async def database(database_url: str) -> AsyncIterator[Database]:
-    """A migrated database."""
     database = Database(database_url)
-    await migrate(database)
     yield database
     await database.close()
 
@@ -71,6 +69,7 @@ async def database(database_url: str) -> AsyncIterator[Database]:
 def settings(tmp_path: Path, database_url: str) -> Settings:
     projects = tmp_path / "projects"
     projects.mkdir()
+    migrated.fill(tmp_path / "data")
     return Settings(
         data_directory=tmp_path / "data",
         database_url=database_url,
@@ -154,6 +153,7 @@ async def hub(settings: Settings) -> AsyncIterator[RunningHub]:
 @pytest.fixture
 async def sqlite_hub(tmp_path: Path) -> AsyncIterator[RunningHub]:
     """A hub on SQLite alone, for what does not depend on the database."""
+    migrated.fill(tmp_path / "data")
     settings = Settings(data_directory=tmp_path / "data", port=0, runtime="fake", drain_seconds=2.0)
     async with running_hub(settings) as hub:
         yield hub

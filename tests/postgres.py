@@ -17,6 +17,8 @@ from typing import Any, Self
 
 import psycopg
 
+from tests import migrated
+
 _START_SECONDS = 30.0
 _INSTALLED = Path("/usr/lib/postgresql")
 
@@ -38,6 +40,7 @@ class PostgresServer:
         self._account = _unprivileged_account()
         self._process: subprocess.Popen[bytes] | None = None
         self.port = _free_port()
+        self._has_migrated = False
 
     def __enter__(self) -> Self:
         data = self._directory / "data"
@@ -111,14 +114,27 @@ class PostgresServer:
         shutil.rmtree(self._directory, ignore_errors=True)
 
     @contextmanager
-    def database(self) -> Iterator[str]:
-        """Make an empty database for one test and drop it afterwards."""
+    def database(self, *, is_migrated: bool = True) -> Iterator[str]:
+        """Make a database without rows for one test and drop it afterwards."""
         name = f"test_{secrets.token_hex(6)}"
-        self._execute(f'CREATE DATABASE "{name}"')
+        template = self._migrated() if is_migrated else "template1"
+        self._execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
         try:
-            yield f"postgresql://test@127.0.0.1:{self.port}/{name}"
+            yield self._url(name)
         finally:
             self._execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+    def _migrated(self) -> str:
+        """The database that others are copied from, made the first time one is."""
+        name = "migrated"
+        if not self._has_migrated:
+            self._execute(f'CREATE DATABASE "{name}"')
+            migrated.make(self._url(name), self._url(name))
+            self._has_migrated = True
+        return name
+
+    def _url(self, name: str) -> str:
+        return f"postgresql://test@127.0.0.1:{self.port}/{name}"
 
     def terminate_listeners(self, database: str) -> None:
         """Cut the connections that wait for notifications, as a broken link would."""

@@ -15,6 +15,7 @@ import httpx
 from pydantic import SecretStr
 
 from commandcenter.hub.settings import Settings
+from tests import migrated
 from tests.conftest import RunningHub, running_hub
 
 PATIENCE_SECONDS = 20.0
@@ -257,6 +258,7 @@ async def scenario_hub(
     """A hub with the agents `tool` (AUTO) and `risky` (its risk asks for an approval)."""
     projects = directory / "projects"
     projects.mkdir(exist_ok=True)
+    migrated.fill(directory / "data")
     settings = Settings(
         data_directory=directory / "data",
         database_url=SecretStr(database_url) if database_url else None,

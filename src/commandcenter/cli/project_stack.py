@@ -45,6 +45,7 @@ def register(app: typer.Typer) -> None:
         examples=[
             "project set shop --memory backend=2g --cpus backend=1.5",
             "project set shop --port frontend=3000",
+            "project set shop --accept-unenforced cpu,memory",
         ],
     )(set_wishes)
 
@@ -166,6 +167,15 @@ def set_wishes(
             help="The port of this machine that leads to the service (and which of its own).",
         ),
     ] = None,
+    accept_unenforced: Annotated[
+        str | None,
+        typer.Option(
+            "--accept-unenforced",
+            metavar="LIMITS",
+            help="Run without these limits where the machine cannot enforce them: cpu, memory, "
+            "pids, separated by commas; none takes it back.",
+        ),
+    ] = None,
 ) -> None:
     """Change limits and ports of services; they hold from the next start on."""
     limits: dict[str, dict[str, Any]] = {}
@@ -181,11 +191,15 @@ def set_wishes(
             found = found or cli.client.get(f"/projects/{segment(name)}/status")
             inside = _only_port(found, plain)
         ports.setdefault(plain, {})[inside] = int(_number("--port", value))
-    if not limits and not ports:
+    if not limits and not ports and accept_unenforced is None:
         raise UsageProblemError(
-            "Nothing to change.", hint="Give --cpus, --memory or --port; see --help."
+            "Nothing to change.",
+            hint="Give --cpus, --memory, --port or --accept-unenforced; see --help.",
         )
-    body = {"limits": limits, "ports": ports}
+    body: dict[str, Any] = {"limits": limits, "ports": ports}
+    if accept_unenforced is not None:
+        names = [name.strip() for name in accept_unenforced.split(",")]
+        body["accept_unenforced"] = [] if names == ["none"] else names
     changed = cli.client.patch(f"/projects/{segment(name)}/stack", body)
 
     def show() -> None:

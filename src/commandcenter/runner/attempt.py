@@ -116,6 +116,9 @@ class Attempt:
         sandbox = self._sandbox
         self._started_at = datetime.now(UTC)
         started = time.monotonic()
+        if self.request.member is not None:  # its limits are told however soon it ends
+            with suppress(OSError, ValueError):
+                self._last_use = self._read_use()
         self._capture.attach("stdout", sandbox.stdout)
         self._capture.attach("stderr", sandbox.stderr)
         helpers = [asyncio.create_task(self._watch_memory())]

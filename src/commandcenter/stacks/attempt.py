@@ -11,6 +11,7 @@ from typing import Protocol
 from commandcenter.kit.errors import ProblemError
 from commandcenter.runtimes.base import Handle, Runtime
 from commandcenter.stacks import exits
+from commandcenter.stacks.limits import refuse_unapplied
 from commandcenter.stacks.member import Exit
 from commandcenter.stacks.prepared import Prepared
 from commandcenter.stacks.probe import Answer, ask
@@ -86,13 +87,16 @@ class Attempt:
                 # What can no longer be watched must not go on beside its successor.
                 with suppress(ProblemError, OSError):
                     await self._runtime.stop(known, grace_seconds=self._grace_seconds)
+                    await self._runtime.remove(known)
         self._facts.ended(self.service, self.number, exit_)
 
     async def _live(self, handle: Handle | None) -> Exit:
         prepared = await asyncio.to_thread(self._prepare, self.service, self.number)
         self._grace_seconds = prepared.spec.grace_seconds
         if handle is None:
-            handle = await self._runtime.start(prepared.spec)
+            self.handle = handle = await self._runtime.start(prepared.spec)
+            stats = await self._runtime.stats(handle)
+            refuse_unapplied(self.service, stats, prepared.accepted)
         elif not await self._runtime.recover(handle):
             return _LOST
         self.handle = handle

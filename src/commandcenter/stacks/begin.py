@@ -21,12 +21,14 @@ from commandcenter.models import Project, ProjectStack, StackPort
 from commandcenter.projects.errors import FolderNotFoundError
 from commandcenter.projects.service import ProjectService
 from commandcenter.runtimes.base import Handle, Runtime
+from commandcenter.runtimes.capabilities import Capabilities
 from commandcenter.runtimes.errors import RuntimeRefusedError
 from commandcenter.secrets.cipher import Sealed
 from commandcenter.secrets.service import SecretService
 from commandcenter.stacks.default_stack import StackSecrets
 from commandcenter.stacks.definition import Outline, Wishes, check_wishes, outline
 from commandcenter.stacks.errors import StackCannotStartError, StackElsewhereError
+from commandcenter.stacks.limits import refuse_unenforced
 from commandcenter.stacks.member import Member
 from commandcenter.stacks.model import Stack
 from commandcenter.stacks.ports import Key, check_free, give_ports
@@ -88,26 +90,28 @@ class StackBeginnings:
     async def ready(self, project: Project) -> Ready:
         """Return what a start needs.
 
-        Raises `RuntimeRefusedError`, the errors of the compose reader, of the project's folder, and
-        `StackCannotStartError` for all that no number of tries would change.
+        Raises `RuntimeRefusedError`, `LimitsNotEnforcedError`, the errors of the compose reader, of
+        the project's folder, and `StackCannotStartError` for all that no number of tries would
+        change.
         """
-        notes = await self._refuse_incapable()
+        can = await self._capable()
         found = await self.outline(project)
         check_wishes(found)
+        notes = refuse_unenforced(can, found.wishes.accept_unenforced, project.name)
         folder = await self._projects.folder(project)
         own = await self._secrets(project.id)
         stack = found.stack({}, own)
         await asyncio.to_thread(_check_startable, stack, self._place(project.id, folder, {}, own))
         return Ready(found, folder, own, notes)
 
-    async def _refuse_incapable(self) -> tuple[str, ...]:
+    async def _capable(self) -> Capabilities:
         can = await self._runtime.capabilities()
         if not (can.available and can.services):
             raise RuntimeRefusedError(
                 f"The runtime {can.name} cannot run services on this machine.",
                 hint=" ".join(can.problems) or None,
             )
-        return () if {"cpu", "memory"} <= can.limits else can.problems
+        return can
 
     async def begin(
         self, caller: Caller, project: Project, ready: Ready, request: str | None
@@ -162,7 +166,8 @@ class StackBeginnings:
             for service in stack.services
         }
         beginning = Beginning(stack, Desired.RUNNING, StackState.STARTING, members, records)
-        place = self._place(project.id, ready.folder, ports, ready.secrets)
+        accepted = found.wishes.accept_unenforced
+        place = self._place(project.id, ready.folder, ports, ready.secrets, accepted)
         return self._supervise(project, place, beginning, epoch)
 
     async def take_over(self, row: ProjectStack) -> StackSupervisor:
@@ -177,9 +182,13 @@ class StackBeginnings:
         sealed = Sealed(row.definition_key, row.definition_nonce, row.definition)
         text = self._vault.unseal(sealed, row_id=_sealed_for(row.project_id, row.epoch))
         stack = from_text(text)
+        desired, state = Desired(row.desired), StackState(row.state)
+        if desired is Desired.RUNNING and state is StackState.STOPPING:
+            state = StackState.STARTING  # a restart was under way: what was stopped is started
         async with self._database.write() as session:
             present = await session.get_one(ProjectStack, row.project_id)
             present.epoch += 1
+            present.state = state.value
             self._seal(present, text)
             epoch = present.epoch
             records = {
@@ -190,15 +199,13 @@ class StackBeginnings:
                 (port.service, port.container_port): port.host_port
                 for port in await session.scalars(given)
             }
-        desired, state = Desired(row.desired), StackState(row.state)
-        if desired is Desired.RUNNING and state is StackState.STOPPING:
-            state = StackState.STARTING  # a restart was under way: what was stopped is started
         members = {
             service.name: found_member(service, records[service.name], desired)
             for service in stack.services
         }
         beginning = Beginning(stack, desired, state, members, records)
-        place = self._place(project.id, Path(project.path), ports, own)
+        accepted = Wishes.of(row.wishes).accept_unenforced
+        place = self._place(project.id, Path(project.path), ports, own, accepted)
         return self._supervise(project, place, beginning, epoch)
 
     async def abandon(self, row: ProjectStack, why: str) -> None:
@@ -249,7 +256,12 @@ class StackBeginnings:
         row.definition = sealed.ciphertext
 
     def _place(
-        self, project_id: str, folder: Path, ports: Mapping[Key, int], own: StackSecrets
+        self,
+        project_id: str,
+        folder: Path,
+        ports: Mapping[Key, int],
+        own: StackSecrets,
+        accepted: frozenset[str] = frozenset(),
     ) -> Place:
         return Place(
             project_id,
@@ -257,6 +269,7 @@ class StackBeginnings:
             self.options.data_directory,
             ports,
             redact=(own.database_password, own.secret_key),
+            accepted=accepted,
         )
 
     def _supervise(

@@ -43,10 +43,11 @@ _LEFT_OUT = {
 
 @dataclass(frozen=True, slots=True)
 class Wishes:
-    """People's own limits by service, and ports by service and its own port."""
+    """People's own limits by service, ports by service and its own port; what they accept."""
 
     limits: Mapping[str, ServiceLimits] = field(default_factory=dict)
     ports: Mapping[str, Mapping[int, int]] = field(default_factory=dict)
+    accept_unenforced: frozenset[str] = frozenset()  # names of `stacks.limits`
 
     @classmethod
     def of(cls, stored: Mapping[str, Any]) -> "Wishes":
@@ -56,6 +57,7 @@ class Wishes:
                 name: {int(inside): outside for inside, outside in found.items()}
                 for name, found in stored.get("ports", {}).items()
             },
+            frozenset(stored.get("accept_unenforced", ())),
         )
 
 
@@ -211,4 +213,8 @@ def merged_wishes(before: Mapping[str, Any], changes: Mapping[str, Any]) -> dict
             over = {**of_kind.get(name, {}), **given}
             of_kind[name] = {key: value for key, value in over.items() if value is not None}
         made[kind] = {name: found for name, found in of_kind.items() if found}
+    accepted = changes.get("accept_unenforced")
+    made["accept_unenforced"] = (
+        before.get("accept_unenforced", []) if accepted is None else sorted(set(accepted))
+    )
     return made

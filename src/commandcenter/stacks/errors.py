@@ -51,6 +51,20 @@ class StackCannotStartError(ConflictError):
         )
 
 
+class LimitsNotEnforcedError(ConflictError):
+    """Found before anything was started; `fields` has the `limits` by name."""
+
+    code = "limits_not_enforced"
+    title = "Limits cannot be enforced on this machine"
+
+
+class LimitNotAppliedError(ConflictError):
+    """A service was started and stopped again; `fields` has `service` and `limits`."""
+
+    code = "limit_not_applied"
+    title = "A limit is not in force"
+
+
 class UnknownServiceError(InvalidInputError):
     """`fields` has the names there are as `services`."""
 

@@ -9,6 +9,7 @@ from commandcenter.kit.segment_reader import SegmentReader
 from commandcenter.runtimes.base import Handle
 from commandcenter.runtimes.errors import RuntimeAwayError, ServiceConflictError
 from commandcenter.runtimes.results import AttemptResult, FailureReason
+from commandcenter.stacks.errors import LimitNotAppliedError
 from commandcenter.stacks.member import Exit
 
 _NEVER_RUNS = frozenset({126, 127})  # not executable, not found
@@ -21,7 +22,12 @@ def of_start(error: Exception) -> Exit:
     """Why a start failed. The network, a runner that is just away and such pass by themselves."""
     if isinstance(error, ProblemError):
         words = f"{error.detail} {error.hint or ''}".strip()
-        return Exit(succeeded=False, is_passing=isinstance(error, _PASSING), words=words)
+        return Exit(
+            succeeded=False,
+            is_passing=isinstance(error, _PASSING),
+            words=words,
+            is_final=isinstance(error, LimitNotAppliedError),
+        )
     passing = isinstance(error, OSError) and not isinstance(error, DiskFullError)
     return Exit(succeeded=False, is_passing=passing, words=f"It could not be started: {error}")
 

@@ -14,12 +14,16 @@ STABLE_SECONDS = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Exit:
-    """How a service's process ended. `is_passing`: the same start could succeed next time."""
+    """How a service's process ended. `is_passing`: the same start could succeed next time.
+
+    `is_final`: it must not be tried again, however well the service was before.
+    """
 
     succeeded: bool
     is_passing: bool
     words: str
     exit_code: int | None = None
+    is_final: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +119,7 @@ def ended(member: Member, now: float, exit_: Exit) -> Member:
 
 
 def _why_given_up(member: Member, exit_: Exit, failures: int) -> str | None:
-    if not exit_.is_passing and not member.was_healthy:
+    if exit_.is_final or (not exit_.is_passing and not member.was_healthy):
         return exit_.words
     if member.was_healthy and member.restart.mode is RestartMode.NO:
         return f'{exit_.words} It is not started again: its restart policy is "no".'

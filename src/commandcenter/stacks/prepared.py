@@ -64,3 +64,4 @@ class Prepared:
     check: Check | None  # None: there is nothing to ask; it is healthy while it runs
     times: CheckTimes
     runs_as: str  # for the user: which program is run in place of the image
+    accepted: frozenset[str] = frozenset()  # limits that need not be enforced (`stacks.limits`)

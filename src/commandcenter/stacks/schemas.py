@@ -1,7 +1,7 @@
 """Stacks as the API tells of them. Nothing of a service's environment is ever in it."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -58,6 +58,7 @@ class StackView(_View):
     last_stopped_at: datetime | None
     runtime: str | None
     source: dict[str, Any]
+    accept_unenforced: list[str]  # limits that the project may run without
     services: list[ServiceView]
 
     @classmethod
@@ -73,6 +74,7 @@ class StackView(_View):
             last_stopped_at=status.last_stopped_at,
             runtime=status.runtime,
             source=dict(status.source),
+            accept_unenforced=list(status.accept_unenforced),
             services=[ServiceView.model_validate(each) for each in status.services],
         )
 
@@ -90,7 +92,7 @@ class LimitsIn(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    cpus: Annotated[float, Field(gt=0, le=1024)] | None = None
+    cpus: Annotated[float, Field(ge=0.01, le=1024)] | None = None  # the least the kernel can
     memory_bytes: Annotated[int, Field(ge=_MIN_MEMORY_BYTES)] | None = None
     pids: Annotated[int, Field(ge=8, le=100_000)] | None = None
 
@@ -105,3 +107,5 @@ class StackChange(BaseModel):
     ports: dict[str, dict[int, Annotated[int, Field(ge=1, le=65535)] | None]] = Field(
         default_factory=dict, max_length=200
     )
+    # Limits that the project may run without where they cannot be enforced; [] takes it back.
+    accept_unenforced: list[Literal["cpu", "memory", "pids"]] | None = None

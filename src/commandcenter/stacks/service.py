@@ -158,7 +158,7 @@ class StackManager:
         return Asked(project, changed=True)
 
     async def change(self, caller: Caller, reference: str, wishes: Mapping[str, Any]) -> None:
-        """Change limits and ports, given as `{limits: {service: ...}, ports: {service: ...}}`.
+        """Change people's wishes, given as a `StackChange` has them.
 
         They hold from the next start on. Raises `UnknownServiceError`.
         """

@@ -72,6 +72,7 @@ class StackStatus:
     last_stopped_at: datetime | None
     runtime: str | None
     source: Mapping[str, Any]
+    accept_unenforced: tuple[str, ...]
     services: tuple[ServiceStatus, ...]
 
 
@@ -112,26 +113,27 @@ class StackStatuses:
             )
             ports = list(await session.scalars(query))
         if row is None or not services:
-            return await self._never_started(project)
+            return await self._never_started(project, row)
         supervisor = self._stacks.supervisor(project.id)
         found = await asyncio.gather(*(self._service(each, ports, supervisor) for each in services))
-        state = supervisor.state if supervisor is not None else StackState(row.state)
+        state = StackState(row.state)  # as it is on record, with the times that belong to it
         if self._stacks.is_replacing(project.id) and state is not StackState.STOPPED:
             state = StackState.STOPPING  # from the moment it was asked for
         return StackStatus(
             project=project,
             state=state,
-            reason=(supervisor.reason if supervisor is not None else "") or row.reason,
+            reason=row.reason,
             overall_healthy=bool(found) and all(each.healthy for each in found),
             checked_at=utc_now(),
             last_started_at=row.last_started_at,
             last_stopped_at=row.last_stopped_at,
             runtime=row.runtime,
             source=row.source,
+            accept_unenforced=_accepted(row),
             services=tuple(found),
         )
 
-    async def _never_started(self, project: Project) -> StackStatus:
+    async def _never_started(self, project: Project, row: ProjectStack | None) -> StackStatus:
         """Say what the folder brings, or what stands against it."""
         source: Mapping[str, Any] = {}
         services: tuple[ServiceStatus, ...] = ()
@@ -153,6 +155,7 @@ class StackStatuses:
             last_stopped_at=None,
             runtime=None,
             source=source,
+            accept_unenforced=_accepted(row),
             services=services,
         )
 
@@ -220,6 +223,10 @@ class StackStatuses:
         cores = None if cores is None else round(max(0.0, cores), 3)
         self._samples[key] = _Sample(number, now, stats.cpu_seconds, cores)
         return cores
+
+
+def _accepted(row: ProjectStack | None) -> tuple[str, ...]:
+    return tuple(row.wishes.get("accept_unenforced", ())) if row is not None else ()
 
 
 def _address(port: StackPort) -> str:

@@ -81,6 +81,7 @@ class Place:
     data_directory: Path
     ports: Mapping[tuple[str, int], int]  # (service, its port): port of the host
     redact: tuple[str, ...] = ()  # the stack's own secrets
+    accepted: frozenset[str] = frozenset()  # limits that need not be enforced
 
     def volume(self, name: str) -> Path:
         return self.data_directory / "volumes" / self.project_id / name
@@ -136,7 +137,7 @@ def prepare(service: Service, number: int, place: Place) -> Prepared:
             shm_bytes=service.limits.shm_bytes or _TMPFS_BYTES,
         ),
     )
-    return Prepared(spec, check, times, stand_in.words)
+    return Prepared(spec, check, times, stand_in.words, place.accepted)
 
 
 def effective_limits(asked: ServiceLimits) -> Limits:

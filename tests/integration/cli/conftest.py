@@ -18,6 +18,7 @@ import httpx
 import pytest
 
 from commandcenter.cli.local_hub import retire_runner
+from tests import migrated
 
 PROGRAM = (sys.executable, "-m", "commandcenter.cli")
 SOURCES = Path(__file__).resolve().parents[3]
@@ -62,6 +63,7 @@ class Hub:
     projects: Path
     arguments: tuple[str, ...] = ("--no-demo", "--runtime", "fake")
     port: int = 0
+    prefix: tuple[str, ...] = ()  # of the command that starts it
     process: "subprocess.Popen[bytes] | None" = None
     log: Path = field(init=False)
 
@@ -81,9 +83,10 @@ class Hub:
         return (self.data / "hub.lock").read_text()
 
     def start(self) -> None:
+        migrated.fill(self.data)
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [*PROGRAM, "up", "--port", str(self.port), *self.arguments],
+                [*self.prefix, *PROGRAM, "up", "--port", str(self.port), *self.arguments],
                 env=self.environment,
                 stdin=subprocess.DEVNULL,
                 stdout=log,

@@ -13,6 +13,8 @@ from typing import Any, TypeVar
 
 import httpx
 
+from tests import migrated
+
 T = TypeVar("T")
 
 _START_SECONDS = 40.0
@@ -47,6 +49,7 @@ class ServerProcess:
         return self._process.pid
 
     def start(self) -> None:
+        migrated.fill(self.data)
         environment = {
             **os.environ,
             "PYTHONPATH": os.pathsep.join(str(_ROOT / part) for part in ("src", "agents/sdk")),

@@ -1,8 +1,10 @@
 """The database's schema: in a line of revisions, and what the models say."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
@@ -11,7 +13,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 
 from commandcenter.hub.migrate import migrate
-from commandcenter.kit.database import Database
+from commandcenter.kit.database import Database, sqlite_url
 from commandcenter.models.base import Base
 
 MIGRATIONS = Path(__file__).parents[3] / "migrations"
@@ -23,17 +25,33 @@ def test_revisions_are_in_a_line() -> None:
     assert len(ScriptDirectory.from_config(config).get_heads()) == 1
 
 
-async def test_the_newest_schema_is_that_of_the_models(database: Database) -> None:
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+def empty_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The URL of a database without any table."""
+    if request.param == "sqlite":
+        yield sqlite_url(tmp_path / "empty.db")
+        return
+    with request.getfixturevalue("postgres_server").database(is_migrated=False) as url:
+        yield url
+
+
+async def test_the_newest_schema_is_that_of_the_models(empty_database_url: str) -> None:
+    database = Database(empty_database_url)
+    await migrate(database)
+
     def differences(connection: Connection) -> list[Any]:
         return list(compare_metadata(MigrationContext.configure(connection), Base.metadata))
 
     async with database.engine.connect() as connection:
         found = await connection.run_sync(differences)
+    await database.close()
     assert [one for one in found if "alembic_version" not in str(one)] == []
 
 
-async def test_attempts_from_before_there_were_checks_are_no_checks(database_url: str) -> None:
-    database = Database(database_url)
+async def test_attempts_from_before_there_were_checks_are_no_checks(
+    empty_database_url: str,
+) -> None:
+    database = Database(empty_database_url)
     await _upgrade(database, "0001")
     async with database.engine.begin() as connection:
         for statement in _OLD_ATTEMPT:

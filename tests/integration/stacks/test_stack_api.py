@@ -167,3 +167,25 @@ async def test_a_project_goes_with_the_records_of_its_stack(hub: RunningHub) -> 
     await post(hub, "shop/stop")
     await until(hub, lambda found: found["state"] == "stopped")
     assert (await hub.client.delete("/api/v1/projects/shop")).status_code == 204
+
+
+async def test_a_limit_that_is_not_in_force_stops_the_service_at_once(hub: RunningHub) -> None:
+    weak = COMPOSE.replace('{FAKE_SECONDS: "1000"}', '{FAKE_ACTUAL_MEMORY_BYTES: "1048576"}', 1)
+    await project(hub, compose=weak)
+    await post(hub, "shop/start")
+    found = await until(hub, lambda found: found["state"] == "error")
+    told = "memory: asked for 512 MiB, in force 1 MiB"
+    assert told in found["reason"]
+    assert [(each["state"], each["attempt"]) for each in found["services"]] == [
+        ("failed", 1),
+        ("healthy", 1),
+    ]
+    change = {"accept_unenforced": ["memory"]}
+    await hub.client.patch("/api/v1/projects/shop/stack", json=change)
+    await post(hub, "shop/restart")
+    found = await until(hub, lambda found: found["services"][0]["attempt"] == 2)
+    found = await until(hub, lambda found: found["state"] == "error")
+    assert told in found["reason"]  # another limit than asked for is not the lack of one
+    assert found["accept_unenforced"] == ["memory"]
+    wrong = {"accept_unenforced": ["disk"]}
+    assert (await hub.client.patch("/api/v1/projects/shop/stack", json=wrong)).status_code == 422

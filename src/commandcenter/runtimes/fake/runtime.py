@@ -13,7 +13,7 @@ import shutil
 import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -69,7 +69,8 @@ class FakeRuntime:
             name=NAME,
             available=True,
             isolation="none",
-            limits=frozenset(),
+            # What runs nothing exceeds nothing, so that stacks may be tested as on any machine.
+            limits=frozenset({"cpu", "memory", "pids"}),
             watched_limits=frozenset(),
             network_off=False,
             network_allow_list=False,
@@ -80,8 +81,15 @@ class FakeRuntime:
         )
 
     async def start(self, spec: AttemptSpec) -> Handle:
+        script = read_script(spec)
         handle = Handle(
-            NAME, spec.attempt_id, data={"log_directory": str(self._log(spec.attempt_id))}
+            NAME,
+            spec.attempt_id,
+            data={
+                "log_directory": str(self._log(spec.attempt_id)),
+                "limits": asdict(spec.limits),
+                "actual_memory_bytes": script.actual_memory_bytes,
+            },
         )
         refuse_unmet(spec, await self.capabilities())
         if spec.network.allow:
@@ -93,7 +101,7 @@ class FakeRuntime:
         if spec.service is not None:
             self._refuse_conflict(spec.service)
         self._home(spec.attempt_id).mkdir(parents=True)
-        running = _Running(spec, read_script(spec), datetime.now(UTC))
+        running = _Running(spec, script, datetime.now(UTC))
         self._running[spec.attempt_id] = running
         running.task = asyncio.create_task(self._run(running))
         return handle
@@ -132,9 +140,10 @@ class FakeRuntime:
                 yield LogLine(record.number, record.at, Stream(record.stream), record.text)
 
     async def stats(self, handle: Handle) -> Stats:
-        running = self._running.get(handle.attempt_id)
-        limits = running.spec.limits if running else Limits()
-        return Stats(limits, None, None, None, 0.0, 0, 1 if running else 0)
+        limits = Limits(**handle.data["limits"])
+        memory = handle.data["actual_memory_bytes"] or limits.memory_bytes
+        now = (1024**2, 1) if handle.attempt_id in self._running else (0, 0)
+        return Stats(limits, limits.cpu, memory, limits.pids, 0.0, *now)
 
     async def remove(self, handle: Handle) -> None:
         await self.stop(handle, grace_seconds=0.0)

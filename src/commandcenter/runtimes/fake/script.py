@@ -4,7 +4,8 @@
 exit_code, seconds (duration), stdout, stderr, output (JSON, written to output.json), artifacts
 (object of name to text), ends ("out_of_memory", "disk_full", "lost", "system_error"),
 ignore_sigterm, echo_input; execute_exit_code, execute_output and execute_seconds say how commands
-in a service end, refuses that it takes no connections. Without any of these the attempt prints a
+in a service end, refuses that it takes no connections, actual_memory_bytes what is read back as the
+limit in force. Without any of these the attempt prints a
 line and succeeds with the output `{}`.
 """
 
@@ -32,6 +33,7 @@ class Script:
     execute_exit_code: int = 0  # of commands run in a service
     execute_output: str = ""
     execute_seconds: float = 0.0
+    actual_memory_bytes: int | None = None  # None: the limit as it was asked for
 
 
 def read_script(spec: AttemptSpec) -> Script:
@@ -60,6 +62,9 @@ def read_script(spec: AttemptSpec) -> Script:
         execute_exit_code=int(steps.get("execute_exit_code", 0)),
         execute_output=str(steps.get("execute_output", "")),
         execute_seconds=float(steps.get("execute_seconds", 0.0)),
+        actual_memory_bytes=int(steps["actual_memory_bytes"])
+        if "actual_memory_bytes" in steps
+        else None,
     )
 
 
