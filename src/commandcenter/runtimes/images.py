@@ -54,7 +54,7 @@ class ImageHealth:
 
 @dataclass(frozen=True, slots=True)
 class ImageFacts:
-    """What an image that is present says of itself. `uid` and `gid` are looked up inside it."""
+    """What an image that is present says of itself. Users and groups are looked up inside it."""
 
     reference: str  # an id, so that the same bits are run that were looked at
     uid: int  # 0: root
@@ -66,3 +66,5 @@ class ImageFacts:
     health: ImageHealth | None = None
     stop_signal: str | None = None
     working_directory: str = "/"
+    users: Mapping[str, tuple[int, int]] = field(default_factory=dict)  # name: uid and gid
+    groups: Mapping[str, int] = field(default_factory=dict)

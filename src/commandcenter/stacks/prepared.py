@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass, field
 
+from commandcenter.runtimes.images import ImageFacts
 from commandcenter.runtimes.spec import AttemptSpec
+from commandcenter.stacks.hardening import Hardening
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,5 +65,7 @@ class Prepared:
     spec: AttemptSpec
     check: Check | None  # None: there is nothing to ask; it is healthy while it runs
     times: CheckTimes
-    runs_as: str  # for the user: which program is run in place of the image
+    runs_as: str  # for the user: which program is run in place of the image, or which image
     accepted: frozenset[str] = frozenset()  # limits that need not be enforced (`stacks.limits`)
+    hardening: Hardening = field(default_factory=Hardening)
+    image: ImageFacts | None = None  # in which it runs
