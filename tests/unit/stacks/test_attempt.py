@@ -57,7 +57,7 @@ def shelf(tmp_path: Path) -> Shelf:
 
 
 def attempt(shelf: Shelf, folder: Path, facts: Facts) -> Attempt:
-    stack = Stack("shop", (Service("cache", "cache:1"),))
+    stack = Stack("shop", (Service("cache", "cache:1", environment={"FAKE_SECONDS": "60"}),))
     preparer = Preparer(
         stack,
         Place("prj_1", folder, folder / "data", {}, accepted=frozenset({"cpu", "memory", "pids"})),
