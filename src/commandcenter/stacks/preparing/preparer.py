@@ -96,7 +96,12 @@ class Preparer:
             except ImageUnavailableError:
                 pass  # it was removed behind our back: had anew, as at the beginning
         wanted = await asyncio.to_thread(image_wanted, service, self._place)
-        return await self._runtime.provide_image(wanted, tell)
+        shown = service.name if wanted.build is not None else wanted.reference
+
+        def told(words: str) -> None:
+            tell(words.replace(wanted.reference, shown))  # what is built has a name of ours
+
+        return await self._runtime.provide_image(wanted, told)
 
     def _refuse_moved(self) -> None:
         folder = self._place.folder
