@@ -38,6 +38,7 @@ class ImageWanted:
     build: ImageBuild | None = None
     pull: str = "missing"  # "always", "missing", "never"; "build" with a build: build anew
     platform: str | None = None  # "linux/amd64"
+    with_users: bool = False  # the names that it knows are to be looked up
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,7 @@ class ImageHealth:
 
 @dataclass(frozen=True, slots=True)
 class ImageFacts:
-    """What an image that is present says of itself. Users and groups are looked up inside it."""
+    """What an image that is present says of itself. `uid` and `gid` are looked up inside it."""
 
     reference: str  # an id, so that the same bits are run that were looked at
     uid: int  # 0: root
@@ -66,5 +67,5 @@ class ImageFacts:
     health: ImageHealth | None = None
     stop_signal: str | None = None
     working_directory: str = "/"
-    users: Mapping[str, tuple[int, int]] = field(default_factory=dict)  # name: uid and gid
+    users: Mapping[str, tuple[int, int]] = field(default_factory=dict)  # uid and gid, if wanted
     groups: Mapping[str, int] = field(default_factory=dict)

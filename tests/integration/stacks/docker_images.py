@@ -1,12 +1,10 @@
-"""Small images for the tests of stacks on Docker, made of busybox and removed afterwards."""
+"""Small images for the tests of stacks on Docker, made of busybox."""
 
 import io
 import os
 import shutil
 import subprocess
 import tarfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -15,39 +13,31 @@ _APPLETS = ("cat", "date", "echo", "httpd", "id", "ls", "sh", "sleep", "test", "
 _USERS = "root:x:0:0::/:/bin/sh\nkeeper:x:500:501::/:/bin/sh\n"
 
 
-def docker(*words: str, stdin: bytes | None = None) -> str:
+def docker(host: str, *words: str, stdin: bytes | None = None) -> str:
     """Run the engine's own client: it sees what the product does from outside."""
-    done = subprocess.run(["docker", *words], input=stdin, capture_output=True, check=False)
+    environment = {**os.environ, "DOCKER_HOST": host}
+    done = subprocess.run(
+        ["docker", *words], input=stdin, env=environment, capture_output=True, check=False
+    )
     assert done.returncode == 0, done.stderr.decode()
     return done.stdout.decode().strip()
 
 
-def need_engine() -> Path:
-    """Skip, saying why, where there is no engine, or nothing to make an image of; the busybox."""
-    found = shutil.which("busybox")
-    if found is None or b"INTERP" in _readelf(found):
-        pytest.skip("busybox-static is not installed")
+def need_programs() -> Path:
+    """Skip, saying why, where there is no client or nothing to make an image of; the busybox."""
     if shutil.which("docker") is None:
         pytest.skip("the client of Docker is not installed")
-    done = subprocess.run(["docker", "info"], capture_output=True, check=False)
-    if done.returncode:
-        pytest.skip("no Docker engine answers")
-    return Path(found)
+    for place in ("/bin/busybox", "/usr/bin/busybox"):
+        shown = subprocess.run(["readelf", "-l", place], capture_output=True, check=False)
+        if shown.returncode == 0 and b"INTERP" not in shown.stdout:
+            return Path(place)
+    pytest.skip("busybox-static is not installed")
 
 
-def _readelf(path: str) -> bytes:
-    return subprocess.run(["readelf", "-l", path], capture_output=True, check=False).stdout
-
-
-@contextmanager
-def small_image(busybox: Path) -> Iterator[str]:
-    """Give the name of an image with a shell and a web server, and nothing else."""
-    name = f"cc-tests/small:{os.getpid()}"
-    docker("import", "--change", 'CMD ["/bin/sleep", "600"]', "-", name, stdin=_tar(busybox))
-    try:
-        yield name
-    finally:
-        subprocess.run(["docker", "rmi", "-f", name], capture_output=True, check=False)
+def make_small_image(host: str, busybox: Path, name: str) -> None:
+    """Make an image with a shell and a web server, and nothing else."""
+    change = 'CMD ["/bin/sleep", "600"]'
+    docker(host, "import", "--change", change, "-", name, stdin=_tar(busybox))
 
 
 def _tar(busybox: Path) -> bytes:
@@ -71,19 +61,3 @@ def _add(tar: tarfile.TarFile, name: str, content: bytes, mode: int) -> None:
     entry = tarfile.TarInfo(name)
     entry.size, entry.mode = len(content), mode
     tar.addfile(entry, io.BytesIO(content))
-
-
-def remove_all(labels: Mapping[str, str]) -> None:
-    """Remove what the hub's data directory has left in the engine: its containers and volumes."""
-    filters = [word for name, text in labels.items() for word in ("-f", f"label={name}={text}")]
-    for listing, removal in (
-        (("ps", "-aq"), ("rm", "-f")),
-        (("volume", "ls", "-q"), ("volume", "rm", "-f")),
-        (("network", "ls", "-q"), ("network", "rm")),
-        (("images", "-q"), ("rmi", "-f")),
-    ):
-        found = docker(*listing, *filters).split()
-        if found:
-            subprocess.run(
-                ["docker", *removal, *dict.fromkeys(found)], capture_output=True, check=False
-            )

@@ -92,9 +92,11 @@ class Preparer:
         if known is not None:
             again = ImageWanted(known.reference, pull="never", platform=service.platform)
             try:
-                return await self._runtime.provide_image(again, tell)
+                await self._runtime.provide_image(again, tell)
             except ImageUnavailableError:
                 pass  # it was removed behind our back: had anew, as at the beginning
+            else:
+                return known
         wanted = await asyncio.to_thread(image_wanted, service, self._place)
         shown = service.name if wanted.build is not None else wanted.reference
 

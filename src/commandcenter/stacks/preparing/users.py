@@ -7,7 +7,7 @@ from commandcenter.runtimes.images import ImageFacts
 from commandcenter.stacks.errors import ServiceUnsupportedError
 from commandcenter.stacks.model import Service
 from commandcenter.stacks.preparing.common import APPLICATION_ID
-from commandcenter.stacks.preparing.known_images import KnownImage
+from commandcenter.stacks.preparing.known_images import KnownImage, known_image
 from commandcenter.stacks.preparing.place import Place
 from commandcenter.stacks.resources import BindMount
 
@@ -17,6 +17,11 @@ class User:
     uid: int
     gid: int
     is_asked: bool  # the definition or the image says so itself
+
+
+def names_user(service: Service) -> bool:
+    """Whether a name, or the group of a number, has to be looked up in the image."""
+    return bool(service.user) or known_image(service.image) is not None
 
 
 def user_in(service: Service, place: Place, facts: ImageFacts, known: KnownImage | None) -> User:

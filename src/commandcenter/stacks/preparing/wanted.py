@@ -9,6 +9,7 @@ from commandcenter.stacks.compose.files import FolderFiles, PathKind, ProjectFil
 from commandcenter.stacks.errors import ServiceNotPreparedError, ServiceUnsupportedError
 from commandcenter.stacks.model import Build, PullPolicy, Service, Stack
 from commandcenter.stacks.preparing.place import Place
+from commandcenter.stacks.preparing.users import names_user
 
 _NOT_IN_TAGS = re.compile(r"[^\w.-]", re.ASCII)
 _MOST = 100
@@ -37,12 +38,18 @@ def image_wanted(service: Service, place: Place) -> ImageWanted:
             # they were.
             "never" if service.pull_policy is PullPolicy.NEVER else "build",
             service.platform,
+            with_users=names_user(service),
         )
     if service.image is None:
         raise ServiceUnsupportedError(
             f"{service.name} has neither an image nor a build.", fields={"service": service.name}
         )
-    return ImageWanted(service.image, pull=service.pull_policy.value, platform=service.platform)
+    return ImageWanted(
+        service.image,
+        pull=service.pull_policy.value,
+        platform=service.platform,
+        with_users=names_user(service),
+    )
 
 
 def _name_of_built(service: Service, place: Place) -> str:

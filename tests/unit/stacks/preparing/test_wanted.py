@@ -18,7 +18,7 @@ def wanted(folder: Path, service: Service) -> ImageWanted:
 def test_an_image_is_asked_for_as_it_is_written(tmp_path: Path) -> None:
     service = Service("db", "postgres:16", pull_policy=PullPolicy.ALWAYS, platform="linux/arm64")
     assert wanted(tmp_path, service) == ImageWanted(
-        "postgres:16", pull="always", platform="linux/arm64"
+        "postgres:16", pull="always", platform="linux/arm64", with_users=True
     )
 
 
