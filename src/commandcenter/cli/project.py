@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
-from commandcenter.cli import project_logs, project_stack
+from commandcenter.cli import project_logs, project_set, project_stack
 from commandcenter.cli.client import segment
 from commandcenter.cli.command import command, default, noun
 from commandcenter.cli.durations import local
@@ -125,6 +125,7 @@ def allow(
 
 
 project_stack.register(app)
+project_set.register(app)
 project_logs.register(app)
 
 

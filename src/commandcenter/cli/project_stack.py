@@ -1,4 +1,4 @@
-"""`commandcenter project start|stop|restart|status|set`: a project's services."""
+"""`commandcenter project start|stop|restart|status`: a project's services."""
 
 import time
 from collections.abc import Iterable
@@ -11,9 +11,9 @@ from commandcenter.cli.client import segment
 from commandcenter.cli.command import command
 from commandcenter.cli.durations import ago, local
 from commandcenter.cli.exit_codes import ExitCode
-from commandcenter.cli.problems import HubProblemError, UsageProblemError
+from commandcenter.cli.problems import HubProblemError
 from commandcenter.cli.session import Cli
-from commandcenter.cli.stack_view import StackView, service_rows, stack_view
+from commandcenter.cli.stack_view import StackView, hardening_lines, service_rows, stack_view
 from commandcenter.cli.terminal import clean, facts, print_json, state_text, table
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The project's name or id.")]
@@ -27,7 +27,6 @@ Timeout = Annotated[
 ]
 _TIMEOUT_SECONDS = 600.0
 _LOOK_SECONDS = 0.1
-_UNITS = {"k": 1024, "m": 1024**2, "g": 1024**3}
 _OVER = frozenset({"running", "stopped", "error"})
 
 
@@ -38,16 +37,15 @@ def register(app: typer.Typer) -> None:
     command(app, "restart", examples=["project restart shop", "project restart shop backend"])(
         restart
     )
-    command(app, "status", examples=["project status shop", "project status shop --json"])(status)
     command(
         app,
-        "set",
+        "status",
         examples=[
-            "project set shop --memory backend=2g --cpus backend=1.5",
-            "project set shop --port frontend=3000",
-            "project set shop --accept-unenforced cpu,memory",
+            "project status shop",
+            "project status shop --hardening",
+            "project status shop --json",
         ],
-    )(set_wishes)
+    )(status)
 
 
 def start(
@@ -93,13 +91,30 @@ def restart(
     return _until(cli, answer, wait=wait, timeout=timeout, wanted="running", newer=numbers)
 
 
-def status(cli: Cli, name: Name) -> ExitCode:
+def status(
+    cli: Cli,
+    name: Name,
+    *,
+    hardening: Annotated[
+        bool,
+        typer.Option(
+            "--hardening", help="Show what was added to each service's definition, and what not."
+        ),
+    ] = False,
+) -> ExitCode:
     """Show each service: health with the last probe's words, ports, limits and present use.
 
     Exit code 0 when all are healthy, 1 otherwise.
     """
     found = cli.client.get(f"/projects/{segment(name)}/status")
-    cli.emit(found, lambda: show_status(cli, found))
+
+    def show() -> None:
+        show_status(cli, found)
+        if hardening:
+            for line in hardening_lines(found["services"]):
+                cli.out.print(line)
+
+    cli.emit(found, show)
     return ExitCode.OK if found["overall_healthy"] else ExitCode.FAILED
 
 
@@ -115,7 +130,7 @@ def show_status(cli: Cli, found: dict[str, Any]) -> None:
                 ("Last started", _moment(found["last_started_at"])),
                 ("Last stopped", _moment(found["last_stopped_at"])),
                 ("Definition", _definition(found["source"])),
-                ("Runtime", found["runtime"]),
+                ("Runtime", _runtime(found)),
             )
         )
     )
@@ -148,68 +163,6 @@ def found_lines(cli: Cli, name: str) -> Iterable[str]:
         yield f"It cannot be started as it is: {found['reason']}"
     for left in found["source"].get("left_out", ()):
         yield f"{left['service']} is left out: {left['reason']}"
-
-
-def set_wishes(
-    cli: Cli,
-    name: Name,
-    *,
-    cpus: Annotated[
-        list[str] | None, typer.Option("--cpus", metavar="SERVICE=CORES", help="Limit of CPU.")
-    ] = None,
-    memory: Annotated[
-        list[str] | None,
-        typer.Option("--memory", metavar="SERVICE=SIZE", help="Limit of memory: 512m, 2g."),
-    ] = None,
-    port: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--port",
-            metavar="SERVICE[:PORT]=PORT",
-            help="The port of this machine that leads to the service (and which of its own).",
-        ),
-    ] = None,
-    accept_unenforced: Annotated[
-        str | None,
-        typer.Option(
-            "--accept-unenforced",
-            metavar="LIMITS",
-            help="Run without these limits where the machine cannot enforce them: cpu, memory, "
-            "pids, separated by commas; none takes it back.",
-        ),
-    ] = None,
-) -> None:
-    """Change limits and ports of services; they hold from the next start on."""
-    limits: dict[str, dict[str, Any]] = {}
-    ports: dict[str, dict[str, int]] = {}
-    for service, value in _pairs("--cpus", cpus):
-        limits.setdefault(service, {})["cpus"] = _number("--cpus", value)
-    for service, value in _pairs("--memory", memory):
-        limits.setdefault(service, {})["memory_bytes"] = _bytes(value)
-    found: dict[str, Any] | None = None
-    for service, value in _pairs("--port", port):
-        plain, _, inside = service.partition(":")
-        if not inside:
-            found = found or cli.client.get(f"/projects/{segment(name)}/status")
-            inside = _only_port(found, plain)
-        ports.setdefault(plain, {})[inside] = int(_number("--port", value))
-    if not limits and not ports and accept_unenforced is None:
-        raise UsageProblemError(
-            "Nothing to change.",
-            hint="Give --cpus, --memory, --port or --accept-unenforced; see --help.",
-        )
-    body: dict[str, Any] = {"limits": limits, "ports": ports}
-    if accept_unenforced is not None:
-        names = [name.strip() for name in accept_unenforced.split(",")]
-        body["accept_unenforced"] = [] if names == ["none"] else names
-    changed = cli.client.patch(f"/projects/{segment(name)}/stack", body)
-
-    def show() -> None:
-        restarting = cli.command("project", "restart", name)
-        hint = f" Next: {restarting}" if changed["state"] != "stopped" else ""
-        cli.out.print(Text(f"Changed; it holds from the next start on.{hint}"))
-
-    cli.emit(changed, show)
 
 
 def _until(
@@ -316,36 +269,12 @@ def _definition(source: dict[str, Any]) -> str | None:
     return f"a compose file, {' with '.join(source['files'])}"
 
 
+def _runtime(found: dict[str, Any]) -> str:
+    present, following = found["runtime"], found["next_runtime"]
+    if found["state"] == "stopped" or present is None:
+        return str(following)
+    return str(present) if present == following else f"{present}; {following} from the next start"
+
+
 def _moment(at: str | None) -> str | None:
     return None if at is None else f"{local(at)} ({ago(at)})"
-
-
-def _pairs(option: str, given: list[str] | None) -> Iterable[tuple[str, str]]:
-    for pair in given or ():
-        service, equals, value = pair.partition("=")
-        if not service or not equals or not value:
-            raise UsageProblemError(f"{option} wants SERVICE=VALUE, not {pair!r}.")
-        yield service, value
-
-
-def _number(option: str, value: str) -> float:
-    try:
-        return float(value)
-    except ValueError:
-        raise UsageProblemError(f"{option}: {value!r} is no number.") from None
-
-
-def _bytes(value: str) -> int:
-    text = value.lower().removesuffix("b").removesuffix("i")
-    unit = _UNITS.get(text[-1:], 1)
-    number = text[:-1] if text[-1:] in _UNITS else text
-    return int(_number("--memory", number) * unit)
-
-
-def _only_port(found: dict[str, Any], service: str) -> str:
-    for each in found["services"]:
-        if each["name"] == service and len(each["ports"]) == 1:
-            return str(each["ports"][0]["service_port"])
-    raise UsageProblemError(
-        f"Which port of {service}?", hint=f"Name it: --port {service}:8000=8080"
-    )

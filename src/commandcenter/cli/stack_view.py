@@ -59,9 +59,11 @@ class _Lines:
 
     def update(self, found: dict[str, Any]) -> None:
         for service in found["services"]:
-            if self._told.get(service["name"]) == service["state"]:
+            # Numbers of what is pulled change all the time: a line for what is done will do.
+            now = f"{service['state']} {service['progress'].partition(': ')[0]}"
+            if self._told.get(service["name"]) == now:
                 continue
-            self._told[service["name"]] = service["state"]
+            self._told[service["name"]] = now
             words = _words(service)
             more = f": {one_line(words, 300)}" if words else ""
             self._target.print(Text(f"  {clean(service['name'])} {service['state']}{more}"))
@@ -69,7 +71,7 @@ class _Lines:
 
 def _words(service: dict[str, Any]) -> str:
     """Return why it is so: the last answer of a service that is to end says nothing."""
-    told = service["message"]
+    told = service["progress"] or service["message"]
     if not told and service["state"] in _ASKED:
         told = service["health_words"]
     return str(told)
@@ -89,6 +91,19 @@ def service_rows(services: Sequence[dict[str, Any]]) -> list[tuple[object, ...]]
         )
         for service in services
     ]
+
+
+def hardening_lines(services: Sequence[dict[str, Any]]) -> Iterator[Text]:
+    """Yield, by service, what was added to its definition and what had to be excepted."""
+    for service in services:
+        found = service["hardening"]
+        if not found["added"] and not found["excepted"]:
+            continue
+        yield Text(f"\n{clean(service['name'])}", "bold")
+        for added in found["added"]:
+            yield Text(f"  + {clean(added)}", "green")
+        for excepted in found["excepted"]:
+            yield Text(f"  ! {clean(excepted['what'])}: {clean(excepted['why'])}", "yellow")
 
 
 def _addresses(service: dict[str, Any]) -> Text:

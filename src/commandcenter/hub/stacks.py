@@ -16,11 +16,13 @@ from commandcenter.logs.service import LogService
 from commandcenter.observability.metrics import Metrics
 from commandcenter.observability.stack_metrics import StackMetrics
 from commandcenter.projects.service import ProjectService
-from commandcenter.runtimes.registry import create_runtime
+from commandcenter.runtimes.opened import OpenedRuntimes
+from commandcenter.runtimes.registry import create_runtime, runtime_names
 from commandcenter.secrets.service import SecretService
 from commandcenter.stacks.begin import StackBeginnings, StackOptions
 from commandcenter.stacks.logs import StackLogs
 from commandcenter.stacks.reserve import reserve_ports
+from commandcenter.stacks.runtime_choice import RuntimeChoice
 from commandcenter.stacks.service import StackManager
 from commandcenter.stacks.status import StackStatuses
 
@@ -30,15 +32,17 @@ _log = structlog.get_logger(__name__)
 async def add_stacks(assembly: Assembly) -> None:
     """The stacks of projects; those that ran when an earlier hub ended are found again."""
     settings, services = assembly.settings, assembly.services
-    runtime = create_runtime(settings.runtime, settings.data_directory)
-    assembly.on_close("stack_runtime", runtime.close)
+    runtimes = OpenedRuntimes(
+        runtime_names(), lambda name: create_runtime(name, settings.data_directory)
+    )
+    assembly.on_close("stack_runtimes", runtimes.close)
+    choice = RuntimeChoice(runtimes, settings.stack_runtime or settings.runtime)
     database, projects = services.get(Database), services.get(ProjectService)
     events = services.get(EventStore)
     metrics = StackMetrics(services.get(Metrics).registry)
     services.get(EventBus).on_event(metrics.observe)
     options = StackOptions(
         owner=hub_executor_id(assembly),
-        runtime_name=settings.runtime,
         data_directory=settings.data_directory.resolve(),
         ports=settings.stack_port_range,
         on_answer=lambda answer: metrics.probed(
@@ -46,7 +50,7 @@ async def add_stacks(assembly: Assembly) -> None:
         ),
     )
     beginnings = StackBeginnings(
-        database, events, projects, services.get(SecretService), runtime, options
+        database, events, projects, services.get(SecretService), choice, options
     )
     stacks = StackManager(database, events, projects, beginnings, services.get(Draining))
     services.add(stacks)

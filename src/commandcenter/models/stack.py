@@ -22,9 +22,9 @@ class ProjectStack(Base):
     reason: Mapped[str] = mapped_column(Text, default="")
     epoch: Mapped[int]
     owner: Mapped[str] = mapped_column(String(128))  # the hub on whose machine it runs
-    runtime: Mapped[str] = mapped_column(String(32))
+    runtime: Mapped[str] = mapped_column(String(32))  # on which it was started last
     source: Mapped[dict[str, Any]]  # which files, what was passed over and why
-    wishes: Mapped[dict[str, Any]]  # people's own limits and ports
+    wishes: Mapped[dict[str, Any]]  # people's own limits, ports and runtime
     definition_key: Mapped[str | None] = mapped_column(String(32))
     definition_nonce: Mapped[bytes | None] = mapped_column(LargeBinary)
     definition: Mapped[bytes | None] = mapped_column(LargeBinary)
@@ -56,7 +56,9 @@ class StackService(Base):
     exit_code: Mapped[int | None]
     health_words: Mapped[str] = mapped_column(Text, default="")
     health_at: Mapped[datetime | None]
-    runs_as: Mapped[str] = mapped_column(Text, default="")  # which program in place of the image
+    runs_as: Mapped[str] = mapped_column(Text, default="")  # which image, or program in its place
+    image: Mapped[dict[str, Any] | None]  # what was found in it: what is restarted runs the same
+    hardening: Mapped[dict[str, Any] | None]
     limits: Mapped[dict[str, Any] | None]  # asked for and read back
     started_at: Mapped[datetime | None]
     changed_at: Mapped[datetime]
@@ -69,6 +71,7 @@ class StackPort(Base):
     __table_args__ = (Index("ix_stack_ports_project_id", "project_id"),)
 
     owner: Mapped[str] = mapped_column(String(128), primary_key=True)
+    protocol: Mapped[str] = mapped_column(String(3), primary_key=True)
     host_port: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     project_id: Mapped[str] = mapped_column(
         ForeignKey("stacks.project_id", ondelete="CASCADE"),

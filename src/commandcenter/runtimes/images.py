@@ -38,6 +38,7 @@ class ImageWanted:
     build: ImageBuild | None = None
     pull: str = "missing"  # "always", "missing", "never"; "build" with a build: build anew
     platform: str | None = None  # "linux/amd64"
+    with_users: bool = False  # the names that it knows are to be looked up
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,3 +67,5 @@ class ImageFacts:
     health: ImageHealth | None = None
     stop_signal: str | None = None
     working_directory: str = "/"
+    users: Mapping[str, tuple[int, int]] = field(default_factory=dict)  # uid and gid, if wanted
+    groups: Mapping[str, int] = field(default_factory=dict)

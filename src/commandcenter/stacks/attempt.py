@@ -2,15 +2,17 @@
 
 import asyncio
 import logging
+import math
 import shutil
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol, TypeVar
 
 from commandcenter.kit.errors import ProblemError
 from commandcenter.runtimes.base import Handle, Runtime
+from commandcenter.runtimes.errors import RuntimeAwayError
 from commandcenter.stacks import exits
 from commandcenter.stacks.limits import refuse_unapplied
 from commandcenter.stacks.member import Exit
@@ -21,6 +23,7 @@ from commandcenter.stacks.volumes import note_made, trouble
 logger = logging.getLogger(__name__)
 
 _AGAIN_SECONDS = 0.5
+_AWAY_SECONDS = 60.0  # how long one try to start waits for a runtime that does not answer
 _KEPT_LOGS = 10
 _LOST = Exit(
     succeeded=False,
@@ -28,10 +31,23 @@ _LOST = Exit(
     words="Its process is gone: the machine or the runner was restarted.",
     cause="lost",
 )
+_NOT_STARTED = Exit(succeeded=False, is_passing=True, words="It was stopped before it was started.")
+T = TypeVar("T")
+
+
+class Prepare(Protocol):
+    """`runs`: it was started before, and is only to be watched. `tell` hears how it goes."""
+
+    def __call__(
+        self, name: str, number: int, *, runs: bool, tell: Callable[[str], None]
+    ) -> Coroutine[Any, Any, Prepared]: ...
 
 
 class AttemptFacts(Protocol):
     """Who is told. Facts about an attempt that is no longer the present one are for nobody."""
+
+    def told(self, service: str, number: int, words: str) -> None:
+        """What is done before its process runs."""
 
     def started(self, service: str, number: int, handle: Handle, prepared: Prepared) -> None: ...
 
@@ -54,7 +70,7 @@ class Attempt:
         *,
         facts: AttemptFacts,
         runtime: Runtime,
-        prepare: Callable[[str, int], Prepared],
+        prepare: Prepare,
         clock: Callable[[], float],
     ) -> None:
         self.service = service
@@ -94,16 +110,22 @@ class Attempt:
         self._facts.ended(self.service, self.number, exit_)
 
     async def _live(self, handle: Handle | None) -> Exit:
-        prepared = await asyncio.to_thread(self._prepare, self.service, self.number)
+        prepared = await self._prepared(handle)
+        if prepared is None:
+            return _NOT_STARTED
         self._grace_seconds = prepared.spec.grace_seconds
         if handle is None:
-            self.handle = handle = await self._runtime.start(prepared.spec)
-            stats = await self._runtime.stats(handle)
+            spec = prepared.spec
+            handle = await self._answered(lambda: self._runtime.start(spec), _AWAY_SECONDS)
+            self.handle = begun = handle
+            stats = await self._answered(lambda: self._runtime.stats(begun))
             refuse_unapplied(self.service, stats, prepared.accepted)
             if prepared.volumes is not None:
                 await asyncio.to_thread(note_made, prepared.spec, prepared.volumes)
-        elif not await self._runtime.recover(handle):
-            return _LOST
+        else:
+            known = handle
+            if not await self._answered(lambda: self._runtime.recover(known)):
+                return _LOST
         self.handle = handle
         self._facts.started(self.service, self.number, handle, prepared)
         helpers = [asyncio.create_task(self._stop_when_asked(handle))]
@@ -111,7 +133,8 @@ class Attempt:
             helpers.append(asyncio.create_task(self._probe(handle, prepared)))
         self.tasks += helpers
         try:
-            result = await self._runtime.wait(handle)
+            runs = handle
+            result = await self._answered(lambda: self._runtime.wait(runs))
         finally:
             for task in helpers:
                 task.cancel()
@@ -123,6 +146,42 @@ class Attempt:
             await self._runtime.remove(handle)
             await asyncio.to_thread(_drop_old_log, handle, self.number)
         return exit_
+
+    async def _prepared(self, handle: Handle | None) -> Prepared | None:
+        """Return what is started; None when it is to end before that, as pulling may take long."""
+        preparing = asyncio.create_task(
+            self._answered(
+                lambda: self._prepare(
+                    self.service, self.number, runs=handle is not None, tell=self._tell
+                ),
+                _AWAY_SECONDS if handle is None else math.inf,
+            )
+        )
+        if handle is not None:
+            return await preparing
+        stopping = asyncio.create_task(self._stop_asked.wait())
+        try:
+            await asyncio.wait((preparing, stopping), return_when=asyncio.FIRST_COMPLETED)
+            return preparing.result() if preparing.done() else None
+        finally:
+            for task in (preparing, stopping):
+                task.cancel()
+            await asyncio.gather(preparing, stopping, return_exceptions=True)
+
+    async def _answered(self, call: Callable[[], Awaitable[T]], seconds: float = math.inf) -> T:
+        """Return the runtime's answer; while it is away it is asked again, always the same."""
+        deadline = self._clock() + seconds
+        while True:
+            try:
+                return await call()
+            except RuntimeAwayError as error:
+                if self._clock() > deadline:
+                    raise
+                self._tell(f"{error.detail} It is asked again.")
+            await asyncio.sleep(_AGAIN_SECONDS)
+
+    def _tell(self, words: str) -> None:
+        self._facts.told(self.service, self.number, words)
 
     async def _stop_when_asked(self, handle: Handle) -> None:
         await self._stop_asked.wait()

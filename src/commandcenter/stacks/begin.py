@@ -1,12 +1,12 @@
 """Bringing a stack under supervision: from its definition, or from the records after a restart."""
 
 import asyncio
-import os
 import secrets as random
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import select
 
@@ -18,11 +18,8 @@ from commandcenter.kit.clock import utc_now
 from commandcenter.kit.database import Database
 from commandcenter.kit.errors import ProblemError
 from commandcenter.models import Project, ProjectStack, StackPort
-from commandcenter.projects.errors import FolderNotFoundError
 from commandcenter.projects.service import ProjectService
 from commandcenter.runtimes.base import Handle, Runtime
-from commandcenter.runtimes.capabilities import Capabilities
-from commandcenter.runtimes.errors import RuntimeRefusedError
 from commandcenter.secrets.cipher import Sealed
 from commandcenter.secrets.service import SecretService
 from commandcenter.stacks.default_stack import StackSecrets
@@ -30,16 +27,18 @@ from commandcenter.stacks.definition import Outline, Wishes, check_wishes, outli
 from commandcenter.stacks.errors import StackCannotStartError, StackElsewhereError
 from commandcenter.stacks.limits import refuse_unenforced
 from commandcenter.stacks.member import Member
-from commandcenter.stacks.model import Stack
 from commandcenter.stacks.ports import Key, check_free, give_ports
-from commandcenter.stacks.prepared import Prepared
+from commandcenter.stacks.preparing.facts import facts_of
+from commandcenter.stacks.preparing.place import Place
+from commandcenter.stacks.preparing.preparer import Preparer
 from commandcenter.stacks.probe import Answer
 from commandcenter.stacks.recorder import ServiceRecord, StackRecord, StackRecorder
+from commandcenter.stacks.resources import Protocol
 from commandcenter.stacks.rows import found_member, read_services, record_of, store_services
+from commandcenter.stacks.runtime_choice import RuntimeChoice
 from commandcenter.stacks.snapshot import SnapshotError, from_text, to_text
 from commandcenter.stacks.states import Desired, ServiceState, StackState
 from commandcenter.stacks.supervisor import Beginning, StackSupervisor
-from commandcenter.stacks.to_spec import Place, prepare
 
 _SECRET_BYTES = 32
 _GRACE_SECONDS = 10.0
@@ -48,7 +47,6 @@ _GRACE_SECONDS = 10.0
 @dataclass(frozen=True, slots=True)
 class StackOptions:
     owner: str  # this hub, the same after each restart
-    runtime_name: str
     data_directory: Path
     ports: range  # given to services that ask for none
     on_answer: Callable[[Answer], None]  # hears how each probe went
@@ -61,6 +59,7 @@ class Ready:
     found: Outline
     folder: Path
     secrets: StackSecrets
+    runtime: str
     notes: tuple[str, ...] = ()  # what this machine does not enforce
 
 
@@ -71,14 +70,14 @@ class StackBeginnings:
         events: EventStore,
         projects: ProjectService,
         vault: SecretService,
-        runtime: Runtime,
+        runtimes: RuntimeChoice,
         options: StackOptions,
     ) -> None:
         self._database = database
         self._events = events
         self._projects = projects
         self._vault = vault
-        self._runtime = runtime
+        self.runtimes = runtimes
         self.options = options
 
     async def outline(self, project: Project) -> Outline:
@@ -92,28 +91,23 @@ class StackBeginnings:
     async def ready(self, project: Project) -> Ready:
         """Return what a start needs.
 
-        Raises `RuntimeRefusedError`, `LimitsNotEnforcedError`, the errors of the compose reader, of
-        the project's folder, and `StackCannotStartError` for all that no number of tries would
-        change.
+        Raises `UnknownRuntimeError`, `RuntimeRefusedError`, `LimitsNotEnforcedError`, the errors of
+        the compose reader, of the project's folder, and `StackCannotStartError` for all that no
+        number of tries would change.
         """
-        can = await self._capable()
         found = await self.outline(project)
+        name = found.wishes.runtime or self.runtimes.usual
+        runtime, can = await self.runtimes.able(name)
         check_wishes(found)
         notes = refuse_unenforced(can, found.wishes.accept_unenforced, project.name)
         folder = await self._projects.folder(project)
         own = await self._secrets(project.id)
-        stack = found.stack({}, own)
-        await asyncio.to_thread(_check_startable, stack, self._place(project.id, folder, {}, own))
-        return Ready(found, folder, own, notes)
-
-    async def _capable(self) -> Capabilities:
-        can = await self._runtime.capabilities()
-        if not (can.available and can.services):
-            raise RuntimeRefusedError(
-                f"The runtime {can.name} cannot run services on this machine.",
-                hint=" ".join(can.problems) or None,
-            )
-        return can
+        place = self._place(project.id, folder, {}, own, found.wishes, found.source())
+        try:
+            await Preparer(found.stack({}, own), place, runtime).check()
+        except StackCannotStartError as error:
+            raise await self.runtimes.with_way_out(error, project.name) from error
+        return Ready(found, folder, own, name, notes)
 
     async def begin(
         self, caller: Caller, project: Project, ready: Ready, request: str | None
@@ -133,7 +127,7 @@ class StackBeginnings:
             row.desired = Desired.RUNNING.value
             row.reason = ""
             row.epoch += 1
-            row.runtime = self.options.runtime_name
+            row.runtime = ready.runtime
             row.owner = self.options.owner
             source = found.source()
             row.source = {**source, "notes": [*source["notes"], *ready.notes]}
@@ -168,15 +162,15 @@ class StackBeginnings:
             for service in stack.services
         }
         beginning = Beginning(stack, Desired.RUNNING, StackState.STARTING, members, records)
-        accepted = found.wishes.accept_unenforced
-        place = self._place(project.id, ready.folder, ports, ready.secrets, accepted)
-        return self._supervise(project, place, beginning, epoch)
+        place = self._place(project.id, ready.folder, ports, ready.secrets, found.wishes, source)
+        return self._supervise(project, self.runtimes.get(ready.runtime), place, beginning, epoch)
 
     async def take_over(self, row: ProjectStack) -> StackSupervisor:
         """Supervise what an earlier hub started, from its records.
 
-        Raises `SnapshotError` and the errors of the vault.
+        Raises `SnapshotError`, `UnknownRuntimeError` and the errors of the vault.
         """
+        runtime = self.runtimes.get(row.runtime)
         project = await self._projects.get(row.project_id)
         own = await self._secrets(project.id)
         if row.definition is None or row.definition_nonce is None or row.definition_key is None:
@@ -198,7 +192,7 @@ class StackBeginnings:
             }
             given = select(StackPort).where(StackPort.project_id == project.id)
             ports = {
-                (port.service, port.container_port): port.host_port
+                (port.service, port.container_port, Protocol(port.protocol)): port.host_port
                 for port in await session.scalars(given)
             }
         members = {
@@ -206,9 +200,9 @@ class StackBeginnings:
             for service in stack.services
         }
         beginning = Beginning(stack, desired, state, members, records)
-        accepted = Wishes.of(row.wishes).accept_unenforced
-        place = self._place(project.id, Path(project.path), ports, own, accepted)
-        return self._supervise(project, place, beginning, epoch)
+        wishes = Wishes.of(row.wishes)
+        place = self._place(project.id, Path(project.path), ports, own, wishes, row.source)
+        return self._supervise(project, runtime, place, beginning, epoch)
 
     async def abandon(self, row: ProjectStack, why: str) -> None:
         """End the services of a stack that cannot be taken over, and say so."""
@@ -218,7 +212,8 @@ class StackBeginnings:
             if service.handle is not None:
                 with suppress(ProblemError, OSError):
                     handle = Handle(**service.handle)
-                    await self._runtime.stop(handle, grace_seconds=_GRACE_SECONDS)
+                    runtime = self.runtimes.get(handle.runtime)
+                    await runtime.stop(handle, grace_seconds=_GRACE_SECONDS)
         async with self._database.write() as session:
             present = await session.get_one(ProjectStack, row.project_id)
             present.epoch += 1
@@ -240,7 +235,7 @@ class StackBeginnings:
             source={},
             wishes={},
             owner=self.options.owner,
-            runtime=self.options.runtime_name,
+            runtime=self.runtimes.usual,
             changed_at=utc_now(),
         )
 
@@ -263,7 +258,8 @@ class StackBeginnings:
         folder: Path,
         ports: Mapping[Key, int],
         own: StackSecrets,
-        accepted: frozenset[str] = frozenset(),
+        wishes: Wishes,
+        source: Mapping[str, Any],
     ) -> Place:
         return Place(
             project_id,
@@ -271,21 +267,27 @@ class StackBeginnings:
             self.options.data_directory,
             ports,
             redact=(own.database_password, own.secret_key),
-            accepted=accepted,
+            accepted=wishes.accept_unenforced,
+            is_default=source.get("kind") == "default",
         )
 
     def _supervise(
-        self, project: Project, place: Place, beginning: Beginning, epoch: int
+        self, project: Project, runtime: Runtime, place: Place, beginning: Beginning, epoch: int
     ) -> StackSupervisor:
         recorder = StackRecorder(self._database, self._events, project.id, project.name, epoch)
         records: Mapping[str, ServiceRecord] = beginning.records
         recorder.known(StackRecord(beginning.state), list(records.values()))
+        images = {
+            name: facts
+            for name, record in records.items()
+            if (facts := facts_of(record.image)) is not None
+        }
         made = StackSupervisor(
             project.id,
             beginning,
-            runtime=self._runtime,
+            runtime=runtime,
             recorder=recorder,
-            prepare=_preparing(beginning.stack, place),
+            prepare=Preparer(beginning.stack, place, runtime, images).prepare,
             on_answer=self.options.on_answer,
         )
         made.begin()
@@ -299,32 +301,6 @@ class StackBeginnings:
             database_password=await self._vault.kept(f"{project_id}.database-password", make),
             secret_key=await self._vault.kept(f"{project_id}.secret-key", make),
         )
-
-
-def _check_startable(stack: Stack, place: Place) -> None:
-    problems: dict[str, ProblemError] = {}
-    for service in stack.services:
-        try:
-            prepare(service, 1, place)
-        except ProblemError as error:
-            problems[service.name] = error
-    if problems:
-        raise StackCannotStartError(problems)
-
-
-def _preparing(stack: Stack, place: Place) -> Callable[[str, int], Prepared]:
-    def prepare_service(name: str, number: int) -> Prepared:
-        if os.path.realpath(place.folder) != str(place.folder) or not place.folder.is_dir():
-            raise FolderNotFoundError(
-                f"The project's folder {place.folder} is gone, or has become a link.",
-                hint="Put it back, or add the project from where it is now.",
-            )
-        service = stack.service(name)
-        if service is None:
-            raise LookupError(name)
-        return prepare(service, number, place)
-
-    return prepare_service
 
 
 def _sealed_for(project_id: str, epoch: int) -> str:

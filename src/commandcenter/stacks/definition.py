@@ -26,7 +26,7 @@ from commandcenter.stacks.detect import ComposeFound, detect_stack
 from commandcenter.stacks.errors import UnknownServiceError
 from commandcenter.stacks.model import Service, Stack
 from commandcenter.stacks.ports import Key, PortNeed
-from commandcenter.stacks.resources import PortRange, ServiceLimits
+from commandcenter.stacks.resources import PortRange, Protocol, ServiceLimits
 
 _DEFAULT_PORTS = {
     POSTGRES: POSTGRES_PORT,
@@ -48,6 +48,7 @@ class Wishes:
     limits: Mapping[str, ServiceLimits] = field(default_factory=dict)
     ports: Mapping[str, Mapping[int, int]] = field(default_factory=dict)
     accept_unenforced: frozenset[str] = frozenset()  # names of `stacks.limits`
+    runtime: str | None = None  # None: the hub's
 
     @classmethod
     def of(cls, stored: Mapping[str, Any]) -> "Wishes":
@@ -58,6 +59,7 @@ class Wishes:
                 for name, found in stored.get("ports", {}).items()
             },
             frozenset(stored.get("accept_unenforced", ())),
+            stored.get("runtime"),
         )
 
 
@@ -86,18 +88,17 @@ class Outline:
 
     @property
     def port_needs(self) -> tuple[PortNeed, ...]:
-        found: list[tuple[str, int, PortRange | None]]
         if self.compose is None:
-            found = [(name, _DEFAULT_PORTS[name], None) for name in self.services]
+            found = [PortNeed(name, _DEFAULT_PORTS[name], None) for name in self.services]
         else:
             found = [
-                (service.name, port.container, port.published)
+                PortNeed(service.name, port.container, port.published, port.protocol)
                 for service in self.compose.stack.services
                 for port in service.ports
             ]
         return tuple(
-            PortNeed(name, inside, self._wish(name, inside) or published)
-            for name, inside, published in found
+            replace(need, wanted=self._wish(need.service, need.container) or need.wanted)
+            for need in found
         )
 
     def _wish(self, service: str, inside: int) -> PortRange | None:
@@ -109,7 +110,10 @@ class Outline:
         if self.compose is not None:
             stack = self.compose.stack
             return replace(stack, services=tuple(self._limited(each) for each in stack.services))
-        chosen = {name: ports.get((name, inside), 1) for name, inside in _DEFAULT_PORTS.items()}
+        chosen = {
+            name: ports.get((name, inside, Protocol.TCP), 1)
+            for name, inside in _DEFAULT_PORTS.items()
+        }
         limits = {
             name: _over(DEFAULT_LIMITS[name], wish)
             for name, wish in self.wishes.limits.items()
@@ -217,4 +221,5 @@ def merged_wishes(before: Mapping[str, Any], changes: Mapping[str, Any]) -> dict
     made["accept_unenforced"] = (
         before.get("accept_unenforced", []) if accepted is None else sorted(set(accepted))
     )
-    return made
+    runtime = changes.get("runtime", before.get("runtime"))
+    return made if runtime is None else {**made, "runtime": runtime}

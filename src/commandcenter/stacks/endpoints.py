@@ -82,8 +82,11 @@ async def restart_service(
 async def change_stack(
     project: str, body: StackChange, caller: Runner, stacks: Stacks, statuses: Statuses
 ) -> StackView:
-    """Change limits and ports of the project's services; they hold from the next start on."""
-    await stacks.change(caller, project, body.model_dump())
+    """Change limits, ports and runtime of the stack; they hold from the next start on.
+
+    What is left out stays as it is.
+    """
+    await stacks.change(caller, project, body.model_dump(exclude_unset=True))
     return StackView.of(await statuses.get(project))
 
 

@@ -1,7 +1,7 @@
 """What can be wrong with starting, stopping or asking a stack."""
 
 from collections.abc import Mapping, Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from commandcenter.kit.errors import (
     ConflictError,
@@ -9,20 +9,35 @@ from commandcenter.kit.errors import (
     NotFoundError,
     ProblemError,
 )
+from commandcenter.runtimes.capabilities import Feature
 
 
 class ServiceUnsupportedError(InvalidInputError):
-    """This runtime cannot run the service as it is defined."""
+    """This runtime cannot run the service as it is defined.
+
+    `needs`: a runtime with these features could.
+    """
 
     code = "stack_service_unsupported"
     title = "The runtime cannot run this service"
 
+    def __init__(
+        self,
+        detail: str,
+        *,
+        hint: str | None = None,
+        fields: Mapping[str, Any] | None = None,
+        needs: frozenset[Feature] = frozenset(),
+    ) -> None:
+        super().__init__(detail, hint=hint, fields=fields)
+        self.needs = needs
+
 
 class ServiceNotPreparedError(ConflictError):
-    """What the project's program needs is not installed in its folder."""
+    """What the service needs is not in the project's folder."""
 
     code = "stack_service_not_prepared"
-    title = "The project's packages are not installed"
+    title = "The project's folder lacks what the service needs"
 
 
 class StackCannotStartError(ConflictError):
@@ -31,12 +46,13 @@ class StackCannotStartError(ConflictError):
     code = "stack_cannot_start"
     title = "The stack cannot start"
 
-    def __init__(self, problems: Mapping[str, ProblemError]) -> None:
+    def __init__(self, problems: Mapping[str, ProblemError], *, hint: str | None = None) -> None:
+        self.problems = problems
         details = [error.detail for error in problems.values()]
         hints = dict.fromkeys(error.hint for error in problems.values() if error.hint)
         super().__init__(
             " ".join(details),
-            hint=" ".join(hints) or None,
+            hint=" ".join((*hints, *([hint] if hint else ()))) or None,
             fields={
                 "problems": [
                     {

@@ -7,7 +7,11 @@ from commandcenter.kit.disk import DiskFullError
 from commandcenter.kit.errors import ProblemError
 from commandcenter.kit.segment_reader import SegmentReader
 from commandcenter.runtimes.base import Handle
-from commandcenter.runtimes.errors import RuntimeAwayError, ServiceConflictError
+from commandcenter.runtimes.errors import (
+    ImageUnavailableError,
+    RuntimeAwayError,
+    ServiceConflictError,
+)
 from commandcenter.runtimes.results import AttemptResult, FailureReason
 from commandcenter.stacks.errors import LimitNotAppliedError, VolumeGoneError
 from commandcenter.stacks.member import Exit
@@ -22,11 +26,15 @@ def of_start(error: Exception) -> Exit:
     """Why a start failed. The network, a runner that is just away and such pass by themselves."""
     if isinstance(error, ProblemError):
         words = f"{error.detail} {error.hint or ''}".strip()
+        passing = isinstance(error, _PASSING)
+        if isinstance(error, ImageUnavailableError):
+            passing = error.is_passing
         return Exit(
             succeeded=False,
-            is_passing=isinstance(error, _PASSING),
+            is_passing=passing,
             words=words,
             is_final=isinstance(error, LimitNotAppliedError | VolumeGoneError),
+            is_away=isinstance(error, RuntimeAwayError),
         )
     passing = isinstance(error, OSError) and not isinstance(error, DiskFullError)
     return Exit(succeeded=False, is_passing=passing, words=f"It could not be started: {error}")

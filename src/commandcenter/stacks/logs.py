@@ -12,9 +12,9 @@ from commandcenter.kit.segments import Record
 from commandcenter.logs.service import AttemptLog, LogQuery, LogService
 from commandcenter.models import Project, StackService
 from commandcenter.stacks.errors import StackLogNotFoundError, UnknownServiceError
+from commandcenter.stacks.preparing.place import attempt_id
 from commandcenter.stacks.service import StackManager, not_running
 from commandcenter.stacks.states import ServiceState
-from commandcenter.stacks.to_spec import attempt_id
 
 
 class StackLogs:

@@ -16,7 +16,8 @@ STABLE_SECONDS = 60.0
 class Exit:
     """How a service's process ended. `is_passing`: the same start could succeed next time.
 
-    `is_final`: it must not be tried again, however well the service was before.
+    `is_final`: it must not be tried again, however well the service was before. `is_away`: the
+    runtime did not answer; that is no failure of a service that was healthy.
     """
 
     succeeded: bool
@@ -25,6 +26,7 @@ class Exit:
     exit_code: int | None = None
     is_final: bool = False
     cause: str = "not_started"  # besides it: lost, unhealthy, ended, or a `FailureReason`
+    is_away: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,14 +110,15 @@ def ended(member: Member, now: float, exit_: Exit) -> Member:
     failures = member.failures
     stable = member.healthy_since is not None and now - member.healthy_since >= STABLE_SECONDS
     failures = 0 if stable else failures
-    given_up = _why_given_up(member, exit_, failures)
+    is_spared = exit_.is_away and member.was_healthy
+    given_up = None if is_spared else _why_given_up(member, exit_, failures)
     if given_up is not None:
         return gone.to(ServiceState.FAILED, failures=failures, message=given_up)
     pauses = REPAIR_PAUSES if member.was_healthy else START_PAUSES
     pause = pauses[min(failures, len(pauses) - 1)]
     return gone.to(
         ServiceState.RESTARTING,
-        failures=failures + 1,
+        failures=failures if is_spared else failures + 1,
         restarts=member.restarts + 1,
         retry_at=now + pause,
         message=exit_.words,

@@ -3,7 +3,9 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from commandcenter.runtimes.images import ImageFacts
 from commandcenter.runtimes.spec import AttemptSpec
+from commandcenter.stacks.hardening import Hardening
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,8 @@ class Prepared:
     spec: AttemptSpec
     check: Check | None  # None: there is nothing to ask; it is healthy while it runs
     times: CheckTimes
-    runs_as: str  # for the user: which program is run in place of the image
+    runs_as: str  # for the user: which program is run in place of the image, or which image
     accepted: frozenset[str] = frozenset()  # limits that need not be enforced (`stacks.limits`)
     volumes: Path | None = None  # below it lie those whose loss would be one of data
+    hardening: Hardening = field(default_factory=Hardening)
+    image: ImageFacts | None = None  # in which it runs

@@ -36,8 +36,11 @@ def effective_health(service: Service) -> HealthCheck | None:
     if service.health is not None:
         return None if isinstance(service.health.probe, NoProbe) else service.health
     probe = implied_probe(service)
-    if probe is None:
-        return None
+    return None if probe is None else implied_check(probe)
+
+
+def implied_check(probe: Probe) -> HealthCheck:
+    """Return the probe with the times of one that no definition gives times for."""
     return HealthCheck(
         probe,
         interval_seconds=_INTERVAL_SECONDS,

@@ -37,6 +37,8 @@ class ServiceRecord:
     health_at: datetime | None = None
     runs_as: str = ""
     limits: dict[str, Any] | None = None
+    image: dict[str, Any] | None = None
+    hardening: dict[str, Any] | None = None
     started_at: datetime | None = None
     cause: str = ""  # of its last end; told with events, and not stored
 
@@ -131,6 +133,8 @@ class StackRecorder:
                 health_at=record.health_at,
                 runs_as=record.runs_as,
                 limits=record.limits,
+                image=record.image,
+                hardening=record.hardening,
                 started_at=record.started_at,
                 changed_at=utc_now(),
             )

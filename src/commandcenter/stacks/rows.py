@@ -9,9 +9,9 @@ from commandcenter.kit.clock import utc_now
 from commandcenter.models import StackService
 from commandcenter.stacks.member import Member
 from commandcenter.stacks.model import Service, Stack
+from commandcenter.stacks.preparing.common import effective_limits
 from commandcenter.stacks.recorder import ServiceRecord
 from commandcenter.stacks.states import Desired, ServiceState
-from commandcenter.stacks.to_spec import effective_limits
 
 
 async def read_services(session: AsyncSession, project_id: str) -> list[StackService]:
@@ -44,6 +44,7 @@ async def store_services(
         row.was_healthy = False
         row.failures = row.restarts = 0
         row.exit_code = row.handle = row.health_at = row.started_at = None
+        row.image = row.hardening = None
         row.limits = _limits(service)
         row.changed_at = utc_now()
     await session.flush()
@@ -66,6 +67,8 @@ def record_of(row: StackService) -> ServiceRecord:
         health_at=row.health_at,
         runs_as=row.runs_as,
         limits=row.limits,
+        image=row.image,
+        hardening=row.hardening,
         started_at=row.started_at,
     )
 

@@ -18,6 +18,7 @@ class _View(BaseModel):
 class PortView(_View):
     host_port: int
     service_port: int
+    protocol: str
     address: str
 
 
@@ -29,6 +30,18 @@ class LimitView(_View):
     used: float | None
 
 
+class ExceptedView(_View):
+    what: str
+    why: str
+
+
+class HardeningView(_View):
+    """Beyond what the definition says: what was added, and what had to be left."""
+
+    added: list[str]
+    excepted: list[ExceptedView]
+
+
 class ServiceView(_View):
     name: str
     state: ServiceState
@@ -36,7 +49,8 @@ class ServiceView(_View):
     health_words: str  # of the last probe
     health_at: datetime | None
     message: str
-    runs_as: str  # what is run in place of the image
+    progress: str  # what is done before its process runs: an image is pulled
+    runs_as: str  # which image, or what is run in its place
     restarts: int
     attempt: int
     exit_code: int | None
@@ -45,6 +59,7 @@ class ServiceView(_View):
     cpus: LimitView
     memory_bytes: LimitView
     pids: LimitView
+    hardening: HardeningView
 
 
 class StackView(_View):
@@ -56,7 +71,8 @@ class StackView(_View):
     checked_at: datetime
     last_started_at: datetime | None
     last_stopped_at: datetime | None
-    runtime: str | None
+    runtime: str | None  # on which it was started last
+    next_runtime: str  # on which the next start will be
     source: dict[str, Any]
     accept_unenforced: list[str]  # limits that the project may run without
     services: list[ServiceView]
@@ -73,6 +89,7 @@ class StackView(_View):
             last_started_at=status.last_started_at,
             last_stopped_at=status.last_stopped_at,
             runtime=status.runtime,
+            next_runtime=status.next_runtime,
             source=dict(status.source),
             accept_unenforced=list(status.accept_unenforced),
             services=[ServiceView.model_validate(each) for each in status.services],
@@ -98,9 +115,11 @@ class LimitsIn(BaseModel):
 
 
 class StackChange(BaseModel):
-    """People's own wishes by service; they hold from the next start on."""
+    """People's own wishes; they hold from the next start on."""
 
     model_config = ConfigDict(extra="forbid")
+
+    runtime: Annotated[str, Field(max_length=32)] | None = None  # null: the hub's
 
     limits: dict[str, LimitsIn] = Field(default_factory=dict, max_length=200)
     # by the service's own port; null: the definition's, or any

@@ -161,14 +161,17 @@ class StackManager:
         return Asked(project, changed=True)
 
     async def change(self, caller: Caller, reference: str, wishes: Mapping[str, Any]) -> None:
-        """Change people's wishes, given as a `StackChange` has them.
+        """Change people's wishes, given as a `StackChange` has them; what is not there stays.
 
-        They hold from the next start on. Raises `UnknownServiceError`.
+        None takes a wish back. They hold from the next start on. Raises `UnknownServiceError` and
+        `UnknownRuntimeError`.
         """
+        if wishes.get("runtime") is not None:
+            self._beginnings.runtimes.get(wishes["runtime"])
         project = await self._projects.get(reference)
         async with self._locks[project.id]:
             known = await self.service_names(project)
-            for name in (*wishes["limits"], *wishes["ports"]):
+            for name in (*wishes.get("limits", ()), *wishes.get("ports", ())):
                 if name not in known:
                     raise UnknownServiceError(name, known)
             async with self._database.write() as session:

@@ -16,7 +16,10 @@ from commandcenter.models import Project, ProjectStack, StackPort, StackService
 from commandcenter.projects.service import ProjectService
 from commandcenter.runtimes.results import Stats
 from commandcenter.stacks.begin import StackBeginnings
+from commandcenter.stacks.definition import Wishes
+from commandcenter.stacks.hardening import Hardening
 from commandcenter.stacks.ports import LOOPBACK
+from commandcenter.stacks.resources import Protocol
 from commandcenter.stacks.rows import read_services
 from commandcenter.stacks.service import StackManager
 from commandcenter.stacks.states import ServiceState, StackState
@@ -30,6 +33,7 @@ _MIN_SPAN_SECONDS = 0.2
 class PortStatus:
     host_port: int
     service_port: int
+    protocol: str
     address: str  # a link where a browser can open it
 
 
@@ -50,6 +54,7 @@ class ServiceStatus:
     health_words: str
     health_at: datetime | None
     message: str
+    progress: str
     runs_as: str
     restarts: int
     attempt: int
@@ -59,6 +64,7 @@ class ServiceStatus:
     cpus: LimitStatus
     memory_bytes: LimitStatus
     pids: LimitStatus
+    hardening: Hardening
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +77,7 @@ class StackStatus:
     last_started_at: datetime | None
     last_stopped_at: datetime | None
     runtime: str | None
+    next_runtime: str
     source: Mapping[str, Any]
     accept_unenforced: tuple[str, ...]
     services: tuple[ServiceStatus, ...]
@@ -112,8 +119,10 @@ class StackStatuses:
                 .order_by(StackPort.container_port)
             )
             ports = list(await session.scalars(query))
+        wishes = Wishes.of(row.wishes) if row is not None else Wishes()
+        next_runtime = wishes.runtime or self._beginnings.runtimes.usual
         if row is None or not services:
-            return await self._never_started(project, row, ports)
+            return await self._never_started(project, row, ports, next_runtime)
         supervisor = self._stacks.supervisor(project.id)
         found = await asyncio.gather(*(self._service(each, ports, supervisor) for each in services))
         state = StackState(row.state)  # as it is on record, with the times that belong to it
@@ -128,13 +137,18 @@ class StackStatuses:
             last_started_at=row.last_started_at,
             last_stopped_at=row.last_stopped_at,
             runtime=row.runtime,
+            next_runtime=next_runtime,
             source=row.source,
             accept_unenforced=_accepted(row),
             services=tuple(found),
         )
 
     async def _never_started(
-        self, project: Project, row: ProjectStack | None, ports: Sequence[StackPort]
+        self,
+        project: Project,
+        row: ProjectStack | None,
+        ports: Sequence[StackPort],
+        next_runtime: str,
     ) -> StackStatus:
         """Say what the folder brings, or what stands against it."""
         source: Mapping[str, Any] = {}
@@ -156,6 +170,7 @@ class StackStatuses:
             last_started_at=None,
             last_stopped_at=None,
             runtime=None,
+            next_runtime=next_runtime,
             source=source,
             accept_unenforced=_accepted(row),
             services=services,
@@ -166,12 +181,14 @@ class StackStatuses:
     ) -> ServiceStatus:
         stats = None
         state, message, restarts = ServiceState(row.state), row.message, row.restarts
-        words, at = row.health_words, row.health_at
+        words, at, progress = row.health_words, row.health_at, ""
+        hardened = row.hardening
         number, runs_as, exit_code = row.number, row.runs_as, row.exit_code
         if supervisor is not None:
             member, watched = supervisor.member(row.name), supervisor.watched(row.name)
             state, message, restarts = member.state, member.message, member.restarts
-            words, at = watched.health_words, watched.health_at
+            words, at, progress = watched.health_words, watched.health_at, watched.progress
+            hardened = watched.hardening
             number, exit_code = member.number, watched.exit_code
             runs_as = watched.runs_as or runs_as
             stats = await supervisor.stats(row.name)
@@ -184,6 +201,7 @@ class StackStatuses:
             health_words=words,
             health_at=at,
             message=message,
+            progress=progress,
             runs_as=runs_as,
             restarts=restarts,
             attempt=number,
@@ -201,6 +219,7 @@ class StackStatuses:
                 stats.actual_pids if stats else None,
                 stats.pids if stats else None,
             ),
+            hardening=Hardening.of(hardened),
         )
 
     def _cores(self, row: StackService, number: int, stats: Stats | None) -> float | None:
@@ -229,14 +248,14 @@ def _accepted(row: ProjectStack | None) -> tuple[str, ...]:
 
 def _ports(service: str, ports: Sequence[StackPort]) -> tuple[PortStatus, ...]:
     return tuple(
-        PortStatus(port.host_port, port.container_port, _address(port))
+        PortStatus(port.host_port, port.container_port, port.protocol, _address(port))
         for port in ports
         if port.service == service
     )
 
 
 def _address(port: StackPort) -> str:
-    if port.container_port in _NOT_HTTP:
+    if port.container_port in _NOT_HTTP or port.protocol != Protocol.TCP.value:
         return f"{LOOPBACK}:{port.host_port}"
     return f"http://{LOOPBACK}:{port.host_port}"
 
@@ -250,6 +269,7 @@ def _stopped(name: str, ports: Sequence[StackPort]) -> ServiceStatus:
         health_words="",
         health_at=None,
         message="",
+        progress="",
         runs_as="",
         restarts=0,
         attempt=0,
@@ -259,4 +279,5 @@ def _stopped(name: str, ports: Sequence[StackPort]) -> ServiceStatus:
         cpus=unknown,
         memory_bytes=unknown,
         pids=unknown,
+        hardening=Hardening(),
     )

@@ -19,11 +19,12 @@ from commandcenter.kit.errors import ProblemError
 from commandcenter.runtimes.base import Handle, Runtime
 from commandcenter.runtimes.results import Stats
 from commandcenter.stacks import member as members
-from commandcenter.stacks.attempt import Attempt, AttemptFacts
+from commandcenter.stacks.attempt import Attempt, AttemptFacts, Prepare
 from commandcenter.stacks.decide import Action, Decision, Drop, GiveUp, Start, Stop, Wait, decide
 from commandcenter.stacks.member import Exit, Member
 from commandcenter.stacks.model import Stack
 from commandcenter.stacks.prepared import Prepared
+from commandcenter.stacks.preparing.facts import stored_facts
 from commandcenter.stacks.probe import Answer
 from commandcenter.stacks.recorder import (
     ServiceRecord,
@@ -37,7 +38,6 @@ logger = logging.getLogger(__name__)
 
 _SAVE_AGAIN_SECONDS = 2.0
 _SETTLED_SECONDS = 2.0
-Prepare = Callable[[str, int], Prepared]
 
 
 @dataclass(slots=True)
@@ -46,12 +46,15 @@ class Watched:
 
     handle: dict[str, Any] | None = None
     exit_code: int | None = None
+    progress: str = ""  # what is done before its process runs; on no record
     health_words: str = ""
     health_at: datetime | None = None
     told_words: str = ""  # as of the last change of state: what is on record
     told_at: datetime | None = None
     runs_as: str = ""
     limits: dict[str, Any] | None = None
+    image: dict[str, Any] | None = None
+    hardening: dict[str, Any] | None = None
     started_at: datetime | None = None
     attempt: Attempt | None = None
 
@@ -98,6 +101,8 @@ class StackSupervisor(AttemptFacts):
                 told_at=record.health_at,
                 runs_as=record.runs_as,
                 limits=record.limits,
+                image=record.image,
+                hardening=record.hardening,
                 started_at=record.started_at,
             )
         self._runtime = runtime
@@ -174,6 +179,10 @@ class StackSupervisor(AttemptFacts):
         ]
 
     # Facts, told by attempts.
+
+    def told(self, service: str, number: int, words: str) -> None:
+        if self._members[service].number == number:  # nothing is decided on it
+            self._watched[service].progress = words
 
     def started(self, service: str, number: int, handle: Handle, prepared: Prepared) -> None:
         self._facts.put_nowait(lambda: self._started(service, number, handle, prepared))
@@ -364,6 +373,8 @@ class StackSupervisor(AttemptFacts):
             health_at=watched.told_at,
             runs_as=watched.runs_as,
             limits=watched.limits,
+            image=watched.image,
+            hardening=watched.hardening,
             started_at=watched.started_at,
             cause=found.cause,
         )
@@ -413,7 +424,10 @@ class StackSupervisor(AttemptFacts):
             return
         watched = self._watched[name]
         watched.handle = asdict(handle)
+        watched.progress = ""
         watched.runs_as = prepared.runs_as
+        watched.image = stored_facts(prepared.image)
+        watched.hardening = prepared.hardening.stored()
         if found.state is ServiceState.STARTING:
             self._change(
                 name,
@@ -437,6 +451,7 @@ class StackSupervisor(AttemptFacts):
             )
         watched.exit_code = exit_.exit_code
         watched.attempt = None
+        watched.progress = ""
         self._change(name, members.ended(found, self._clock(), exit_))
 
     async def _forget_network(self) -> None:

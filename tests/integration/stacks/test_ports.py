@@ -9,8 +9,10 @@ from commandcenter.kit.clock import utc_now
 from commandcenter.kit.database import Database
 from commandcenter.models import Project, ProjectStack
 from commandcenter.stacks.errors import NoPortLeftError, PortConflictError
-from commandcenter.stacks.ports import PortNeed, check_free, give_ports
-from commandcenter.stacks.resources import PortRange
+from commandcenter.stacks.ports import Key, PortNeed, check_free, give_ports
+from commandcenter.stacks.resources import PortRange, Protocol
+
+TCP = Protocol.TCP
 
 
 async def project(database: Database, name: str) -> str:
@@ -38,7 +40,7 @@ async def project(database: Database, name: str) -> str:
 
 async def give(
     database: Database, project_id: str, *needs: PortNeed, pool: range = range(20000, 20100)
-) -> dict[tuple[str, int], int]:
+) -> dict[Key, int]:
     async with database.write() as session:
         return await give_ports(
             session,
@@ -46,7 +48,7 @@ async def give(
             project_id=project_id,
             needs=needs,
             pool=pool,
-            free=lambda _: True,
+            free=lambda _port, _protocol: True,
         )
 
 
@@ -71,14 +73,14 @@ async def test_a_project_keeps_its_ports(database: Database) -> None:
     await project(database, "one")
     first = await give(database, "one", any_port("a"), any_port("b"))
     assert await give(database, "one", any_port("b"), any_port("a")) == first
-    assert await give(database, "one", any_port("b")) == {("b", 80): first["b", 80]}
+    assert await give(database, "one", any_port("b")) == {("b", 80, TCP): first["b", 80, TCP]}
 
 
 async def test_two_services_may_change_places(database: Database) -> None:
     await project(database, "one")
     await give(database, "one", fixed("a", 3000), fixed("b", 3001))
     given = await give(database, "one", fixed("a", 3001), fixed("b", 3000))
-    assert given == {("a", 80): 3001, ("b", 80): 3000}
+    assert given == {("a", 80, TCP): 3001, ("b", 80, TCP): 3000}
 
 
 async def test_a_port_of_another_project_is_refused_by_name(database: Database) -> None:
@@ -90,7 +92,18 @@ async def test_a_port_of_another_project_is_refused_by_name(database: Database) 
     assert caught.value.fields["conflicts"] == [
         {"service": "site", "port": 3000, "taken_by": "service web of project one"}
     ]
-    assert await give(database, "two", fixed("site", 3000, 3005)) == {("site", 80): 3001}
+    assert await give(database, "two", fixed("site", 3000, 3005)) == {("site", 80, TCP): 3001}
+
+
+async def test_one_number_may_be_a_port_of_each_protocol(database: Database) -> None:
+    await project(database, "one")
+    await project(database, "two")
+    wanted = PortRange(5353, 5353)
+    needs = [PortNeed("dns", 53, wanted, protocol) for protocol in Protocol]
+    given = await give(database, "one", *needs)
+    assert given == {("dns", 53, Protocol.TCP): 5353, ("dns", 53, Protocol.UDP): 5353}
+    with pytest.raises(PortConflictError, match="5353 of dns"):
+        await give(database, "two", needs[1])
 
 
 async def test_no_port_is_left(database: Database) -> None:
@@ -104,8 +117,17 @@ def test_every_port_on_which_a_program_listens_is_named() -> None:
         socket.create_server(("127.0.0.1", 0)) as one,
         socket.create_server(("127.0.0.1", 0)) as two,
     ):
-        ports = {("a", 80): one.getsockname()[1], ("b", 80): two.getsockname()[1]}
+        ports = {("a", 80, TCP): one.getsockname()[1], ("b", 80, TCP): two.getsockname()[1]}
         with pytest.raises(PortConflictError) as caught:
             check_free(ports, besides=frozenset())
         assert [each["service"] for each in caught.value.fields["conflicts"]] == ["a", "b"]
         check_free(ports, besides=frozenset(ports.values()))
+
+
+def test_a_port_is_looked_at_by_its_own_protocol() -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
+        server.bind(("127.0.0.1", 0))
+        port = server.getsockname()[1]
+        with pytest.raises(PortConflictError):
+            check_free({("dns", 53, Protocol.UDP): port}, besides=frozenset())
+        check_free({("dns", 53, TCP): port}, besides=frozenset())

@@ -244,7 +244,7 @@ volumes: {{data: }}
     stacks.project("foreign", compose__yaml=other.replace(str(port), str(free_port())))
     done = stacks.run("project", "start", "foreign", code=8)
     assert "example/other:1" in done.err
-    assert "Docker runtime" in done.err
+    assert "docker" in done.err  # the command that chooses it, or what it lacks here
 
 
 def _volume(name: str, hub: StackHub) -> str:

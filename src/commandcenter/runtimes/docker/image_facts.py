@@ -3,6 +3,7 @@
 import io
 import signal
 import tarfile
+from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
@@ -17,11 +18,16 @@ _MAX_LINKS = 8
 _UID, _GID, _MEMBERS = 2, 3, 2
 
 
-async def read(containers: Containers, places: Places, told: dict[str, Any]) -> ImageFacts:
+async def read(
+    containers: Containers, places: Places, told: dict[str, Any], *, with_users: bool = False
+) -> ImageFacts:
     """`told` is the engine's inspection of the image."""
     config = told.get("Config") or {}
     user = str(config.get("User") or "")
-    uid, gid = await _who(containers, places, str(told["Id"]), user)
+    accounts = groups = ""
+    if with_users or not _is_number(user):
+        accounts, groups = await _accounts(containers, places, str(told["Id"]))
+    uid, gid = resolve(user or "0:0", accounts, groups)
     return ImageFacts(
         reference=str(told["Id"]),
         uid=uid,
@@ -33,7 +39,24 @@ async def read(containers: Containers, places: Places, told: dict[str, Any]) -> 
         health=_health(config.get("Healthcheck")),
         stop_signal=_signal(config.get("StopSignal")),
         working_directory=str(config.get("WorkingDir") or "/"),
+        users={name: (uid, gid) for name, (uid, gid) in _entries(accounts, _UID, _GID)},
+        groups={name: gid for name, (gid,) in _entries(groups, _UID)},
     )
+
+
+def _is_number(user: str) -> bool:
+    """Whether nothing has to be looked up."""
+    name, _, group = user.partition(":")
+    return not name or (name.isdigit() and group.isdigit())
+
+
+def _entries(text: str, *places: int) -> Iterator[tuple[str, tuple[int, ...]]]:
+    """Yield the name of each line with the numbers at these places."""
+    for line in text.splitlines():
+        fields = line.split(":")
+        numbers = [fields[place] for place in places if len(fields) > place]
+        if len(numbers) == len(places) and all(number.isdigit() for number in numbers):
+            yield fields[0], tuple(int(number) for number in numbers)
 
 
 def _ports(exposed: dict[str, Any]) -> tuple[int, ...]:
@@ -71,12 +94,8 @@ def _signal(text: object) -> str | None:
     return name or None
 
 
-async def _who(containers: Containers, places: Places, image: str, user: str) -> tuple[int, int]:
-    name, _, group = user.partition(":")
-    if not name:
-        return 0, 0
-    if name.isdigit() and group.isdigit():
-        return int(name), int(group)
+async def _accounts(containers: Containers, places: Places, image: str) -> tuple[str, str]:
+    """Return the image's /etc/passwd and /etc/group."""
     body = {
         "Image": image,
         "Entrypoint": ["-"],
@@ -91,7 +110,7 @@ async def _who(containers: Containers, places: Places, image: str, user: str) ->
         groups = await _file(containers, identifier, "/etc/group")
     finally:
         await containers.remove(identifier)
-    return resolve(user, accounts, groups)
+    return accounts, groups
 
 
 def resolve(user: str, accounts: str, groups: str) -> tuple[int, int]:

@@ -48,7 +48,9 @@ class Images:
             told = None if _must_renew(wanted) else await self._inspect(wanted.reference)
             if told is None:
                 told = await self._obtain(wanted, progress)
-            return await image_facts.read(self._containers, self._places, told)
+            return await image_facts.read(
+                self._containers, self._places, told, with_users=wanted.with_users
+            )
 
     async def _obtain(self, wanted: ImageWanted, progress: Progress) -> dict[str, Any]:
         name = wanted.reference

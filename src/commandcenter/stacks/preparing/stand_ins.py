@@ -4,24 +4,24 @@ Nothing is installed here. What a project's own program needs and does not find 
 the command that installs it.
 """
 
-import hashlib
 import signal
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from commandcenter.runtimes.capabilities import Feature
 from commandcenter.runtimes.sandbox import recipes
 from commandcenter.runtimes.sandbox.programs import find_node, find_postgres, find_redis
 from commandcenter.stacks.errors import ServiceUnsupportedError
 from commandcenter.stacks.model import Service
-from commandcenter.stacks.packages import ProjectFolder, node_module, python_for
-from commandcenter.stacks.probing import image_program
+from commandcenter.stacks.preparing import common
+from commandcenter.stacks.preparing.known_images import official_name
+from commandcenter.stacks.preparing.packages import ProjectFolder, node_module, python_for
 from commandcenter.stacks.resources import BindMount, VolumeMount
 
 OFFICIAL = ("postgres", "redis", "python", "node")
+_IMAGES = frozenset({Feature.IMAGES})
 _SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin"
-_LIBRARY = "library/"
-_HUBS = ("docker.io/",)
 _POSTGRES_PLACE = "/var/lib/postgresql"
 _PYTHONS = frozenset({"python", "python3"})
 
@@ -55,15 +55,17 @@ def stand_in_for(
         raise ServiceUnsupportedError(
             f"{service.name} runs the image {service.image or 'of its own making'}, and the "
             "sandbox has no images.",
-            hint=f"On the sandbox only the official images of {', '.join(OFFICIAL)} can be stood "
-            "in for by programs of this machine. The Docker runtime is for the others.",
+            hint=f"Only the official images of {', '.join(OFFICIAL)} can be stood in for by "
+            "programs of this machine.",
             fields={"service": service.name, "image": service.image},
+            needs=_IMAGES,
         )
     if service.entrypoint is not None:
         raise ServiceUnsupportedError(
             f"{service.name} replaces the entrypoint of {service.image}, which is of the image.",
-            hint="Write what is to be run as command. The Docker runtime keeps entrypoints.",
+            hint="Write what is to be run as command.",
             fields={"service": service.name},
+            needs=_IMAGES,
         )
     match program:
         case "postgres":
@@ -77,16 +79,8 @@ def stand_in_for(
 
 
 def official(image: str | None) -> str | None:
-    """Return which of the stood-in images it is; None for all others, namesakes included."""
-    if image is None:
-        return None
-    name = image.partition("@")[0]
-    for prefix in _HUBS:
-        name = name.removeprefix(prefix)
-    name = name.removeprefix(_LIBRARY)
-    if "/" in name:
-        return None
-    found = image_program(name)
+    """Return which of the stood-in images it is; None for all others."""
+    found = official_name(image)
     return found if found in OFFICIAL else None
 
 
@@ -104,13 +98,13 @@ def _postgres(service: Service, volume: Callable[[str], Path], memory_bytes: int
     major = None
     for mount in service.mounts:
         if isinstance(mount, VolumeMount) and mount.target.startswith(_POSTGRES_PLACE):
-            major = recipes.postgres_major(volume(volume_name(service, mount)))
+            major = recipes.postgres_major(volume(common.volume_name(service, mount)))
         elif isinstance(mount, BindMount):
             raise ServiceUnsupportedError(
                 f"{service.name} has {mount.source} mounted at {mount.target}, which the system's "
                 "PostgreSQL would not look at.",
-                hint="The Docker runtime runs the image, with its own start.",
                 fields={"service": service.name},
+                needs=_IMAGES,
             )
     recipe = recipes.postgres(
         user=user,
@@ -137,10 +131,9 @@ def _redis(service: Service) -> StandIn:
     recipe = recipes.redis()
     program = find_redis()
     arguments = _server_arguments(service, "redis-server")
-    asks = "--requirepass" in arguments[:-1]
     return StandIn(
         command=(*recipe.command, *arguments),
-        password=arguments[arguments.index("--requirepass") + 1] if asks else None,
+        password=common.password_of_redis(arguments),
         words=_words("Redis", program.version, service.image, wheel=program.from_wheel),
         environment={"PATH": f"{program.directory}:{_SYSTEM_PATH}"},
         programs=recipe.programs,
@@ -161,8 +154,9 @@ def _server_arguments(service: Service, program: str) -> tuple[str, ...]:
         return service.command
     raise ServiceUnsupportedError(
         f"{service.name} runs {service.command[0]} in place of {program}.",
-        hint=f"Write a command that begins with {program}. The Docker runtime runs any.",
+        hint=f"Write a command that begins with {program}.",
         fields={"service": service.name},
+        needs=_IMAGES,
     )
 
 
@@ -224,10 +218,3 @@ def _words(
     if more:
         return f"runs {program} {number} {more} in place of image {image}"
     return f"runs {whose} {program} {number} in place of image {image}"
-
-
-def volume_name(service: Service, mount: VolumeMount) -> str:
-    """Return the name of the volume's directory, unique in the project."""
-    if mount.volume is not None:
-        return mount.volume
-    return f"{service.name}-{hashlib.sha256(mount.target.encode()).hexdigest()[:12]}"

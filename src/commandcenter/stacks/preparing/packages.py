@@ -85,16 +85,61 @@ def python_for(service: Service, place: ProjectFolder) -> Python:
 
     Raises `ServiceNotPreparedError` when packages that the project names are not there.
     """
-    for base in dict.fromkeys((place.directory, place.root)):
-        for name in _ENVIRONMENTS:
-            environment = base / name
-            if (environment / "pyvenv.cfg").is_file() and place.root_inside is not None:
-                return _environment_python(service, place, environment)
+    environment = _environment(place)
+    if environment is not None:
+        return _environment_python(service, place, environment)
     missing = [name for name in _wanted(place) if not _is_installed(name)]
     if missing:
         raise _not_prepared_python(service, place, missing)
     version = (sys.version_info.major, sys.version_info.minor)
     return Python("python", sys.executable, version, "of the hub itself", None)
+
+
+def _environment(place: ProjectFolder) -> Path | None:
+    """Return the virtual environment that the service can see."""
+    for base in dict.fromkeys((place.directory, place.root)):
+        for name in _ENVIRONMENTS:
+            if (base / name / "pyvenv.cfg").is_file() and place.root_inside is not None:
+                return base / name
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Packages:
+    """The packages of an environment, for another interpreter of the same version."""
+
+    environment: str  # told from the project's folder
+    directory: Path
+    inside: str  # where the service sees the directory
+    version: str  # "3.13"
+
+    def has(self, module: str) -> bool:
+        """Whether the top-level module is there."""
+        name = module.partition(".")[0]
+        return any((self.directory / each).exists() for each in (name, f"{name}.py"))
+
+
+def environment_packages(service: Service, place: ProjectFolder) -> Packages:
+    """Return the packages of the project's virtual environment.
+
+    Its interpreter is of this machine and not in any image; packages depend on its version alone.
+    Raises `ServiceNotPreparedError` when there is none.
+    """
+    environment = _environment(place)
+    if environment is None:
+        raise _not_prepared_python(service, place, _wanted(place) or ["its packages"])
+    version = ".".join(map(str, _version_of(environment)))
+    directory = environment / "lib" / f"python{version}" / "site-packages"
+    if not directory.is_dir():
+        raise ServiceNotPreparedError(
+            f"The environment {place.shown(environment)} of {service.name} has no packages of "
+            f"Python {version}.",
+            hint=f"Make it again: {_make(place, 'python3')}",
+            fields={"service": service.name},
+        )
+    shown = place.shown(environment)
+    inside = f"{place.root_inside}/{shown}/lib/python{version}/site-packages"
+    return Packages(shown, directory, inside, version)
 
 
 def _environment_python(service: Service, place: ProjectFolder, environment: Path) -> Python:

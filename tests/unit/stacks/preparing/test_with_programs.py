@@ -8,11 +8,16 @@ from typing import Any
 
 import pytest
 
+from commandcenter.runtimes.capabilities import Capabilities
 from commandcenter.runtimes.spec import PublishedPort, Volume, WorkspaceAccess
 from commandcenter.stacks.errors import ServiceNotPreparedError, ServiceUnsupportedError
 from commandcenter.stacks.health import HealthCheck, HttpProbe, ShellProbe, TcpProbe
 from commandcenter.stacks.model import Build, Service
+from commandcenter.stacks.ports import Key
 from commandcenter.stacks.prepared import CommandCheck, HttpCheck, Prepared, TcpCheck
+from commandcenter.stacks.preparing.place import Place
+from commandcenter.stacks.preparing.stand_ins import official
+from commandcenter.stacks.preparing.with_programs import prepare
 from commandcenter.stacks.resources import (
     BindMount,
     ExposedPort,
@@ -23,9 +28,19 @@ from commandcenter.stacks.resources import (
     TmpfsMount,
     VolumeMount,
 )
-from commandcenter.stacks.stand_ins import official
-from commandcenter.stacks.to_spec import Place, prepare
 
+SANDBOX = Capabilities(
+    name="sandbox",
+    available=True,
+    isolation="full",
+    limits=frozenset({"cpu", "memory", "pids", "disk"}),
+    watched_limits=frozenset(),
+    network_off=True,
+    network_allow_list=True,
+    services=True,
+    live_workspace=True,
+    warm_pool=True,
+)
 WEB = Service(
     "web",
     image="python:3.13-slim",
@@ -38,10 +53,10 @@ WEB = Service(
 
 
 def prepared(
-    folder: Path, service: Service = WEB, ports: Mapping[tuple[str, int], int] | None = None
+    folder: Path, service: Service = WEB, ports: Mapping[Key, int] | None = None
 ) -> Prepared:
     place = Place("project_1", folder, Path("/data"), ports or {})
-    return prepare(service, 7, place)
+    return prepare(service, 7, place, SANDBOX)
 
 
 def changed(**fields: Any) -> Service:
@@ -60,7 +75,7 @@ def test_names_ports_limits_and_mounts_come_over(tmp_path: Path) -> None:
         stop_signal="SIGUSR1",
         stop_grace_seconds=3.0,
     )
-    spec = prepared(tmp_path, service, {("web", 8000): 20007}).spec
+    spec = prepared(tmp_path, service, {("web", 8000, Protocol.TCP): 20007}).spec
     assert spec.attempt_id == "project_1.web.7"
     assert (spec.limits.cpu, spec.limits.memory_bytes) == (0.5, 300 * 1024**2)
     assert spec.grace_seconds == 3.0
@@ -91,7 +106,13 @@ def test_what_looks_like_a_secret_is_kept_from_logs(tmp_path: Path) -> None:
     assert "long-enough" not in repr(spec.environment)
 
 
-@pytest.mark.parametrize("user", ["0", "0:0", "root", None, "somebody"])
+@pytest.mark.parametrize("user", ["0", "0:0", "root", "root:staff"])
+def test_root_is_refused(tmp_path: Path, user: str) -> None:
+    with pytest.raises(ServiceUnsupportedError, match=f"user: {user}"):
+        prepared(tmp_path, changed(user=user))
+
+
+@pytest.mark.parametrize("user", [None, "somebody"])
 def test_nobody_is_root(tmp_path: Path, user: str | None) -> None:
     spec = prepared(tmp_path, changed(user=user)).spec
     assert spec.service is not None
