@@ -66,7 +66,8 @@ class Containers:
                 "POST", f"containers/{name}/kill", params={"signal": signal.Signals(number).name}
             )
         except EngineError as error:
-            if not (error.is_missing or error.is_conflict):
+            over = error.is_missing or error.is_conflict or "only kill running" in error.message
+            if not over:
                 raise
 
     async def kill(self, attempt_id: str) -> None:

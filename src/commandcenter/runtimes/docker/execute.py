@@ -60,6 +60,8 @@ class Execution:
         pause = _FIRST_PAUSE_SECONDS
         while True:
             await asyncio.wait({reading}, timeout=pause)
+            if not (self._begun.is_set() or reading.done()):
+                continue
             told = await self._inspect()
             if not told["Running"] and told.get("ExitCode") is not None:
                 return int(told["ExitCode"])

@@ -4,19 +4,16 @@ import asyncio
 import math
 import os
 import shutil
-import signal
 import time
 from contextlib import suppress
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from commandcenter.kit.redaction import Redactor
 from commandcenter.runner.cgroups import Leaf
-from commandcenter.runner.collect import Collected, collect
-from commandcenter.runner.plan import remove_planted_redirection
 from commandcenter.runner.request import Ending, Outcome
-from commandcenter.runner.verdict import judge, say_late
+from commandcenter.runner.verdict import say_late
+from commandcenter.runtimes.docker.conclusion import Case, conclude, moment, size_of
 from commandcenter.runtimes.docker.engine import EngineError
 from commandcenter.runtimes.docker.events import OUT_OF_MEMORY, Events
 from commandcenter.runtimes.docker.follower import Follower
@@ -33,11 +30,6 @@ from commandcenter.runtimes.errors import RuntimeAwayError
 
 _JOB_WATCH_SECONDS, _SERVICE_WATCH_SECONDS = 0.1, 2.0
 _FIRST_PAUSE_SECONDS, _LAST_PAUSE_SECONDS = 0.1, 3.0
-_SIGNALLED = 128
-_KILLED = (_SIGNALLED + signal.SIGKILL, _SIGNALLED + signal.SIGTERM, 255)
-_STOPPING_SECONDS = 30.0  # how long before it was away an engine may have ended containers
-_OUTSIDE = "It was ended from outside: the container engine or its container was stopped."
-_UNKNOWN = "The container engine does not know it any more: its container was removed."
 
 
 class Keeper:
@@ -90,6 +82,8 @@ class Keeper:
         try:
             outcome = await self._keep()
             write_outcome(self._places, identifier, outcome)
+            # What is kept is redacted; what the program wrote may not be.
+            shutil.rmtree(self._places.inside(identifier, "out"), ignore_errors=True)
             self._follower.close()
             self.ended.set()
             self._hiding.remove(identifier)
@@ -223,6 +217,9 @@ class Keeper:
         limit = self.record.limits.disk_bytes
         while True:
             await self.read_use()
+            if self._leaf is not None and _lacked_memory(self._leaf):
+                self._kill_for(Ending.OUT_OF_MEMORY)  # not every engine tells it
+                return
             if not self.record.is_service:
                 started = time.monotonic()
                 if await asyncio.to_thread(size_of, out, limit) > limit:
@@ -232,115 +229,27 @@ class Keeper:
             await asyncio.sleep(pause)
 
     async def _finish(self, told: dict[str, Any] | None) -> Outcome:
-        record, identifier = self.record, self.record.attempt_id
-        now = datetime.now(UTC)
-        state = told["State"] if told else {}
-        started = moment(state.get("StartedAt")) if told else now
-        finished = max(started, moment(state.get("FinishedAt"))) if told else now
-        code = int(state.get("ExitCode", 0))
-        ending = read_ending(self._places, identifier)
-        if told is None:
-            ending = ending or Ending.LOST
-        elif ending is None and state.get("OOMKilled"):
-            ending = Ending.OUT_OF_MEMORY
-        elif ending is None and self._ended_by_engine(code, finished):
-            ending = Ending.LOST
-        full = self._is_full()
-        collected = await self._collect(told)
-        # What is kept is redacted; what the program wrote may not be.
-        shutil.rmtree(self._places.inside(identifier, "out"), ignore_errors=True)
-        git = record.git_directory
-        if git and not record.had_redirection and remove_planted_redirection(git):
-            self._follower.say("removed .git/commondir, which the program had planted")
-        if self.redactor is None:
-            self._follower.say(
-                "the rest of the log is withheld: the values to be hidden in it were kept in "
-                "memory, and the machine was restarted"
-            )
-        reason, message = judge(
-            record.limits,
-            record.timeout_seconds,
-            ending=ending,
-            lost_by="container engine",
-            code=code,
-            elapsed=(finished - started).total_seconds(),
-            collected=collected,
-            full=full,
-        )
-        if ending is Ending.LOST:
-            message = _OUTSIDE if told else _UNKNOWN
-        if reason is not None and reason is not Ending.EXIT_CODE:
-            self._follower.say(message)
-        for note in collected.notes:
-            self._follower.say(note)
-        return Outcome(
-            exit_code=None if ending else code,
-            reason=reason,
-            message=message,
-            started_at=started,
-            finished_at=finished,
-            cpu_seconds=self._use.cpu_seconds,
-            memory_peak_bytes=self._use.memory_peak_bytes,
-            has_output=collected.has_output,
-            has_artifacts=collected.has_artifacts,
+        return await conclude(
+            Case(
+                places=self._places,
+                record=self.record,
+                redactor=self.redactor,
+                use=self._use,
+                told=told,
+                tmp_is_full=self._tmp is not None and _is_full(self._tmp),
+                was_signalled=self._signalled,
+                away_since=self._away_since,
+            ),
+            self._follower.say,
         )
 
-    def _ended_by_engine(self, code: int, finished: datetime) -> bool:
-        if code not in (*_KILLED, _SIGNALLED + self.record.stop_signal):
-            return False
-        if self._signalled or self._away_since is None:
-            return self._signalled
-        return (self._away_since - finished).total_seconds() < _STOPPING_SECONDS
 
-    async def _collect(self, told: dict[str, Any] | None) -> Collected:
-        if self.record.is_service or told is None:  # a service has no results
-            return Collected()
-        if self.redactor is None:
-            return Collected(
-                not_stored="the values to be hidden in them were lost when the machine restarted"
-            )
-        identifier = self.record.attempt_id
-        place = self._places.inside(identifier, "out")
-        try:
-            out = os.open(place, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
-            try:
-                return await collect(
-                    out,
-                    output=self._places.output(identifier),
-                    artifacts=self._places.artifacts(identifier),
-                    redactor=self.redactor,
-                    limit_bytes=self.record.limits.disk_bytes,
-                )
-            finally:
-                os.close(out)
-        except OSError as error:
-            return Collected(not_stored=error.strerror or str(error))
-
-    def _is_full(self) -> bool:
-        if self._tmp is not None:
-            state = os.fstatvfs(self._tmp)
-            if state.f_blocks > 0 and (state.f_bavail == 0 or state.f_favail == 0):
-                return True
-        limit = self.record.limits.disk_bytes
-        out = self._places.inside(self.record.attempt_id, "out")
-        return not self.record.is_service and size_of(out, limit) > limit
+def _lacked_memory(leaf: Leaf) -> bool:
+    with suppress(OSError):
+        return leaf.out_of_memory()
+    return False
 
 
-def size_of(directory: Path, enough: int) -> int:
-    """Bytes on the disk below a directory; links are not followed. Stops counting at `enough`."""
-    total, left = 0, [str(directory)]
-    while left and total <= enough:
-        with suppress(OSError), os.scandir(left.pop()) as entries:
-            for entry in entries:
-                with suppress(OSError):
-                    total += entry.stat(follow_symlinks=False).st_blocks * 512
-                    if entry.is_dir(follow_symlinks=False):
-                        left.append(entry.path)
-    return total
-
-
-def moment(text: str | None) -> datetime:
-    """A time of the engine's; now if it has none yet."""
-    if not text or text.startswith("0001"):
-        return datetime.now(UTC)
-    return datetime.fromisoformat(text).astimezone(UTC)
+def _is_full(directory: int) -> bool:
+    state = os.fstatvfs(directory)
+    return state.f_blocks > 0 and (state.f_bavail == 0 or state.f_favail == 0)

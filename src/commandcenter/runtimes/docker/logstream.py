@@ -140,15 +140,20 @@ class LogParser:
 def reaches_back(data: bytes, cursor: Cursor, *, wanted: int, tty: bool) -> bool:
     """Whether the end of a log, its last `wanted` messages, begins with what was taken already.
 
-    Then nothing is missing between what was taken and what `data` holds. Raises
+    Then nothing is missing between what was taken and what `data` holds. Of messages with the very
+    time of the cursor only a reading from before can tell which they are. Raises
     `BrokenStreamError`.
     """
     parser = LogParser(Cursor(), tty=tty)
     messages = list(parser.messages(data))
     if len(messages) < wanted:  # it is the whole log
         return True
-    stream, message = messages[0]
-    return not Skipper(cursor).is_new(stream, _sortable(message.partition(b" ")[0]))
+    first: dict[str, bytes] = {}
+    for stream, message in messages:
+        first.setdefault(stream, _sortable(message.partition(b" ")[0]))
+    known = {stream: time for stream, (time, _) in cursor.taken.items()}
+    is_old = first[messages[0][0]] < known.get(messages[0][0], b"")
+    return is_old and all(time != known.get(stream) for stream, time in first.items())
 
 
 def _sortable(time: bytes) -> bytes:

@@ -1,6 +1,7 @@
 """What the engine on this machine can, and what is to be done where it cannot."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,10 @@ from commandcenter.runtimes.docker.engine import (
 _REACHES_MACHINE = (
     "Services can connect to what listens on all addresses of this machine (0.0.0.0): only a hub "
     "that runs as root can close that. Let such programs listen on 127.0.0.1."
+)
+_NO_SERVICES = (
+    "Services are not run on Podman: their names would be looked up through the machine itself, "
+    "which they are kept from. Jobs are. Use Docker or the sandbox for stacks."
 )
 _ENFORCED = {"cpu": "CpuCfsQuota", "memory": "MemoryLimit", "pids": "PidsLimit"}
 
@@ -46,6 +51,8 @@ async def probe() -> Capabilities:
             f"The container engine does not limit {', '.join(missing)} on this machine. Enable "
             "the cgroup controllers for it (for a rootless engine: delegate them to the user).",
         )
+    if version.is_podman:
+        return replace(_capabilities(limits, None, _NO_SERVICES), services=False)
     is_rootless = any("rootless" in str(option) for option in info.get("SecurityOptions") or [])
     remark = None if firewall.is_possible() or is_rootless else _REACHES_MACHINE
     return _capabilities(limits, None, remark)

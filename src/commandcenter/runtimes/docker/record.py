@@ -12,6 +12,7 @@ from typing import Any
 
 from commandcenter.runner.request import Ending, JobLimits, Outcome
 from commandcenter.runtimes.docker.places import Places
+from commandcenter.runtimes.results import AttemptResult, FailureReason, Usage
 from commandcenter.runtimes.spec import AttemptKind, AttemptSpec
 
 
@@ -75,6 +76,24 @@ def read_outcome(places: Places, attempt_id: str) -> Outcome | None:
 
 def write_outcome(places: Places, attempt_id: str, outcome: Outcome) -> None:
     _replace(places.result(attempt_id), outcome.to_json())
+
+
+def as_result(places: Places, attempt_id: str, outcome: Outcome) -> AttemptResult:
+    """The contract's form of a stored outcome."""
+    output = None
+    if outcome.has_output:
+        with suppress(FileNotFoundError):
+            output = places.output(attempt_id).read_bytes()
+    return AttemptResult(
+        exit_code=outcome.exit_code,
+        reason=FailureReason(outcome.reason.value) if outcome.reason else None,
+        message=outcome.message,
+        started_at=outcome.started_at,
+        finished_at=outcome.finished_at,
+        usage=Usage(outcome.cpu_seconds, outcome.memory_peak_bytes),
+        output=output,
+        artifacts_directory=places.artifacts(attempt_id) if outcome.has_artifacts else None,
+    )
 
 
 def decide_ending(places: Places, attempt_id: str, ending: Ending) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 
 from commandcenter.kit.segment_reader import SegmentReader
 from commandcenter.runner.errors import IsolationError
-from commandcenter.runner.request import Ending, Outcome
+from commandcenter.runner.request import Ending
 from commandcenter.runtimes.base import Handle
 from commandcenter.runtimes.capabilities import Capabilities, refuse_unmet
 from commandcenter.runtimes.docker.attempts import OTHERS_PAUSE_SECONDS, Attempts
@@ -20,7 +20,7 @@ from commandcenter.runtimes.docker.execute import connect, execute
 from commandcenter.runtimes.docker.parts import Parts, open_parts
 from commandcenter.runtimes.docker.places import Places
 from commandcenter.runtimes.docker.probe import probe
-from commandcenter.runtimes.docker.record import Record, decide_ending, read_outcome
+from commandcenter.runtimes.docker.record import Record, as_result, decide_ending, read_outcome
 from commandcenter.runtimes.docker.use import Use, from_engine
 from commandcenter.runtimes.errors import NotRunningError, RuntimeAwayError, RuntimeRefusedError
 from commandcenter.runtimes.images import ImageFacts, ImageWanted
@@ -32,7 +32,6 @@ from commandcenter.runtimes.results import (
     LogLine,
     Stats,
     Stream,
-    Usage,
 )
 from commandcenter.runtimes.spec import AttemptSpec, Limits
 
@@ -99,7 +98,7 @@ class DockerRuntime:
         while True:
             outcome = read_outcome(self._places, identifier)
             if outcome is not None:
-                return self._result(identifier, outcome)
+                return as_result(self._places, identifier, outcome)
             attempts = (await self._open_patiently()).attempts
             if not await attempts.find_patiently(identifier):
                 now = datetime.now(UTC)
@@ -272,23 +271,6 @@ class DockerRuntime:
             return None
         return from_engine(stats, told["HostConfig"], record.own_processes)
 
-    def _result(self, attempt_id: str, outcome: Outcome) -> AttemptResult:
-        output = None
-        if outcome.has_output:
-            with suppress(FileNotFoundError):
-                output = self._places.output(attempt_id).read_bytes()
-        artifacts = self._places.artifacts(attempt_id)
-        return AttemptResult(
-            exit_code=outcome.exit_code,
-            reason=FailureReason(outcome.reason.value) if outcome.reason else None,
-            message=outcome.message,
-            started_at=outcome.started_at,
-            finished_at=outcome.finished_at,
-            usage=Usage(outcome.cpu_seconds, outcome.memory_peak_bytes),
-            output=output,
-            artifacts_directory=artifacts if outcome.has_artifacts else None,
-        )
-
 
 @contextmanager
 def _refusals(what: str) -> Iterator[None]:
@@ -306,6 +288,8 @@ def _refusals(what: str) -> Iterator[None]:
 def _refuse_impossible(spec: AttemptSpec, can: Capabilities) -> None:
     if not can.available:
         raise RuntimeAwayError("; ".join(can.problems), hint="commandcenter doctor says more.")
+    if spec.service is not None and not can.services:
+        raise RuntimeRefusedError("; ".join(can.problems), hint="commandcenter doctor says more.")
     if spec.network.allow:
         raise RuntimeRefusedError(
             "The Docker runtime does not limit which hosts an attempt may reach.",

@@ -19,6 +19,7 @@ from commandcenter.runtimes.docker.places import Places
 from commandcenter.runtimes.docker.ports import refuse_taken, taken_of
 from commandcenter.runtimes.docker.record import Record, forget
 from commandcenter.runtimes.docker.staging import Staged
+from commandcenter.runtimes.docker.written import hidden_files, hidden_mounts, written
 from commandcenter.runtimes.errors import PortTakenError, RuntimeRefusedError
 from commandcenter.runtimes.spec import AttemptSpec
 
@@ -80,7 +81,7 @@ class Starter:
         parts, identifier = self._parts, spec.attempt_id
         plan, identity = self._plan(spec, request)
         volumes = await parts.volumes.provide(spec, identity)
-        hidden = parts.hiding.hide(identifier, request.secret_values, _hidden_files(spec), identity)
+        hidden = parts.hiding.hide(identifier, request.secret_values, hidden_files(spec), identity)
         record = Record.of(
             spec,
             git_directory=plan.git_directory,
@@ -88,8 +89,8 @@ class Starter:
             init=config.has_init(spec),
         )
         record.write(parts.places)
-        mounts = [*volumes, *_hidden_mounts(spec, hidden)]
-        mounts += _written(parts.places, spec, plan, identity)
+        mounts = [*volumes, *hidden_mounts(spec, hidden)]
+        mounts += written(parts.places, spec, plan, identity)
         outside = {mount.target for mount in volumes}
         binds = tuple(bind for bind in plan.binds if bind.target not in outside)
         plan = replace(plan, binds=binds)
@@ -249,66 +250,3 @@ def _own_tmp(staged: Staged, spec: AttemptSpec, mounts: list[Mount]) -> int | No
         return None
     mounts.append(Mount(staged.sources[place], place, writable=True))
     return staged.tmp
-
-
-def _hidden_files(spec: AttemptSpec) -> dict[str, dict[str, tuple[bytes, int]]]:
-    secrets = {
-        name: (value.encode("utf-8", "surrogateescape"), 0o400)
-        for name, value in spec.secret_files.items()
-    }
-    granted = spec.service.files if spec.service else ()
-    files = {str(index): (file.content, file.mode & 0o555) for index, file in enumerate(granted)}
-    return {"secrets": secrets, "files": files}
-
-
-def _hidden_mounts(spec: AttemptSpec, places: dict[str, Path]) -> list[Mount]:
-    mounts = []
-    if "secrets" in places:
-        mounts.append(Mount(str(places["secrets"]), "/run/secrets"))
-    if "files" in places and spec.service is not None:
-        for index, file in enumerate(spec.service.files):
-            mounts.append(Mount(str(places["files"] / str(index)), file.target))
-    return mounts
-
-
-def _written(
-    places: Places, spec: AttemptSpec, plan: SandboxPlan, identity: Identity
-) -> list[Mount]:
-    """The small files that an attempt finds, and a job's /in and /out, in its own directory."""
-    home = places.inside(spec.attempt_id, "files")
-    home.mkdir(mode=0o700, exist_ok=True)
-    files = dict(plan.files)
-    if spec.image is None:
-        files |= _accounts(plan)
-    mounts = []
-    for index, (target, data) in enumerate(files.items()):
-        path = home / str(index)
-        path.write_bytes(data)
-        path.chmod(0o444)
-        mounts.append(Mount(str(path), target))
-    if spec.service is None:
-        mounts += _job_places(places, spec, identity)
-    return mounts
-
-
-def _accounts(plan: SandboxPlan) -> dict[str, bytes]:
-    user = f"{plan.user}:x:{plan.uid}:{plan.gid}:{plan.user}:/home/{plan.user}:/bin/sh\n"
-    nobody = "nobody:x:65534:65534::/:/bin/false\n"
-    group = f"{plan.user}:x:{plan.gid}:\nnogroup:x:65534:\n"
-    return {"/etc/passwd": f"{user}{nobody}".encode(), "/etc/group": group.encode()}
-
-
-def _job_places(places: Places, spec: AttemptSpec, identity: Identity) -> list[Mount]:
-    entry = places.inside(spec.attempt_id, "in")
-    out = places.inside(spec.attempt_id, "out")
-    artifacts = out / "artifacts"
-    for directory in (entry, out, artifacts):
-        directory.mkdir(mode=0o755, exist_ok=True)
-        directory.chmod(0o755)
-    document = entry / "input.json"
-    document.write_bytes(spec.input_json)
-    document.chmod(0o444)
-    for directory in (out, artifacts):
-        if os.geteuid() == 0:
-            os.chown(directory, identity.uid, identity.gid)
-    return [Mount(str(entry), "/in"), Mount(str(out), "/out", writable=True)]
