@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from commandcenter.kit.errors import ProblemError
 from commandcenter.runtimes.base import Handle, Runtime
+from commandcenter.runtimes.errors import RuntimeAwayError
 from commandcenter.stacks.prepared import (
     Check,
     CommandCheck,
@@ -27,6 +28,7 @@ _GRACE_SECONDS = 2.0
 class Answer:
     healthy: bool
     words: str  # the service's own, for people
+    is_known: bool = True  # False: the runtime could not ask it
 
 
 async def ask(runtime: Runtime, handle: Handle, check: Check, timeout_seconds: float) -> Answer:
@@ -44,7 +46,8 @@ async def ask(runtime: Runtime, handle: Handle, check: Check, timeout_seconds: f
     except TimeoutError:
         return Answer(healthy=False, words=f"no answer within {timeout_seconds:g} s")
     except ProblemError as error:
-        return Answer(healthy=False, words=error.detail)
+        away = isinstance(error, RuntimeAwayError)
+        return Answer(healthy=False, words=error.detail, is_known=not away)
     except (OSError, EOFError) as error:
         words = error.strerror if isinstance(error, OSError) else "the connection was closed"
         return Answer(healthy=False, words=words or str(error))
