@@ -197,7 +197,7 @@ def test_an_image_that_is_not_there_is_told_at_once(hub: DockerHub) -> None:
 
 
 def test_the_sandbox_names_the_command_that_chooses_docker(hub: DockerHub) -> None:
-    compose = "services: {small: {image: 'cc-tests/small:1'}}\n"
+    compose = "services: {small: {image: 'cc-tests/small:1', init: true}}\n"
     hub.project("small", compose__yaml=compose)
     hub.run("project", "set", "small", "--runtime", "sandbox")
     done = hub.run("project", "start", "small", code=8)
