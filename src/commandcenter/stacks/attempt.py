@@ -209,7 +209,7 @@ class Attempt:
                 self.service,
                 self.number,
                 answer,
-                counts=settled or not starting,
+                counts=answer.is_known and (settled or not starting),
                 retries=times.retries,
             )
             await asyncio.sleep(

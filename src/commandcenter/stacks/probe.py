@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from commandcenter.kit.errors import ProblemError
 from commandcenter.runtimes.base import Handle, Runtime
+from commandcenter.runtimes.errors import RuntimeAwayError
 from commandcenter.stacks.prepared import (
     Check,
     CommandCheck,
@@ -37,6 +38,7 @@ class Answer:
     words: str  # the service's own, for people
     protocol: str = ""
     seconds: float = 0.0  # until it came, or was no longer waited for
+    is_known: bool = True  # False: the runtime could not ask it
 
 
 async def ask(runtime: Runtime, handle: Handle, check: Check, timeout_seconds: float) -> Answer:
@@ -60,7 +62,8 @@ async def _ask(runtime: Runtime, handle: Handle, check: Check, timeout_seconds: 
     except TimeoutError:
         return Answer(healthy=False, words=f"no answer within {timeout_seconds:g} s")
     except ProblemError as error:
-        return Answer(healthy=False, words=error.detail)
+        away = isinstance(error, RuntimeAwayError)
+        return Answer(healthy=False, words=error.detail, is_known=not away)
     except (OSError, EOFError) as error:
         words = error.strerror if isinstance(error, OSError) else "the connection was closed"
         return Answer(healthy=False, words=words or str(error))

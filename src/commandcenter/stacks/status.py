@@ -182,13 +182,14 @@ class StackStatuses:
         stats = None
         state, message, restarts = ServiceState(row.state), row.message, row.restarts
         words, at, progress = row.health_words, row.health_at, ""
+        is_asked = True
         hardened = row.hardening
         number, runs_as, exit_code = row.number, row.runs_as, row.exit_code
         if supervisor is not None:
             member, watched = supervisor.member(row.name), supervisor.watched(row.name)
             state, message, restarts = member.state, member.message, member.restarts
             words, at, progress = watched.health_words, watched.health_at, watched.progress
-            hardened = watched.hardening
+            hardened, is_asked = watched.hardening, watched.is_asked
             number, exit_code = member.number, watched.exit_code
             runs_as = watched.runs_as or runs_as
             stats = await supervisor.stats(row.name)
@@ -197,7 +198,7 @@ class StackStatuses:
         return ServiceStatus(
             name=row.name,
             state=state,
-            healthy=state in {ServiceState.HEALTHY, ServiceState.COMPLETED},
+            healthy=(state is ServiceState.HEALTHY and is_asked) or state is ServiceState.COMPLETED,
             health_words=words,
             health_at=at,
             message=message,

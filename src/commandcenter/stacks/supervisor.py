@@ -49,6 +49,7 @@ class Watched:
     progress: str = ""  # what is done before its process runs; on no record
     health_words: str = ""
     health_at: datetime | None = None
+    is_asked: bool = True  # False: its runtime is away, so how it is now nobody knows
     told_words: str = ""  # as of the last change of state: what is on record
     told_at: datetime | None = None
     runs_as: str = ""
@@ -196,6 +197,7 @@ class StackSupervisor(AttemptFacts):
             watched = self._watched[service]
             self._on_answer(answer)
             watched.health_words, watched.health_at = answer.words, utc_now()
+            watched.is_asked = answer.is_known
             self._change(
                 service,
                 members.probed(

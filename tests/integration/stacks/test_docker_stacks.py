@@ -189,7 +189,7 @@ def test_the_next_hub_goes_on_with_the_same_containers(
 
 
 def test_an_image_that_is_not_there_is_told_at_once(hub: DockerHub) -> None:
-    compose = "services: {gone: {image: 'cc-tests/gone:1', pull_policy: never}\n"
+    compose = "services: {gone: {image: 'cc-tests/gone:1', pull_policy: never}}\n"
     hub.project("gone", compose__yaml=compose)
     done = hub.run("project", "start", "gone", code=1)
     assert "The image cc-tests/gone:1 is not on the engine" in done.out
@@ -197,7 +197,7 @@ def test_an_image_that_is_not_there_is_told_at_once(hub: DockerHub) -> None:
 
 
 def test_the_sandbox_names_the_command_that_chooses_docker(hub: DockerHub) -> None:
-    compose = "services: {small: {image: 'cc-tests/small:1'}}\n"
+    compose = "services: {small: {image: 'cc-tests/small:1', init: true}}\n"
     hub.project("small", compose__yaml=compose)
     hub.run("project", "set", "small", "--runtime", "sandbox")
     done = hub.run("project", "start", "small", code=8)
@@ -217,8 +217,11 @@ def test_services_come_back_with_the_engine_and_use_up_no_tries(
 ) -> None:
     before = hub.service("site", "web")["attempt"]
     engine.stop()
-    hub.until("site", "word of it", lambda found: "answer" in by_name(found)["web"]["progress"])
-    engine.start()
+    try:
+        found = hub.until("site", "word of it", lambda found: not found["overall_healthy"])
+        assert "does not answer" in by_name(found)["web"]["health_words"]
+    finally:
+        engine.start()
     found = hub.until("site", "the restart", partial(is_healthy_after, "web", before))
     assert by_name(found)["web"]["attempt"] <= before + 2
-    assert hub.status("site")["state"] == "running"
+    assert found["state"] == "running"

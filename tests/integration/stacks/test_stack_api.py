@@ -189,3 +189,25 @@ async def test_a_limit_that_is_not_in_force_stops_the_service_at_once(hub: Runni
     assert found["accept_unenforced"] == ["memory"]
     wrong = {"accept_unenforced": ["disk"]}
     assert (await hub.client.patch("/api/v1/projects/shop/stack", json=wrong)).status_code == 422
+
+
+async def test_the_runtime_is_a_wish_and_others_stay_as_they_are(hub: RunningHub) -> None:
+    await project(hub)
+    path = "/api/v1/projects/shop/stack"
+    memory = {"limits": {"api": {"memory_bytes": 64 * 1024**2}}}
+    await hub.client.patch(path, json=memory)
+    unknown = await hub.client.patch(path, json={"runtime": "moon"})
+    assert unknown.status_code == 404
+    assert "sandbox" in unknown.json()["hint"]
+    chosen = await hub.client.patch(
+        path, json={"runtime": "docker", "limits": {"api": {"cpus": 2}}}
+    )
+    assert (chosen.json()["runtime"], chosen.json()["next_runtime"]) == (None, "docker")
+    back = await hub.client.patch(path, json={"runtime": None})
+    assert back.json()["next_runtime"] == "fake"
+    await post(hub, "shop/start")
+    found = await until(hub, is_up)
+    (api,) = (each for each in found["services"] if each["name"] == "api")
+    assert (api["memory_bytes"]["asked"], api["cpus"]["asked"]) == (64 * 1024**2, 2)
+    assert found["runtime"] == "fake"
+    assert api["hardening"]["excepted"][0]["what"] == "no isolation"
