@@ -167,7 +167,17 @@ class StackHub(Hub):
         return sorted(found)
 
     def end(self) -> None:
-        """Stop everything, whatever state it is in."""
+        """Stop everything, whatever state it is in; what does not stop in order is killed."""
+        try:
+            self._stop_stacks()
+            self.stop()
+        finally:
+            if self.process is not None and self.process.poll() is None:
+                self.kill()
+            self._end_runner()
+            shutil.rmtree(self.data / "volumes", ignore_errors=True)
+
+    def _stop_stacks(self) -> None:
         if self.process is None or self.process.poll() is not None:
             self.start()
         with self.client as client:
@@ -175,14 +185,15 @@ class StackHub(Hub):
                 client.post(f"/projects/{project['name']}/stop")
         for project in self.json("project", "list"):
             self.until(project["name"], "the stop", lambda found: found["state"] == "stopped")
-        self.stop()
+
+    def _end_runner(self) -> None:
+        """Its sandboxes end with it."""
         lock = RunnerPaths(self.data).lock
         if lock.exists() and lock.read_text().strip():
             pid = int(lock.read_text())
             command = Path(f"/proc/{pid}/cmdline")
             if command.exists() and os.fsencode(self.data) in command.read_bytes().split(b"\0"):
                 os.kill(pid, signal.SIGTERM)
-        shutil.rmtree(self.data / "volumes", ignore_errors=True)
 
 
 __all__ = ["BACKEND", "StackHub", "free_port", "need_servers", "wait_for"]
