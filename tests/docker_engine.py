@@ -153,6 +153,7 @@ def shared_engine(session: str) -> Iterator[DockerEngine]:
             if _count(users, -1) == 0:
                 engine.remove()
                 shutil.rmtree(home, ignore_errors=True)
+                (home.parent / f"{home.name}.lock").unlink(missing_ok=True)
 
 
 @contextmanager

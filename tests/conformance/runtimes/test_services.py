@@ -62,6 +62,14 @@ for host in sys.argv[1:]:
 """
 
 
+@pytest.fixture(autouse=True)
+def _runs_services(request: pytest.FixtureRequest) -> None:
+    if "under" in request.fixturenames:
+        under: UnderTest = request.getfixturevalue("under")
+        if not under.capabilities.services:
+            pytest.skip(f"the runtime {under.name} runs no services here")
+
+
 def answering(word: str, **fields: object) -> AttemptSpec:
     code = _ANSWER % word
     return replace(service(name=word, **fields), command=("python", "-c", code))  # type: ignore[arg-type]

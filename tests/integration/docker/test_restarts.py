@@ -146,3 +146,31 @@ async def test_an_engine_that_restarts_ends_its_services_and_keeps_their_data(
     assert found == ["line", "line", "up"]
     await runtime.stop(again, grace_seconds=0.0)
     await runtime.close()
+
+
+async def test_without_the_values_to_hide_nothing_more_is_shown(
+    data: Path, docker_host: str
+) -> None:
+    """After a restart of the machine what was kept in memory is gone."""
+    runtime = DockerRuntime(data)
+    spec = job(
+        "echo first; sleep 1; echo $TOKEN; echo $TOKEN > /out/output.json",
+        secret_environment={"TOKEN": "hush-hush-hush"},
+    )
+    handle = await runtime.start(spec)
+    async for line in runtime.logs(handle, follow=True):
+        assert line.text == "first"
+        break
+    held = await runtime._open()
+    hiding = held.parts.hiding
+    await runtime.close()
+    hiding.remove(spec.attempt_id)
+    other = DockerRuntime(data)
+    result = await other.wait(handle)
+    assert (result.reason, result.output) == (FailureReason.SYSTEM_ERROR, None)
+    texts = [line.text async for line in other.logs(handle)]
+    assert any("withheld" in text for text in texts)
+    for path in data.rglob("*"):
+        assert not path.is_file() or b"hush-hush" not in path.read_bytes()
+    await other.remove(handle)
+    await other.close()

@@ -18,6 +18,7 @@ from commandcenter.runner.spawn import Identity
 from commandcenter.runtimes.errors import RuntimeRefusedError
 
 _HIDDEN = "hidden.json"
+_TRIES = 20
 
 
 class HidingPlace:
@@ -37,8 +38,7 @@ class HidingPlace:
         """
         if not values and not any(files.values()):
             return {}
-        home = self._open() / attempt_id
-        home.mkdir(mode=0o700, exist_ok=True)
+        home = self._make_home(attempt_id)
         if values:
             _write(home / _HIDDEN, json.dumps(list(values)).encode(), 0o600)
         places = {}
@@ -76,9 +76,18 @@ class HidingPlace:
                 with suppress(OSError):
                     home.parent.rmdir()
 
+    def _make_home(self, attempt_id: str) -> Path:
+        for _ in range(_TRIES):
+            home = self._open() / attempt_id
+            with suppress(FileNotFoundError):  # the last attempt there was has taken it along
+                home.mkdir(mode=0o700, exist_ok=True)
+                return home
+        raise RuntimeRefusedError("The directory for secrets is removed again and again.")
+
     def _open(self) -> Path:
         for place in _candidates():
             try:
+                _check_memory(place)
                 directory = place / self._name
                 with suppress(FileExistsError):
                     directory.mkdir(mode=0o700)
@@ -106,6 +115,15 @@ def _check(directory: Path) -> None:
         status = os.fstat(fd)
         if status.st_uid != os.geteuid() or stat.S_IMODE(status.st_mode) & 0o077:
             raise PermissionError(f"{directory} is not this user's alone")
+    finally:
+        os.close(fd)
+    _check_memory(directory)
+
+
+def _check_memory(directory: Path) -> None:
+    """Raises OSError unless it is in memory."""
+    fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
         if kernel.filesystem_type(fd) != kernel.TMPFS_MAGIC:
             raise OSError(0, f"{directory} is not in memory")
     finally:
