@@ -56,6 +56,7 @@ def settings(tmp_path: Path, database_url: str) -> Settings:
     projects.mkdir()
     return Settings(
         data_directory=tmp_path / "data",
+        dashboard_directory=tmp_path / "not-built",
         database_url=database_url,
         port=0,
         runtime="fake",
@@ -137,6 +138,12 @@ async def hub(settings: Settings) -> AsyncIterator[RunningHub]:
 @pytest.fixture
 async def sqlite_hub(tmp_path: Path) -> AsyncIterator[RunningHub]:
     """A hub on SQLite alone, for what does not depend on the database."""
-    settings = Settings(data_directory=tmp_path / "data", port=0, runtime="fake", drain_seconds=2.0)
+    settings = Settings(
+        data_directory=tmp_path / "data",
+        dashboard_directory=tmp_path / "not-built",
+        port=0,
+        runtime="fake",
+        drain_seconds=2.0,
+    )
     async with running_hub(settings) as hub:
         yield hub

@@ -1,0 +1,53 @@
+import { type ReactNode, useEffect } from "react";
+import { setPageTitle } from "@/lib/title";
+
+/** A page: its title in the tab, its head with actions, its content. */
+export function Page({
+  title,
+  heading,
+  crumbs,
+  actions,
+  children,
+}: {
+  title: string;
+  heading?: ReactNode;
+  crumbs?: ReactNode;
+  actions?: ReactNode;
+  children: ReactNode;
+}) {
+  useEffect(() => setPageTitle(title), [title]);
+  return (
+    <div className="page">
+      <div className="page-head">
+        <div>
+          {crumbs !== undefined && <div className="crumbs">{crumbs}</div>}
+          <h1>{heading ?? title}</h1>
+        </div>
+        {actions !== undefined && <div className="line">{actions}</div>}
+      </div>
+      {children}
+    </div>
+  );
+}
+
+export function Panel({
+  title,
+  aside,
+  children,
+  className = "",
+}: {
+  title: ReactNode;
+  aside?: ReactNode;
+  children: ReactNode;
+  className?: string;
+}) {
+  return (
+    <section className={`panel ${className}`}>
+      <header>
+        <h2>{title}</h2>
+        {aside}
+      </header>
+      {children}
+    </section>
+  );
+}
