@@ -14,6 +14,7 @@ export default defineConfig({
     // The hub's Content-Security-Policy allows files of its own and nothing inline.
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
+    chunkSizeWarningLimit: 800,
   },
   server: {
     // COMMANDCENTER_ALLOWED_ORIGINS=http://localhost:5173 lets these pages call the hub.

@@ -6,14 +6,9 @@ import "@mantine/spotlight/styles.layer.css";
 import "./styles/tokens.css";
 import "./styles/base.css";
 import "./app/shell.css";
-import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import { App } from "./app/app";
 
 const root = document.getElementById("root");
 if (root === null) throw new Error("the page has no #root");
-createRoot(root).render(
-  <StrictMode>
-    <App />
-  </StrictMode>,
-);
+createRoot(root).render(<App />);

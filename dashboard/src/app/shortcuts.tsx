@@ -49,8 +49,8 @@ export function Shortcuts() {
           {PLACES.map((place) => (
             <Row key={place.to} keys={["g", place.key]} means={place.label} />
           ))}
-          <Row keys={["a"]} means="On an approval: approve" />
-          <Row keys={["r"]} means="On an approval: reject" />
+          <Row keys={["a", "Enter"]} means="On an approval: approve" />
+          <Row keys={["r", "Enter"]} means="On an approval: reject" />
           <Row keys={["/"]} means="In a log: search" />
           <Row keys={["Esc"]} means="Close what is open" />
         </tbody>
