@@ -9,14 +9,14 @@ from typing import Literal
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 import commandcenter
 from tests.integration.cli.conftest import AGENTS, WORKFLOWS, Hub, wait_for
 
 _CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 _BUILT = Path(commandcenter.__file__).parent / "_ui" / "index.html"
-_PATIENCE_MS = 10_000
+_PATIENCE_MS = 20_000
 DESKTOP = {"width": 1280, "height": 800}
 PHONE = {"width": 390, "height": 844}
 
@@ -28,6 +28,7 @@ def browser() -> Iterator[Browser]:
         pytest.skip("Chromium is not installed: apt-get install chromium")
     if not _BUILT.is_file():
         pytest.skip("the dashboard is not built: make ui")
+    expect.set_options(timeout=_PATIENCE_MS)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=_CHROMIUM, args=["--no-sandbox"])
         yield browser
@@ -40,8 +41,8 @@ def hub(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     root = tmp_path_factory.mktemp("e2e")
     hub = Hub(root / "data", root / "projects")
     hub.projects.mkdir()
-    hub.start()
     try:
+        hub.start()
         _furnish(hub)
         yield hub
     finally:

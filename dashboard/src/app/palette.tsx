@@ -68,6 +68,8 @@ export function CommandPalette() {
       maxHeight={420}
       lockScroll={false}
       transitionProps={{ duration: 0 }}
+      overlayProps={{ blur: 0 }}
+      attributes={{ content: { "aria-label": "Find or do" } }}
       searchProps={{
         leftSection: <Icon name="search" />,
         placeholder: "A page, project, run, workflow…",

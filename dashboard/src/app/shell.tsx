@@ -22,7 +22,7 @@ export function Shell() {
       <Shortcuts />
       <StartRunDialog />
       <div className="shell">
-        <div className="side">
+        <section className="side" aria-label="Menu">
           <Brand />
           <button type="button" className="find" onClick={openPalette}>
             <span>Find or do…</span>
@@ -48,15 +48,15 @@ export function Shell() {
               </Link>
             ))}
           </nav>
-          <footer>
+          <div className="side-foot">
             <ConnectionDot />
             <Who />
-          </footer>
-        </div>
-        <div className="topbar">
+          </div>
+        </section>
+        <section className="topbar" aria-label="Hub">
           <Brand />
           <ConnectionDot />
-        </div>
+        </section>
         <main className="main" id="main" tabIndex={-1}>
           <Offline />
           <Outlet />

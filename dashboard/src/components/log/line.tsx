@@ -4,6 +4,7 @@ import { visible } from "@/lib/visible";
 import type { LogLine } from "./feed";
 
 const ESCAPE = "\u001b";
+const PROGRESS = "::progress ";
 
 /** One line: its number as a link, its time on wish, its text with the colours it asks for. */
 export const Line = memo(function Line({
@@ -24,12 +25,29 @@ export const Line = memo(function Line({
       </a>
       {withTime && <span className="log-time">{line.at.slice(11, 23)}</span>}
       {line.stream === "stderr" && <span className="sr-only">error output: </span>}
-      <span className="log-text">
-        {line.text.includes(ESCAPE) ? coloured(line.text) : visible(line.text)}
-      </span>
+      <span className="log-text">{shown(line.text)}</span>
     </div>
   );
 });
+
+function shown(text: string) {
+  if (text.startsWith(PROGRESS)) return progress(text.slice(PROGRESS.length)) ?? visible(text);
+  return text.includes(ESCAPE) ? coloured(text) : visible(text);
+}
+
+/** A line of progress in words; null where it is not of the documented form. */
+function progress(text: string) {
+  try {
+    const { fraction, message } = JSON.parse(text) as { fraction: number; message?: string };
+    return (
+      <span className="log-progress">
+        {Math.round(fraction * 100)} % {visible(message ?? "")}
+      </span>
+    );
+  } catch {
+    return null;
+  }
+}
 
 function coloured(text: string) {
   return Anser.ansiToJson(text, { use_classes: true, remove_empty: true }).map((part, index) => (

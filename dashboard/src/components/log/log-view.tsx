@@ -143,7 +143,7 @@ export function LogView({
         ref={box}
         className="log-lines"
         data-wraps={wraps}
-        style={{ height }}
+        style={{ maxHeight: height }}
         onScroll={onScroll}
         tabIndex={0}
         role="log"

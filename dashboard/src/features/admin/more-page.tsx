@@ -38,7 +38,7 @@ export default function MorePage() {
             {Object.entries(data.checks ?? {}).map(([name, check]) => (
               <li key={name} className="row">
                 <span className="grow">{name.replaceAll("_", " ")}</span>
-                <span className="muted small wrap">{check.detail}</span>
+                <span className="muted small wrap detail">{check.detail}</span>
                 <State state={check.status} tone={check.status === "ok" ? "good" : "bad"} />
               </li>
             ))}

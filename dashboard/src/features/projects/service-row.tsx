@@ -67,7 +67,7 @@ export function ServiceRow({
         {service.message !== "" && (
           <div className="small wrap service-message">{service.message}</div>
         )}
-        {service.runs_as !== "" && <div className="small muted wrap">runs {service.runs_as}</div>}
+        {service.runs_as !== "" && <div className="small muted wrap">{service.runs_as}</div>}
         {restart.error !== null && <Problem error={restart.error} />}
       </div>
       <div className="service-ports small">

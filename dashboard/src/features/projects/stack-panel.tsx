@@ -65,25 +65,25 @@ export function StackPanel({
                 Start
               </Button>
             )}
+            {!isStill && (
+              <Button
+                size="xs"
+                variant="default"
+                disabled={ask.isPending || stack.state === "stopping"}
+                onClick={() => ask.mutate("restart")}
+              >
+                Restart
+              </Button>
+            )}
             {stack.state !== "stopped" && (
-              <>
-                <Button
-                  size="xs"
-                  variant="default"
-                  disabled={ask.isPending || stack.state === "stopping"}
-                  onClick={() => ask.mutate("restart")}
-                >
-                  Restart
-                </Button>
-                <Button
-                  size="xs"
-                  variant="default"
-                  disabled={ask.isPending || stack.state === "stopping"}
-                  onClick={() => ask.mutate("stop")}
-                >
-                  Stop
-                </Button>
-              </>
+              <Button
+                size="xs"
+                variant="default"
+                disabled={ask.isPending || stack.state === "stopping"}
+                onClick={() => ask.mutate("stop")}
+              >
+                Stop
+              </Button>
             )}
           </span>
         )

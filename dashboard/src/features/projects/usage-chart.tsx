@@ -22,7 +22,8 @@ export function UsageChart({
   show: (value: number) => string;
 }) {
   const bound = limit.actual ?? limit.asked;
-  const top = Math.max(bound ?? 0, ...history, Number.EPSILON) * 1.1;
+  // The curve shows how use moves; how much of the limit that is, the meter below says.
+  const top = Math.max(...history, Number.EPSILON) * 1.25;
   const x = (index: number) => WIDTH - (history.length - 1 - index) * (WIDTH / (KEPT - 1));
   const y = (value: number) => HEIGHT - 1 - (value / top) * (HEIGHT - 2);
   const line = history.map((value, index) => `${x(index)},${y(value)}`).join(" ");
@@ -38,7 +39,6 @@ export function UsageChart({
         aria-hidden="true"
         data-tone={isNear ? "bad" : "active"}
       >
-        {bound !== null && <line className="bound" x1={0} x2={WIDTH} y1={y(bound)} y2={y(bound)} />}
         {history.length > 1 && (
           <>
             <polygon points={`${x(0)},${HEIGHT} ${line} ${WIDTH},${HEIGHT}`} />
@@ -46,6 +46,11 @@ export function UsageChart({
           </>
         )}
       </svg>
+      {bound !== null && used !== null && (
+        <div className="meter" data-tone={isNear ? "bad" : "active"}>
+          <div style={{ width: `${Math.min(100, (used / bound) * 100)}%` }} />
+        </div>
+      )}
       <div className="small">
         <span className="sr-only">{name}: </span>
         {used === null ? <span className="muted">not running</span> : show(used)}
@@ -56,8 +61,12 @@ export function UsageChart({
 }
 
 /** The limit as the kernel has it, and as it was asked for where that differs. */
-export function limitWords({ asked, actual }: LimitView, show: (value: number) => string): string {
+export function limitWords(
+  { asked, actual, used }: LimitView,
+  show: (value: number) => string,
+): string {
   if (asked === null && actual === null) return "no limit";
+  if (used === null) return `${show(asked ?? 0)} asked`;
   if (actual === null) return `${show(asked ?? 0)} asked, not enforced`;
   if (asked === null || Math.abs(asked - actual) < asked * 0.01) return `of ${show(actual)}`;
   return `of ${show(actual)}, ${show(asked)} asked`;

@@ -56,6 +56,16 @@ export default function RunPage() {
             <div className={run.state === "failed" ? "problem" : "note"}>
               {run.reason !== null && <strong>{run.reason.replaceAll("_", " ")}</strong>}
               <span>{run.message}</span>
+              {run.steps
+                ?.filter((step) => step.state === "failed" && step.message !== "")
+                .map((step) => (
+                  <span key={step.node}>
+                    <Link to="/runs/$run" params={{ run: id }} search={{ step: step.node }}>
+                      {step.node}
+                    </Link>
+                    : {step.message}
+                  </span>
+                ))}
             </div>
           )}
           {open.map((approval) => (

@@ -77,6 +77,7 @@ function StartRunForm({ wanted }: { wanted: Asked }) {
     >
       <NativeSelect
         label="Workflow"
+        data-autofocus
         description={plan?.description ?? undefined}
         value={chosen}
         onChange={(event) => {

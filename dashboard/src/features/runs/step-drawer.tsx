@@ -35,7 +35,6 @@ export function StepDrawer({
           </span>
         )
       }
-      closeButtonProps={{ "aria-label": "Close" }}
     >
       {step !== undefined && (
         <StepContent run={run} step={step} search={search} onChange={onChange} onRerun={onRerun} />

@@ -60,7 +60,7 @@ function Source({ name }: { name: string }) {
   if (error !== null) return <Problem error={error} />;
   if (data === undefined) return null;
   return (
-    <div className="body stack source">
+    <div className="body stack workflow-source">
       <p className="muted">
         {data.plan.description} {count(data.plan.nodes.length, "step")}:{" "}
         {data.plan.nodes.map((node) => node.name).join(", ")}.
