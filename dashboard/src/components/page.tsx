@@ -1,3 +1,4 @@
+import { useIsFetching } from "@tanstack/react-query";
 import { type ReactNode, useEffect } from "react";
 import { setPageTitle } from "@/lib/title";
 
@@ -25,9 +26,16 @@ export function Page({
         </div>
         {actions !== undefined && <div className="line">{actions}</div>}
       </div>
+      <Loading />
       {children}
     </div>
   );
+}
+
+/** Shown where something takes longer than it should; what is quick does not flicker. */
+function Loading() {
+  const missing = useIsFetching({ predicate: ({ state }) => state.data === undefined });
+  return missing > 0 ? <output className="loading muted">Loading…</output> : null;
 }
 
 export function Panel({

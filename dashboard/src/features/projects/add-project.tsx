@@ -1,5 +1,4 @@
 import { Button, Checkbox, Modal, TextInput } from "@mantine/core";
-import { notifications } from "@mantine/notifications";
 import { useMutation, useQuery } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
 import { useState } from "react";
@@ -24,15 +23,15 @@ function AddProjectForm({ onClose }: { onClose: () => void }) {
   const [withHidden, setHidden] = useState(false);
   const [shown, setShown] = useState<string | null>(null);
   const listing = useQuery(folders(shown));
+  const show = (project: string) => {
+    onClose();
+    void navigate({ to: "/projects/$project", params: { project } });
+  };
   const add = useMutation({
     mutationFn: () =>
       take(http.POST("/api/v1/projects", { body: { path, ...(name === "" ? {} : { name }) } })),
     onSuccess: (project) => {
-      for (const warning of project.warnings) {
-        notifications.show({ message: warning, color: "yellow", autoClose: 15_000 });
-      }
-      onClose();
-      void navigate({ to: "/projects/$project", params: { project: project.name } });
+      if (project.warnings.length === 0) show(project.name);
     },
   });
   const visible = (listing.data?.folders ?? []).filter(
@@ -105,6 +104,14 @@ function AddProjectForm({ onClose }: { onClose: () => void }) {
         onChange={(event) => setName(event.currentTarget.value)}
       />
       {add.error !== null && <Problem error={add.error} />}
+      {add.data?.warnings.map((warning) => (
+        <p key={warning} className="note">
+          {warning}
+        </p>
+      ))}
+      {add.data !== undefined && (
+        <Button onClick={() => show(add.data.name)}>It is added: show {add.data.name}</Button>
+      )}
       <div>
         <Button type="submit" loading={add.isPending} disabled={path === ""}>
           Add project
