@@ -7,20 +7,38 @@ BIN := $(VENV)/bin
 # The lock is complete, so pip need not resolve (its older versions trip over extras).
 # Tests wait more than they compute; more than four at once make the machine the bottleneck.
 JOBS ?= $(shell n=$$(nproc 2>/dev/null || echo 2); [ $$n -gt 4 ] && n=4; echo $$n)
+UI := src/commandcenter/_ui/index.html
+UI_SOURCES := $(shell find dashboard/src -type f) $(addprefix dashboard/,index.html package-lock.json vite.config.ts build.sh)
 MYPY := "$(CURDIR)/$(BIN)/mypy" --no-error-summary --config-file "$(CURDIR)/pyproject.toml"
 PIP_FLAGS := --quiet --disable-pip-version-check --require-hashes --no-deps
 
 .DEFAULT_GOAL := help
-.PHONY: help run test crash check bench dev lock clean schema
+.PHONY: help run test crash check bench dev lock clean ui api
 
 help: ## list the commands
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
 
 run: $(VENV)/.installed ## install, migrate, serve on 127.0.0.1:3333; the first start shows a demo
+	@if ! $(MAKE) -q ui; then \
+		if command -v npm >/dev/null 2>&1; then \
+			echo "Building the dashboard in the background; the hub does not wait for it (log: dashboard/build.log)."; \
+			$(MAKE) -s ui >dashboard/build.log 2>&1 & \
+		else \
+			echo "The dashboard needs Node 20.19 or newer to be built; the hub runs without it."; \
+		fi; \
+	fi
 	@exec $(BIN)/commandcenter up
 
 test: $(VENV)/.installed-dev ## the whole suite; what this machine cannot run is listed with the reason
 	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal
+
+ui: $(UI) ## build the dashboard into the package (needs Node 20.19 or newer)
+
+$(UI): $(UI_SOURCES)
+	@flock -n dashboard dashboard/build.sh || { echo "The dashboard was not built." >&2; exit 1; }
+
+api: $(VENV)/.installed-dev ## write the dashboard's types of the API again (needs Node)
+	$(BIN)/python -m commandcenter.hub.dump_openapi | node dashboard/generate.mjs
 
 crash: $(VENV)/.installed-dev ## kill hub, runner and both at 50 random moments each; takes about ten minutes
 	CRASH_KILLS=$${CRASH_KILLS:-50} $(BIN)/python -m pytest -q -s -k many_kills tests/integration/durable
@@ -36,6 +54,8 @@ check: $(VENV)/.installed-dev ## lint, format, types, import rules
 			(cd $$agent/tests && MYPYPATH="$(CURDIR):.." $(MYPY) $$(basename $$file)) || exit 1; done; \
 	done
 	$(BIN)/lint-imports --no-cache
+	@if [ -e dashboard/node_modules/.installed ]; then echo "npm run check"; npm run --silent --prefix dashboard check; \
+		else echo "dashboard: not checked, make ui installs what that needs"; fi
 
 bench: $(VENV)/.installed-dev .venv-bench/.installed ## measure, and print tables of median, p95 and p99 beside references
 	$(BIN)/python -m benchmarks
@@ -56,7 +76,7 @@ lock: ## compile the hashed requirement files again (needs uv)
 		-o requirements/bench.txt requirements/bench.in
 
 clean: ## remove the environment and caches
-	rm -rf $(VENV) .venv-bench .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) .venv-bench dashboard/node_modules src/commandcenter/_ui* .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 
 # uv when it is there (a second with a warm cache), else venv and pip.
 define install

@@ -72,6 +72,7 @@ def settings(tmp_path: Path, database_url: str) -> Settings:
     migrated.fill(tmp_path / "data")
     return Settings(
         data_directory=tmp_path / "data",
+        dashboard_directory=tmp_path / "not-built",
         database_url=database_url,
         port=0,
         runtime="fake",
@@ -154,6 +155,12 @@ async def hub(settings: Settings) -> AsyncIterator[RunningHub]:
 async def sqlite_hub(tmp_path: Path) -> AsyncIterator[RunningHub]:
     """A hub on SQLite alone, for what does not depend on the database."""
     migrated.fill(tmp_path / "data")
-    settings = Settings(data_directory=tmp_path / "data", port=0, runtime="fake", drain_seconds=2.0)
+    settings = Settings(
+        data_directory=tmp_path / "data",
+        dashboard_directory=tmp_path / "not-built",
+        port=0,
+        runtime="fake",
+        drain_seconds=2.0,
+    )
     async with running_hub(settings) as hub:
         yield hub

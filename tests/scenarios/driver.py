@@ -261,6 +261,7 @@ async def scenario_hub(
     migrated.fill(directory / "data")
     settings = Settings(
         data_directory=directory / "data",
+        dashboard_directory=directory / "not-built",
         database_url=SecretStr(database_url) if database_url else None,
         port=0,
         allowed_roots=(projects,),

@@ -12,7 +12,14 @@ from commandcenter.artifacts import endpoints as artifact_endpoints
 from commandcenter.auth import audit_endpoints
 from commandcenter.auth import endpoints as auth_endpoints
 from commandcenter.events import endpoints as event_endpoints
-from commandcenter.hub import api_docs, approval_pages, health_endpoints, metrics_endpoints, pages
+from commandcenter.hub import (
+    api_docs,
+    approval_pages,
+    dashboard,
+    health_endpoints,
+    metrics_endpoints,
+    pages,
+)
 from commandcenter.hub.assembly import assemble
 from commandcenter.hub.middleware.aliases import UnversionedApi
 from commandcenter.hub.middleware.boundary import Boundary
@@ -57,6 +64,7 @@ API_ROUTERS: Sequence[APIRouter] = (
 # Everything outside: pages for people, answers for machines that expect fixed addresses.
 ROOT_ROUTERS: Sequence[APIRouter] = (
     pages.router,
+    dashboard.router,
     approval_pages.router,
     api_docs.router,
     health_endpoints.router,
@@ -90,6 +98,7 @@ def create_app(settings: Settings) -> FastAPI:
     metrics = metrics_endpoints.public_router if settings.metrics_public else None
     for router in (*ROOT_ROUTERS, metrics or metrics_endpoints.router):
         app.include_router(router)
+    dashboard.serve_dashboard(app, settings)
     add_problem_handlers(app)
 
     # The last one added is the outermost.

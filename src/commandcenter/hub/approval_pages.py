@@ -1,4 +1,4 @@
-"""Deciding in a browser, on a phone as well: plain pages without a script."""
+"""Deciding in a browser without the dashboard, where that is not built: plain pages, no script."""
 
 from typing import Annotated
 
@@ -12,7 +12,9 @@ from commandcenter.approvals.states import Answer, ApprovalState
 from commandcenter.auth.caller import require
 from commandcenter.auth.errors import UnauthenticatedError
 from commandcenter.auth.permissions import Permission
+from commandcenter.hub.dashboard import dashboard_page
 from commandcenter.hub.page import page, text
+from commandcenter.hub.settings import Settings
 from commandcenter.kit.errors import ProblemError
 from commandcenter.kit.injection import provide
 from commandcenter.kit.pages import DEFAULT_PAGE
@@ -20,6 +22,7 @@ from commandcenter.kit.pages import DEFAULT_PAGE
 router = APIRouter(include_in_schema=False)
 
 Service = Annotated[ApprovalService, Depends(provide(ApprovalService))]
+HubSettings = Annotated[Settings, Depends(provide(Settings))]
 
 _MAX_COMMENT = 4000
 _NAMED_FILES = 20
@@ -27,8 +30,11 @@ _LINE_CLASSES = {"+": "added", "-": "removed", "@": "hunk"}
 
 
 @router.get("/approvals")
-async def pending(request: Request, service: Service) -> Response:
+async def pending(request: Request, service: Service, settings: HubSettings) -> Response:
     """List what waits for a decision."""
+    dashboard = dashboard_page(settings.dashboard_directory)
+    if dashboard is not None:
+        return dashboard
     try:
         await require(Permission.APPROVALS_READ)(request)
     except ProblemError as problem:
@@ -48,8 +54,13 @@ async def pending(request: Request, service: Service) -> Response:
 
 
 @router.get("/approvals/{approval_id}")
-async def show(request: Request, approval_id: str, service: Service) -> Response:
+async def show(
+    request: Request, approval_id: str, service: Service, settings: HubSettings
+) -> Response:
     """Show everything to decide on, and the buttons while it is undecided."""
+    dashboard = dashboard_page(settings.dashboard_directory)
+    if dashboard is not None:
+        return dashboard
     try:
         await require(Permission.APPROVALS_READ)(request)
         view = ApprovalView.of_decisions(*await service.get(approval_id))

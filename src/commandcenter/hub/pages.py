@@ -10,13 +10,16 @@ from commandcenter.auth.authenticator import Authenticator
 from commandcenter.auth.credentials import SESSION_LIFETIME, CredentialService
 from commandcenter.auth.errors import LoginLinkError
 from commandcenter.auth.tokens import MAX_TOKEN_LENGTH, TokenKind
+from commandcenter.hub.dashboard import dashboard_page
 from commandcenter.hub.page import page, text
+from commandcenter.hub.settings import Settings
 from commandcenter.kit.errors import NotFoundError
 from commandcenter.kit.injection import provide
 
 router = APIRouter(include_in_schema=False)
 
 Auth = Annotated[Authenticator, Depends(provide(Authenticator))]
+HubSettings = Annotated[Settings, Depends(provide(Settings))]
 Credentials = Annotated[CredentialService, Depends(provide(CredentialService))]
 
 _STATIC = Path(__file__).parent / "static"
@@ -29,7 +32,10 @@ _HOW_TO_SIGN_IN = (
 
 
 @router.get("/")
-async def home(request: Request, auth: Auth) -> HTMLResponse:
+async def home(request: Request, auth: Auth, settings: HubSettings) -> Response:
+    dashboard = dashboard_page(settings.dashboard_directory)
+    if dashboard is not None:
+        return dashboard
     value = auth.cookie.read(request)
     caller = await auth.verify(value, TokenKind.SESSION) if value is not None else None
     if caller is None:
@@ -43,6 +49,8 @@ async def home(request: Request, auth: Auth) -> HTMLResponse:
         "commandcenter run review-and-patch --project NAME --input patch=@fix.diff\n"
         "commandcenter approvals</pre></div>"
         "<p><a href='/approvals'>What waits for a decision</a></p>"
+        "<p class='muted'>The dashboard is not built. With Node 20.19 or newer, "
+        "<code>make ui</code> in the repository builds it; then load this page again.</p>"
         "<p>The <a href='/docs'>API reference</a> lists everything the hub answers.</p>"
         "<form method='post' action='/logout'><button class='quiet'>Sign out</button></form>",
     )

@@ -10,6 +10,7 @@ from platformdirs import user_data_path
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+import commandcenter
 from commandcenter.kit.database import sqlite_url
 
 _FIRST_OPEN_PORT, _LAST_PORT = 1024, 65535
@@ -40,6 +41,7 @@ class Settings(BaseSettings):
     allowed_hosts: Annotated[tuple[str, ...], NoDecode] = ()  # further names in the Host header
     allowed_origins: Annotated[tuple[str, ...], NoDecode] = ()  # e.g. http://localhost:5173
     trusted_proxies: Annotated[tuple[str, ...], NoDecode] = ()  # whose X-Forwarded-For counts
+    dashboard_directory: Path = Path(commandcenter.__file__).parent / "_ui"  # as built
     runtime: str = "sandbox"
     stack_runtime: str | None = None  # of projects' services; None: the same
     stack_ports: Annotated[str, Field(pattern=r"^\d{1,5}-\d{1,5}$")] = "20000-29999"  # of the host

@@ -18,6 +18,7 @@ PUBLIC = {
     ("POST", "/login"),
     ("POST", "/logout"),
     ("GET", "/static/{name}"),
+    ("GET", "/assets/{name}"),
     ("GET", "/docs"),
     ("GET", "/openapi.json"),
     ("GET", "/health"),

@@ -64,7 +64,7 @@ async def test_every_answer_is_guarded_and_every_error_a_problem(sqlite_hub: Run
         assert "default-src 'none'" in headers["content-security-policy"]
         assert "unsafe" not in headers["content-security-policy"]
         assert headers["x-content-type-options"] == "nosniff"
-        assert headers["referrer-policy"] == "no-referrer"
+        assert headers["referrer-policy"] == "same-origin"
         assert headers["x-request-id"]
         assert "server" not in headers
 

@@ -1,0 +1,69 @@
+import createClient from "openapi-fetch";
+import type { Problem, paths } from "./generated/schema";
+
+/** What the hub said against a request, in its own words; `status` 0: it could not be reached. */
+export class ProblemError extends Error {
+  constructor(
+    readonly status: number,
+    readonly code: string,
+    readonly title: string,
+    readonly detail: string,
+    readonly hint: string | null = null,
+  ) {
+    super(detail);
+  }
+
+  get isOffline(): boolean {
+    return this.status === 0;
+  }
+}
+
+let onSignedOut: () => void = () => undefined;
+
+/** Have `listener` called when the hub no longer knows this browser's session. */
+export function whenSignedOut(listener: () => void): void {
+  onSignedOut = listener;
+}
+
+export const http = createClient<paths>({ credentials: "same-origin" });
+
+type Answer<T> = { data?: T; error?: unknown; response: Response };
+
+/** Return the data of an answer; throw a `ProblemError` for everything else. */
+export async function take<T>(answer: Promise<Answer<T>>): Promise<T> {
+  let got: Answer<T>;
+  try {
+    got = await answer;
+  } catch {
+    throw new ProblemError(
+      0,
+      "hub_unreachable",
+      "The hub does not answer",
+      "It may be restarting. What is shown here is from before.",
+      "This page goes on by itself as soon as the hub is back.",
+    );
+  }
+  if (got.response.ok) return got.data as T;
+  if (got.response.status === 401) onSignedOut();
+  throw problemOf(got.error, got.response);
+}
+
+function problemOf(body: unknown, response: Response): ProblemError {
+  if (typeof body === "object" && body !== null && "detail" in body) {
+    const problem = body as Problem;
+    return new ProblemError(
+      response.status,
+      problem.code,
+      problem.title,
+      problem.detail,
+      problem.hint ?? null,
+    );
+  }
+  return new ProblemError(
+    response.status,
+    "unknown",
+    "The hub answered in a way this page does not know",
+    `Status ${response.status}.`,
+    "Load the page again: the hub may have been updated.",
+  );
+}

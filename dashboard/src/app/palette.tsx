@@ -1,0 +1,80 @@
+import { Spotlight, type SpotlightActionData, spotlight } from "@mantine/spotlight";
+import { useQuery } from "@tanstack/react-query";
+import { useNavigate } from "@tanstack/react-router";
+import { approvals, projects, runs, workflows } from "@/api/queries";
+import { Icon } from "@/components/icons";
+import { openStartRun } from "@/features/runs/start-run";
+import { PLACES } from "./places";
+
+export const openPalette = () => spotlight.open();
+
+/** Ctrl-K: every place, project, recent run, open approval and workflow by name. */
+export function CommandPalette() {
+  const navigate = useNavigate();
+  const known = {
+    projects: useQuery(projects).data?.items ?? [],
+    runs: useQuery(runs()).data?.items ?? [],
+    approvals: useQuery(approvals("pending")).data?.items ?? [],
+    workflows: useQuery(workflows).data?.items ?? [],
+  };
+  const actions: SpotlightActionData[] = [
+    ...known.approvals.map((item) => ({
+      id: item.id,
+      label: `Decide: ${item.workflow}, ${item.node}`,
+      description: `${item.agent} on ${item.project ?? "no project"}`,
+      leftSection: <Icon name="approvals" />,
+      keywords: ["approve", "reject", item.id],
+      onClick: () => void navigate({ to: "/approvals/$approval", params: { approval: item.id } }),
+    })),
+    ...PLACES.map((place) => ({
+      id: place.to,
+      label: place.label,
+      description: "Go there",
+      leftSection: <Icon name={place.icon} />,
+      onClick: () => void navigate({ to: place.to }),
+    })),
+    ...known.workflows.map((item) => ({
+      id: item.id,
+      label: `Run ${item.name}`,
+      description: "Start a run of this workflow",
+      leftSection: <Icon name="play" />,
+      onClick: () => openStartRun({ workflow: item.name }),
+    })),
+    ...known.projects.map((item) => ({
+      id: item.id,
+      label: item.name,
+      description: item.path,
+      leftSection: <Icon name="projects" />,
+      keywords: ["project"],
+      onClick: () => void navigate({ to: "/projects/$project", params: { project: item.name } }),
+    })),
+    ...known.runs.slice(0, 50).map((item) => ({
+      id: item.id,
+      label: `${item.workflow_name}, ${item.state}`,
+      description: item.id,
+      leftSection: <Icon name="runs" />,
+      keywords: ["run", item.state],
+      onClick: () => void navigate({ to: "/runs/$run", params: { run: item.id } }),
+    })),
+  ];
+  return (
+    <Spotlight
+      actions={actions}
+      shortcut={["mod + K"]}
+      nothingFound="Nothing has this in its name."
+      highlightQuery
+      limit={12}
+      scrollable
+      maxHeight={420}
+      lockScroll={false}
+      transitionProps={{ duration: 0 }}
+      overlayProps={{ blur: 0 }}
+      attributes={{ content: { "aria-label": "Find or do" } }}
+      searchProps={{
+        leftSection: <Icon name="search" />,
+        placeholder: "A page, project, run, workflow…",
+        "aria-label": "Find or do",
+      }}
+    />
+  );
+}

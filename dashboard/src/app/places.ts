@@ -1,0 +1,18 @@
+import type { IconName } from "@/components/icons";
+
+/** The places of the dashboard, in the order of the menu; `key` follows `g` on the keyboard. */
+export const PLACES = [
+  { to: "/", label: "Overview", icon: "overview", key: "o" },
+  { to: "/projects", label: "Projects", icon: "projects", key: "p" },
+  { to: "/runs", label: "Runs", icon: "runs", key: "r" },
+  { to: "/approvals", label: "Approvals", icon: "approvals", key: "a" },
+  { to: "/workflows", label: "Workflows", icon: "workflows", key: "w" },
+  { to: "/agents", label: "Agents", icon: "agents", key: "g" },
+  { to: "/people", label: "People and tokens", icon: "people", key: "t" },
+  { to: "/audit", label: "Audit log", icon: "audit", key: "l" },
+] as const satisfies readonly { to: string; label: string; icon: IconName; key: string }[];
+
+export const TABS = [
+  ...PLACES.slice(0, 4),
+  { to: "/more", label: "More", icon: "more", key: "m" },
+] as const;

@@ -1,0 +1,107 @@
+import {
+  createRootRoute,
+  createRoute,
+  createRouter,
+  lazyRouteComponent,
+} from "@tanstack/react-router";
+import { Problem } from "@/components/problem";
+import { NotFound } from "./not-found";
+import { Shell } from "./shell";
+
+const root = createRootRoute({ component: Shell, notFoundComponent: NotFound });
+
+/** What may stand behind the `?` of a run's page: which step's drawer is open, and what it shows. */
+export type RunSearch = { step?: string; attempt?: number; tab?: string; check?: boolean };
+export type ProjectSearch = { service?: string };
+export type RunsSearch = { state?: string };
+
+const text = (value: unknown): string | undefined =>
+  typeof value === "string" && value !== "" ? value : undefined;
+
+const routeTree = root.addChildren([
+  createRoute({
+    getParentRoute: () => root,
+    path: "/",
+    component: lazyRouteComponent(() => import("@/features/overview/overview-page")),
+  }),
+  createRoute({
+    getParentRoute: () => root,
+    path: "/projects",
+    component: lazyRouteComponent(() => import("@/features/projects/projects-page")),
+  }),
+  createRoute({
+    getParentRoute: () => root,
+    path: "/projects/$project",
+    validateSearch: (search): ProjectSearch => ({ service: text(search.service) }),
+    component: lazyRouteComponent(() => import("@/features/projects/project-page")),
+  }),
+  createRoute({
+    getParentRoute: () => root,
+    path: "/runs",
+    validateSearch: (search): RunsSearch => ({ state: text(search.state) }),
+    component: lazyRouteComponent(() => import("@/features/runs/runs-page")),
+  }),
+  createRoute({
+    getParentRoute: () => root,
+    path: "/runs/$run",
+    validateSearch: (search): RunSearch => ({
+      step: text(search.step),
+      tab: text(search.tab),
+      attempt: Number(search.attempt) > 0 ? Number(search.attempt) : undefined,
+      check: search.check === true ? true : undefined,
+    }),
+    component: lazyRouteComponent(() => import("@/features/runs/run-page")),
+  }),
+  createRoute({
+    getParentRoute: () => root,
+    path: "/approvals",
+    component: lazyRouteComponent(() => import("@/features/approvals/approvals-page")),
+  }),
+  createRoute({
+    getParentRoute: () => root,
+    path: "/approvals/$approval",
+    component: lazyRouteComponent(() => import("@/features/approvals/approval-page")),
+  }),
+  createRoute({
+    getParentRoute: () => root,
+    path: "/agents",
+    component: lazyRouteComponent(() => import("@/features/agents/agents-page")),
+  }),
+  createRoute({
+    getParentRoute: () => root,
+    path: "/workflows",
+    component: lazyRouteComponent(() => import("@/features/workflows/workflows-page")),
+  }),
+  createRoute({
+    getParentRoute: () => root,
+    path: "/audit",
+    component: lazyRouteComponent(() => import("@/features/admin/audit-page")),
+  }),
+  createRoute({
+    getParentRoute: () => root,
+    path: "/people",
+    component: lazyRouteComponent(() => import("@/features/admin/people-page")),
+  }),
+  createRoute({
+    getParentRoute: () => root,
+    path: "/more",
+    component: lazyRouteComponent(() => import("@/features/admin/more-page")),
+  }),
+]);
+
+export const router = createRouter({
+  routeTree,
+  defaultPreload: "intent",
+  scrollRestoration: true,
+  defaultErrorComponent: ({ error }) => (
+    <div className="page">
+      <Problem error={error instanceof Error ? error : new Error(String(error))} />
+    </div>
+  ),
+});
+
+declare module "@tanstack/react-router" {
+  interface Register {
+    router: typeof router;
+  }
+}

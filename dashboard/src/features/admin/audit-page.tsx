@@ -1,0 +1,98 @@
+import { Button } from "@mantine/core";
+import { useInfiniteQuery, useMutation } from "@tanstack/react-query";
+import { http, take } from "@/api/client";
+import { audit } from "@/api/queries";
+import { Page, Panel } from "@/components/page";
+import { Problem } from "@/components/problem";
+import { State } from "@/components/state";
+import { Moment } from "@/components/time";
+import { count } from "@/lib/format";
+
+export default function AuditPage() {
+  const found = useInfiniteQuery(audit);
+  const entries = found.data?.pages.flatMap((page) => page.items) ?? [];
+  const verify = useMutation({ mutationFn: () => take(http.GET("/api/v1/audit/verify")) });
+  return (
+    <Page
+      title="Audit log"
+      actions={
+        <Button
+          size="sm"
+          variant="default"
+          loading={verify.isPending}
+          onClick={() => verify.mutate()}
+        >
+          Check the chain
+        </Button>
+      }
+    >
+      {found.error !== null && <Problem error={found.error} />}
+      {verify.error !== null && <Problem error={verify.error} />}
+      {verify.data !== undefined && (
+        <div role="status">
+          {verify.data.broken_id === null ? (
+            <State
+              state="unbroken"
+              tone="good"
+              word={`${count(verify.data.entries, "entry", "entries")}, each follows from the one before`}
+            />
+          ) : (
+            <State
+              state="broken"
+              tone="bad"
+              word={`Changed afterwards: entry ${verify.data.broken_id}`}
+            />
+          )}
+        </div>
+      )}
+      {found.data !== undefined && (
+        <Panel title="Newest first">
+          <div className="scroll-x">
+            <table className="data">
+              <thead>
+                <tr>
+                  <th>When</th>
+                  <th>Who</th>
+                  <th>What</th>
+                  <th>To what</th>
+                </tr>
+              </thead>
+              <tbody>
+                {entries.map((entry) => (
+                  <tr key={entry.id}>
+                    <td className="nowrap">
+                      <Moment at={entry.at} />
+                    </td>
+                    <td>{entry.principal_name}</td>
+                    <td>{entry.action}</td>
+                    <td>
+                      <span className="mono small">{entry.subject}</span>
+                      <div className="mono small muted wrap">{dataWords(entry.data)}</div>
+                    </td>
+                  </tr>
+                ))}
+              </tbody>
+            </table>
+          </div>
+        </Panel>
+      )}
+      {found.hasNextPage && (
+        <Button
+          variant="default"
+          loading={found.isFetchingNextPage}
+          onClick={() => void found.fetchNextPage()}
+        >
+          Older entries
+        </Button>
+      )}
+    </Page>
+  );
+}
+
+const MOST = 160;
+
+function dataWords(data: Record<string, unknown>): string {
+  if (Object.keys(data).length === 0) return "";
+  const text = JSON.stringify(data);
+  return text.length > MOST ? `${text.slice(0, MOST)}…` : text;
+}

@@ -1,0 +1,55 @@
+import "@/features/runs/runs.css";
+import { useQuery } from "@tanstack/react-query";
+import { approvals, me } from "@/api/queries";
+import { mayAnswer } from "@/app/attention";
+import { Page, Panel } from "@/components/page";
+import { Problem } from "@/components/problem";
+import { ApprovalRow } from "./approval-row";
+
+export default function ApprovalsPage() {
+  const { data: who } = useQuery(me);
+  const open = useQuery(approvals("pending"));
+  const all = useQuery(approvals());
+  const mine = open.data?.items.filter((item) => mayAnswer(item, who)) ?? [];
+  const others = open.data?.items.filter((item) => !mayAnswer(item, who)) ?? [];
+  const decided = all.data?.items.filter((item) => item.state !== "pending") ?? [];
+  const error = open.error ?? all.error;
+  return (
+    <Page title="Approvals">
+      {error !== null && <Problem error={error} />}
+      {open.data !== undefined && (
+        <Panel title="Waiting for you">
+          {mine.length === 0 ? (
+            <p className="empty">
+              Nothing waits for you. An agent that may change something asks here first.
+            </p>
+          ) : (
+            <ul className="rows">
+              {mine.map((item) => (
+                <ApprovalRow key={item.id} approval={item} />
+              ))}
+            </ul>
+          )}
+        </Panel>
+      )}
+      {others.length > 0 && (
+        <Panel title="Waiting for others">
+          <ul className="rows">
+            {others.map((item) => (
+              <ApprovalRow key={item.id} approval={item} />
+            ))}
+          </ul>
+        </Panel>
+      )}
+      {decided.length > 0 && (
+        <Panel title="Decided">
+          <ul className="rows">
+            {decided.map((item) => (
+              <ApprovalRow key={item.id} approval={item} />
+            ))}
+          </ul>
+        </Panel>
+      )}
+    </Page>
+  );
+}

@@ -1,0 +1,134 @@
+import "@/features/projects/projects.css";
+import "@/features/runs/runs.css";
+import "./overview.css";
+import { Button } from "@mantine/core";
+import { useQuery } from "@tanstack/react-query";
+import { Link } from "@tanstack/react-router";
+import { useState } from "react";
+import { approvals, me, projects, runs } from "@/api/queries";
+import { mayAnswer } from "@/app/attention";
+import { Icon } from "@/components/icons";
+import { Page, Panel } from "@/components/page";
+import { Problem } from "@/components/problem";
+import { ApprovalRow } from "@/features/approvals/approval-row";
+import { AddProject } from "@/features/projects/add-project";
+import { ProjectRow } from "@/features/projects/project-row";
+import { RunRow } from "@/features/runs/run-row";
+import { openStartRun } from "@/features/runs/start-run";
+import { FirstSteps } from "./first-steps";
+import { LastHour } from "./last-hour";
+
+const SHOWN = 8;
+
+export default function OverviewPage() {
+  const { data: who } = useQuery(me);
+  const open = useQuery(approvals("pending"));
+  const newest = useQuery(runs());
+  const running = useQuery(runs({ state: "running" }, 50));
+  const failed = useQuery(runs({ state: "failed" }, SHOWN));
+  const places = useQuery(projects);
+  const [isAdding, setAdding] = useState(false);
+  const error = open.error ?? newest.error ?? running.error ?? failed.error ?? places.error;
+
+  const names = new Map(places.data?.items.map((item) => [item.id, item.name]));
+  const waiting = new Set(open.data?.items.map((item) => item.run_id));
+  const mine = open.data?.items.filter((item) => mayAnswer(item, who)) ?? [];
+  const atWork = running.data?.items.filter((run) => !waiting.has(run.id)) ?? [];
+  const isNew = newest.data?.items.length === 0;
+
+  return (
+    <Page
+      title="Overview"
+      actions={
+        <>
+          <Button size="sm" variant="default" onClick={() => setAdding(true)}>
+            Add a project
+          </Button>
+          <Button size="sm" leftSection={<Icon name="play" />} onClick={() => openStartRun({})}>
+            Start a run
+          </Button>
+        </>
+      }
+    >
+      <AddProject opened={isAdding} onClose={() => setAdding(false)} />
+      {error !== null && <Problem error={error} />}
+      <div className="overview">
+        {isNew && places.data !== undefined && (
+          <Panel title="The first run" className="wide">
+            <FirstSteps
+              hasProject={places.data.items.length > 0}
+              onAddProject={() => setAdding(true)}
+            />
+          </Panel>
+        )}
+        {open.data !== undefined && (
+          <Panel
+            title="Waiting for you"
+            aside={mine.length > SHOWN ? <Link to="/approvals">All {mine.length}</Link> : undefined}
+          >
+            {mine.length === 0 ? (
+              <p className="empty">Nothing waits for your decision.</p>
+            ) : (
+              <ul className="rows">
+                {mine.slice(0, SHOWN).map((item) => (
+                  <ApprovalRow key={item.id} approval={item} />
+                ))}
+              </ul>
+            )}
+          </Panel>
+        )}
+        {running.data !== undefined && (
+          <Panel title="Running" aside={<Link to="/runs">All runs</Link>}>
+            {atWork.length === 0 ? (
+              <p className="empty">No agent is at work.</p>
+            ) : (
+              <ul className="rows">
+                {atWork.slice(0, SHOWN).map((run) => (
+                  <RunRow key={run.id} run={run} project={names.get(run.project_id ?? "")} />
+                ))}
+              </ul>
+            )}
+          </Panel>
+        )}
+        {places.data !== undefined && (
+          <Panel title="Projects" aside={<Link to="/projects">All projects</Link>}>
+            {places.data.items.length === 0 ? (
+              <p className="empty">There is no project yet.</p>
+            ) : (
+              <ul className="rows">
+                {places.data.items.slice(0, SHOWN).map((project) => (
+                  <ProjectRow key={project.id} project={project} />
+                ))}
+              </ul>
+            )}
+          </Panel>
+        )}
+        {failed.data !== undefined && (
+          <Panel
+            title="Failed"
+            aside={
+              <Link to="/runs" search={{ state: "failed" }}>
+                All failed
+              </Link>
+            }
+          >
+            {failed.data.items.length === 0 ? (
+              <p className="empty">No run has failed.</p>
+            ) : (
+              <ul className="rows">
+                {failed.data.items.map((run) => (
+                  <RunRow key={run.id} run={run} project={names.get(run.project_id ?? "")} />
+                ))}
+              </ul>
+            )}
+          </Panel>
+        )}
+        {newest.data !== undefined && (
+          <Panel title="The last hour" className="wide">
+            <LastHour runs={newest.data.items} waiting={waiting} />
+          </Panel>
+        )}
+      </div>
+    </Page>
+  );
+}

@@ -1,0 +1,169 @@
+import { Button } from "@mantine/core";
+import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { http, take } from "@/api/client";
+import type { StackView } from "@/api/generated/schema";
+import { me, stack as stackQuery } from "@/api/queries";
+import { Icon } from "@/components/icons";
+import { LogView } from "@/components/log/log-view";
+import { Panel } from "@/components/page";
+import { Problem } from "@/components/problem";
+import { State } from "@/components/state";
+import { Ago } from "@/components/time";
+import { stackStatus } from "@/lib/status";
+import { ServiceRow } from "./service-row";
+
+type Verb = "start" | "stop" | "restart";
+
+/** The project's services: start and stop them, see each come up, and read what they say. */
+export function StackPanel({
+  stack,
+  openService,
+  onOpenService,
+}: {
+  stack: StackView;
+  openService: string | undefined;
+  onOpenService: (service: string | undefined) => void;
+}) {
+  const client = useQueryClient();
+  const { data: who } = useQuery(me);
+  const mayRun = who?.permissions.includes("stacks:run") ?? false;
+  const ask = useMutation({
+    mutationFn: (verb: Verb) =>
+      take(
+        http.POST(`/api/v1/projects/{project}/${verb}`, {
+          params: { path: { project: stack.project_id } },
+        }),
+      ),
+    onSuccess: (answer) => client.setQueryData(stackQuery(stack.project_id).queryKey, answer),
+  });
+  const status = stackStatus(stack);
+  const isStill = stack.state === "stopped" || stack.state === "error";
+  const done = stack.services.filter(({ healthy }) => healthy).length;
+  return (
+    <Panel
+      title={
+        <span className="line">
+          Services
+          <State state={stack.state} tone={status.tone} word={status.word} />
+          {stack.state === "starting" && (
+            <span className="small muted">
+              {done} of {stack.services.length} healthy
+            </span>
+          )}
+        </span>
+      }
+      aside={
+        mayRun && (
+          <span className="line">
+            {isStill && (
+              <Button
+                size="xs"
+                leftSection={<Icon name="play" size={14} />}
+                disabled={ask.isPending || stack.services.length === 0}
+                onClick={() => ask.mutate("start")}
+              >
+                Start
+              </Button>
+            )}
+            {!isStill && (
+              <Button
+                size="xs"
+                variant="default"
+                disabled={ask.isPending || stack.state === "stopping"}
+                onClick={() => ask.mutate("restart")}
+              >
+                Restart
+              </Button>
+            )}
+            {stack.state !== "stopped" && (
+              <Button
+                size="xs"
+                variant="default"
+                disabled={ask.isPending || stack.state === "stopping"}
+                onClick={() => ask.mutate("stop")}
+              >
+                Stop
+              </Button>
+            )}
+          </span>
+        )
+      }
+    >
+      {ask.error !== null && <Problem error={ask.error} />}
+      {stack.reason !== "" && (
+        <p className={stack.state === "error" ? "problem" : "note"}>{stack.reason}</p>
+      )}
+      {stack.services.length === 0 && stack.reason === "" && (
+        <p className="empty">This project has no services.</p>
+      )}
+      <ul className="rows">
+        {stack.services.map((service) => (
+          <ServiceRow
+            key={service.name}
+            projectId={stack.project_id}
+            service={service}
+            checkedAt={stack.checked_at}
+            mayRun={mayRun}
+            isOpen={openService === service.name}
+            onOpen={() => onOpenService(openService === service.name ? undefined : service.name)}
+          />
+        ))}
+      </ul>
+      {openService !== undefined && <ServiceLog stack={stack} name={openService} />}
+      <LeftOut source={stack.source} />
+      <footer className="stack-foot small muted">
+        <span>{sourceWords(stack.source)}</span>
+        {stack.last_started_at !== null && (
+          <span>
+            last up <Ago at={stack.last_started_at} />
+          </span>
+        )}
+        {stack.last_stopped_at !== null && (
+          <span>
+            last stopped <Ago at={stack.last_stopped_at} />
+          </span>
+        )}
+      </footer>
+    </Panel>
+  );
+}
+
+function ServiceLog({ stack, name }: { stack: StackView; name: string }) {
+  const service = stack.services.find((each) => each.name === name);
+  if (service === undefined) return null;
+  if (service.attempt === 0) return <p className="empty">{name} was never started.</p>;
+  const path = `/api/v1/projects/${stack.project_id}/services/${encodeURIComponent(name)}/logs`;
+  return (
+    <div className="body">
+      <h3 className="log-title">
+        {name}, start {service.attempt}
+      </h3>
+      <LogView source={{ path, query: { attempt: String(service.attempt) } }} />
+    </div>
+  );
+}
+
+/** What the definition has and is not run, each with the reason. */
+function LeftOut({ source }: { source: Record<string, unknown> }) {
+  const leftOut = (source.left_out ?? []) as { service: string; reason: string }[];
+  const notes = (source.notes ?? []) as unknown[];
+  if (leftOut.length === 0 && notes.length === 0) return null;
+  return (
+    <ul className="left-out small muted">
+      {leftOut.map(({ service, reason }) => (
+        <li key={service}>
+          {service} is left out: {reason}
+        </li>
+      ))}
+      {notes.map(String).map((note) => (
+        <li key={note}>{note}</li>
+      ))}
+    </ul>
+  );
+}
+
+function sourceWords(source: Record<string, unknown>): string {
+  const files = source.files;
+  if (Array.isArray(files) && files.length > 0) return `from ${files.join(", ")}`;
+  return source.kind === "default" ? "the default stack" : "";
+}

@@ -1,0 +1,115 @@
+import { Button, Modal, NativeSelect, Textarea } from "@mantine/core";
+import { useMutation, useQuery } from "@tanstack/react-query";
+import { useNavigate } from "@tanstack/react-router";
+import { useState } from "react";
+import { http, take } from "@/api/client";
+import type { RunView } from "@/api/generated/schema";
+import { workflow as workflowQuery } from "@/api/queries";
+import { Problem } from "@/components/problem";
+import { InputField } from "./start-run";
+
+/** Run again in place of an ended run: from a step on, with other inputs, of the run or a step. */
+export function RerunDialog({
+  run,
+  from,
+  onClose,
+}: {
+  run: RunView;
+  from: string | null;
+  onClose: () => void;
+}) {
+  return (
+    <Modal opened={from !== null} onClose={onClose} title="Run again" size="lg">
+      {from !== null && <RerunForm run={run} from={from} onClose={onClose} />}
+    </Modal>
+  );
+}
+
+const asText = (value: unknown): string =>
+  value === null ? "" : typeof value === "string" ? value : JSON.stringify(value);
+
+function RerunForm({ run, from, onClose }: { run: RunView; from: string; onClose: () => void }) {
+  const navigate = useNavigate();
+  const [startAt, setStartAt] = useState(from);
+  const [changed, setChanged] = useState<Record<string, string>>({});
+  const [stepInputs, setStepInputs] = useState("");
+  const version = `${run.workflow_name}@${run.workflow_version}`;
+  const inputs = useQuery(workflowQuery(version)).data?.plan.inputs ?? [];
+  const isJson = stepInputs === "" || isObject(stepInputs);
+
+  const rerun = useMutation({
+    mutationFn: () =>
+      take(
+        http.POST("/api/v1/runs/{run_id}/rerun", {
+          params: { path: { run_id: run.id } },
+          body: {
+            start_at: startAt === "" ? null : startAt,
+            inputs: changed,
+            step_inputs: stepInputs === "" ? {} : { [startAt]: JSON.parse(stepInputs) },
+          },
+        }),
+      ),
+    onSuccess: (made) => {
+      onClose();
+      void navigate({ to: "/runs/$run", params: { run: made.id } });
+    },
+  });
+
+  return (
+    <form
+      className="stack"
+      onSubmit={(event) => {
+        event.preventDefault();
+        rerun.mutate();
+      }}
+    >
+      <NativeSelect
+        label="From"
+        description="Results of earlier steps that still hold are taken over."
+        value={startAt}
+        onChange={(event) => setStartAt(event.currentTarget.value)}
+        data={[
+          { value: "", label: "where it failed, or what has other inputs" },
+          ...(run.steps ?? []).map(({ node }) => node),
+        ]}
+      />
+      {inputs
+        .filter((input) => input.format !== "project")
+        .map((input) => (
+          <InputField
+            key={input.name}
+            input={{ ...input, required: false }}
+            value={changed[input.name] ?? asText(run.inputs[input.name] ?? null)}
+            onChange={(value) => setChanged({ ...changed, [input.name]: value })}
+          />
+        ))}
+      {startAt !== "" && (
+        <Textarea
+          label={`Other inputs for ${startAt}`}
+          description="As JSON, in place of what the workflow gives it. Empty: as before."
+          classNames={{ input: "mono" }}
+          rows={3}
+          placeholder='{"createBackup": false}'
+          error={isJson ? undefined : "This is not a JSON object."}
+          value={stepInputs}
+          onChange={(event) => setStepInputs(event.currentTarget.value)}
+        />
+      )}
+      {rerun.error !== null && <Problem error={rerun.error} />}
+      <div>
+        <Button type="submit" loading={rerun.isPending} disabled={!isJson}>
+          Run again
+        </Button>
+      </div>
+    </form>
+  );
+}
+
+function isObject(text: string): boolean {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === "object" && value !== null && !Array.isArray(value);
+  } catch {
+    return false;
+  }
+}

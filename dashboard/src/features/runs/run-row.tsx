@@ -1,0 +1,45 @@
+import { Link } from "@tanstack/react-router";
+import type { RunSummary } from "@/api/generated/schema";
+import { State } from "@/components/state";
+import { Ago, Elapsed } from "@/components/time";
+import { toneOf } from "@/lib/status";
+
+/** A run in a list. `waits`: an approval of it is open. */
+export function RunRow({
+  run,
+  project,
+  waits = false,
+}: {
+  run: RunSummary;
+  project?: string;
+  waits?: boolean;
+}) {
+  const tone = waits ? "waiting" : toneOf(run.state);
+  return (
+    <li className="row edge" data-tone={tone}>
+      <div className="grow">
+        <div className="line">
+          <Link to="/runs/$run" params={{ run: run.id }} className="cover">
+            {run.workflow_name}
+          </Link>
+          {project !== undefined && <span className="muted">{project}</span>}
+        </div>
+        <div className="small muted clip">
+          {run.message === "" ? <span className="mono">{run.id}</span> : run.message}
+        </div>
+      </div>
+      <div className="run-when">
+        <State state={run.state} tone={tone} word={waits ? "waits for approval" : undefined} />
+        <span className="small muted">
+          <Ago at={run.created_at} />
+          {run.started_at !== null && (
+            <>
+              {" · "}
+              <Elapsed from={run.started_at} to={run.finished_at} />
+            </>
+          )}
+        </span>
+      </div>
+    </li>
+  );
+}

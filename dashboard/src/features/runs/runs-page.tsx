@@ -1,0 +1,84 @@
+import "./runs.css";
+import { Button } from "@mantine/core";
+import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
+import { getRouteApi, Link } from "@tanstack/react-router";
+import type { RunState } from "@/api/generated/schema";
+import { approvals, projects, runPages } from "@/api/queries";
+import { Icon } from "@/components/icons";
+import { Page, Panel } from "@/components/page";
+import { Problem } from "@/components/problem";
+import { RunRow } from "./run-row";
+import { openStartRun } from "./start-run";
+
+const STATES = ["running", "queued", "succeeded", "failed", "cancelled"] as const;
+const route = getRouteApi("/runs");
+
+export default function RunsPage() {
+  const search = route.useSearch();
+  const state = STATES.find((each) => each === search.state) as RunState | undefined;
+  const found = useInfiniteQuery(runPages(state === undefined ? {} : { state }));
+  const open = useQuery(approvals("pending"));
+  const places = useQuery(projects);
+  const waiting = new Set(open.data?.items.map((item) => item.run_id));
+  const names = new Map(places.data?.items.map((item) => [item.id, item.name]));
+  const items = found.data?.pages.flatMap((page) => page.items) ?? [];
+  return (
+    <Page
+      title="Runs"
+      actions={
+        <Button size="sm" leftSection={<Icon name="play" />} onClick={() => openStartRun({})}>
+          Start a run
+        </Button>
+      }
+    >
+      <nav className="filters" aria-label="State">
+        <Link to="/runs" search={{}} aria-current={state === undefined ? "page" : undefined}>
+          all
+        </Link>
+        {STATES.map((each) => (
+          <Link
+            key={each}
+            to="/runs"
+            search={{ state: each }}
+            aria-current={state === each ? "page" : undefined}
+          >
+            {each}
+          </Link>
+        ))}
+      </nav>
+      {found.error !== null && <Problem error={found.error} />}
+      {found.data !== undefined && (
+        <Panel title={state === undefined ? "Newest first" : `Newest first, ${state}`}>
+          {items.length === 0 ? (
+            <p className="empty">
+              {state === undefined ? "There was no run yet. " : `No run is ${state}. `}
+              <button type="button" className="link" onClick={() => openStartRun({})}>
+                Start one
+              </button>
+            </p>
+          ) : (
+            <ul className="rows">
+              {items.map((run) => (
+                <RunRow
+                  key={run.id}
+                  run={run}
+                  project={names.get(run.project_id ?? "")}
+                  waits={waiting.has(run.id) && run.state === "running"}
+                />
+              ))}
+            </ul>
+          )}
+        </Panel>
+      )}
+      {found.hasNextPage && (
+        <Button
+          variant="default"
+          loading={found.isFetchingNextPage}
+          onClick={() => void found.fetchNextPage()}
+        >
+          Older runs
+        </Button>
+      )}
+    </Page>
+  );
+}

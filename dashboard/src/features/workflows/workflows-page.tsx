@@ -1,0 +1,71 @@
+import { Button } from "@mantine/core";
+import { useQuery } from "@tanstack/react-query";
+import { useState } from "react";
+import { workflow as workflowQuery, workflows } from "@/api/queries";
+import { Icon } from "@/components/icons";
+import { Json } from "@/components/json";
+import { Page, Panel } from "@/components/page";
+import { Problem } from "@/components/problem";
+import { Ago } from "@/components/time";
+import { openStartRun } from "@/features/runs/start-run";
+import { count } from "@/lib/format";
+
+export default function WorkflowsPage() {
+  const found = useQuery(workflows);
+  const [shown, setShown] = useState<string | null>(null);
+  return (
+    <Page title="Workflows">
+      {found.error !== null && <Problem error={found.error} />}
+      {found.data !== undefined && (
+        <Panel title="Current versions">
+          <ul className="rows">
+            {found.data.items.map((item) => (
+              <li key={item.id}>
+                <div className="row">
+                  <div className="grow">
+                    <strong>{item.name}</strong>
+                    <div className="small muted">
+                      version {item.version}, <Ago at={item.created_at} />
+                    </div>
+                  </div>
+                  <Button
+                    size="xs"
+                    variant="default"
+                    aria-expanded={shown === item.name}
+                    onClick={() => setShown(shown === item.name ? null : item.name)}
+                  >
+                    {shown === item.name ? "Close" : "Source"}
+                  </Button>
+                  <Button
+                    size="xs"
+                    variant="default"
+                    leftSection={<Icon name="play" size={14} />}
+                    onClick={() => openStartRun({ workflow: item.name })}
+                  >
+                    Run
+                  </Button>
+                </div>
+                {shown === item.name && <Source name={item.name} />}
+              </li>
+            ))}
+          </ul>
+        </Panel>
+      )}
+    </Page>
+  );
+}
+
+function Source({ name }: { name: string }) {
+  const { data, error } = useQuery(workflowQuery(name));
+  if (error !== null) return <Problem error={error} />;
+  if (data === undefined) return null;
+  return (
+    <div className="body stack workflow-source">
+      <p className="muted">
+        {data.plan.description} {count(data.plan.nodes.length, "step")}:{" "}
+        {data.plan.nodes.map((node) => node.name).join(", ")}.
+      </p>
+      <Json value={data.source} label={`Source of ${name}`} />
+    </div>
+  );
+}

@@ -1,0 +1,126 @@
+"""A real hub in a process of its own, looked at with a real browser."""
+
+import re
+import shutil
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
+
+import httpx
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+
+import commandcenter
+from tests.integration.cli.conftest import AGENTS, WORKFLOWS, Hub, wait_for
+
+_CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+_BUILT = Path(commandcenter.__file__).parent / "_ui" / "index.html"
+_PATIENCE_MS = 20_000
+DESKTOP = {"width": 1280, "height": 800}
+PHONE = {"width": 390, "height": 844}
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Debian's Chromium, without the sandbox that root may not have."""
+    if _CHROMIUM is None:
+        pytest.skip("Chromium is not installed: apt-get install chromium")
+    if not _BUILT.is_file():
+        pytest.skip("the dashboard is not built: make ui")
+    expect.set_options(timeout=_PATIENCE_MS)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=_CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def hub(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
+    """A hub on the fake runtime with agents and workflows; after `browser`, which may skip."""
+    root = tmp_path_factory.mktemp("e2e")
+    hub = Hub(root / "data", root / "projects")
+    hub.projects.mkdir()
+    try:
+        hub.start()
+        _furnish(hub)
+        yield hub
+    finally:
+        hub.stop()
+
+
+def api(hub: Hub) -> httpx.Client:
+    """The API as the CLI's token sees it; quicker than a process for each call."""
+    token = (hub.data / "cli-token").read_text().strip()
+    headers = {"Authorization": f"Bearer {token}"}
+    return httpx.Client(base_url=f"{hub.url}/api/v1", headers=headers, trust_env=False)
+
+
+def _furnish(hub: Hub) -> None:
+    with api(hub) as client:
+        for name, manifest in AGENTS.items():
+            folder = hub.projects / "agents" / name
+            folder.mkdir(parents=True)
+            (folder / "agent.yaml").write_text(textwrap.dedent(manifest))
+            (folder / "main.py").write_text("print('never run by the fake runtime')\n")
+            client.post("/agents", json={"folder": str(folder)}).raise_for_status()
+        for source in WORKFLOWS.values():
+            client.post(
+                "/workflows",
+                content=textwrap.dedent(source),
+                headers={"Content-Type": "application/yaml"},
+            ).raise_for_status()
+
+
+class Visits:
+    """Browsers of one person: signed in once, by the link that the first start prints."""
+
+    def __init__(self, browser: Browser, hub: Hub) -> None:
+        self._browser = browser
+        self._hub = hub
+        self._contexts: list[BrowserContext] = []
+        self._session: str | None = None
+
+    def first_link(self) -> str:
+        def printed() -> "re.Match[str] | None":
+            return re.search(r"http\S+/login\?token=\S+", self._hub.log.read_text())
+
+        found: re.Match[str] = wait_for("the link", printed)
+        return found.group()
+
+    def page(self, *, phone: bool = False, scheme: Literal["light", "dark"] = "light") -> Page:
+        """Return an empty page in a fresh window that shares the session."""
+        context = self._browser.new_context(
+            base_url=self._hub.url,
+            viewport=PHONE if phone else DESKTOP,  # type: ignore[arg-type]  # a typed dict
+            has_touch=phone,
+            color_scheme=scheme,
+        )
+        context.set_default_timeout(_PATIENCE_MS)
+        self._contexts.append(context)
+        page = context.new_page()
+        if self._session is None:
+            page.goto(self.first_link())
+            page.get_by_role("button", name="Sign in").click()
+            page.get_by_role("heading", name="Overview").wait_for()
+            self._session = context.cookies()[0]["value"]
+        else:
+            name = "commandcenter_session"
+            context.add_cookies([{"name": name, "value": self._session, "url": self._hub.url}])
+        return page
+
+    def close(self) -> None:
+        for context in self._contexts:
+            context.close()
+        self._contexts.clear()
+
+
+@pytest.fixture(scope="module")
+def person(browser: Browser, hub: Hub) -> Visits:
+    return Visits(browser, hub)
+
+
+@pytest.fixture
+def visits(person: Visits) -> Iterator[Visits]:
+    yield person
+    person.close()
