@@ -22,10 +22,9 @@ from commandcenter.projects.errors import FolderNotFoundError
 from commandcenter.projects.service import ProjectService
 from commandcenter.runtimes.base import Handle, Runtime
 from commandcenter.runtimes.errors import RuntimeRefusedError
-from commandcenter.secrets.cipher import Sealed
 from commandcenter.secrets.service import SecretService
 from commandcenter.stacks.default_stack import StackSecrets
-from commandcenter.stacks.definition import Outline, Wishes, check_wishes, outline
+from commandcenter.stacks.definition import Definition, Wishes, check_wishes, outline
 from commandcenter.stacks.errors import StackCannotStartError, StackElsewhereError
 from commandcenter.stacks.member import Member
 from commandcenter.stacks.model import Stack
@@ -33,8 +32,9 @@ from commandcenter.stacks.ports import Key, check_free, give_ports
 from commandcenter.stacks.prepared import Prepared
 from commandcenter.stacks.recorder import ServiceRecord, StackRecord, StackRecorder
 from commandcenter.stacks.rows import found_member, read_services, record_of, store_services
-from commandcenter.stacks.snapshot import SnapshotError, from_text, to_text
+from commandcenter.stacks.snapshot import from_text, to_text
 from commandcenter.stacks.states import Desired, ServiceState, StackState
+from commandcenter.stacks.stored import StoredDefinition, seal, stored_stack, unsealed
 from commandcenter.stacks.supervisor import Beginning, StackSupervisor
 from commandcenter.stacks.to_spec import Place, prepare
 
@@ -54,7 +54,7 @@ class StackOptions:
 class Ready:
     """What a start needs, looked at before anything is changed."""
 
-    found: Outline
+    found: Definition
     folder: Path
     secrets: StackSecrets
     notes: tuple[str, ...] = ()  # what this machine does not enforce
@@ -77,12 +77,14 @@ class StackBeginnings:
         self._runtime = runtime
         self.options = options
 
-    async def outline(self, project: Project) -> Outline:
-        """Return what the project's folder brings now."""
+    async def outline(self, project: Project) -> Definition:
+        """Return what the project's folder brings now; for a fork, what its origin ran."""
         folder = await self._projects.folder(project)
         async with self._database.read() as session:
             row = await session.get(ProjectStack, project.id)
-            wishes = Wishes.of(row.wishes) if row is not None else Wishes()
+        wishes = Wishes.of(row.wishes) if row is not None else Wishes()
+        if row is not None and project.forked_from is not None:
+            return StoredDefinition(stored_stack(self._vault, row), row.source, wishes)
         return await asyncio.to_thread(outline, project.name, folder, wishes)
 
     async def ready(self, project: Project) -> Ready:
@@ -95,9 +97,9 @@ class StackBeginnings:
         found = await self.outline(project)
         check_wishes(found)
         folder = await self._projects.folder(project)
-        own = await self._secrets(project.id)
+        own = await self.secrets(project.id)
         stack = found.stack({}, own)
-        await asyncio.to_thread(_check_startable, stack, self._place(project.id, folder, {}, own))
+        await asyncio.to_thread(_check_startable, stack, self.place(project.id, folder, {}, own))
         return Ready(found, folder, own, notes)
 
     async def _refuse_incapable(self) -> tuple[str, ...]:
@@ -130,7 +132,7 @@ class StackBeginnings:
             row.runtime = self.options.runtime_name
             row.owner = self.options.owner
             source = found.source()
-            row.source = {**source, "notes": [*source["notes"], *ready.notes]}
+            row.source = {**source, "notes": list(dict.fromkeys([*source["notes"], *ready.notes]))}
             row.requested_by = caller.principal_id
             row.last_request = request
             row.changed_at = utc_now()
@@ -144,7 +146,7 @@ class StackBeginnings:
             )
             check_free(ports, besides=frozenset())
             stack = found.stack(ports, ready.secrets)
-            self._seal(row, to_text(stack))
+            seal(self._vault, row, to_text(stack))
             row.state = StackState.STARTING.value
             records = await store_services(session, project.id, stack)
             epoch = row.epoch
@@ -162,7 +164,7 @@ class StackBeginnings:
             for service in stack.services
         }
         beginning = Beginning(stack, Desired.RUNNING, StackState.STARTING, members, records)
-        place = self._place(project.id, ready.folder, ports, ready.secrets)
+        place = self.place(project.id, ready.folder, ports, ready.secrets)
         return self._supervise(project, place, beginning, epoch)
 
     async def take_over(self, row: ProjectStack) -> StackSupervisor:
@@ -171,16 +173,13 @@ class StackBeginnings:
         Raises `SnapshotError` and the errors of the vault.
         """
         project = await self._projects.get(row.project_id)
-        own = await self._secrets(project.id)
-        if row.definition is None or row.definition_nonce is None or row.definition_key is None:
-            raise SnapshotError("no definition was stored")
-        sealed = Sealed(row.definition_key, row.definition_nonce, row.definition)
-        text = self._vault.unseal(sealed, row_id=_sealed_for(row.project_id, row.epoch))
+        own = await self.secrets(project.id)
+        text = unsealed(self._vault, row)
         stack = from_text(text)
         async with self._database.write() as session:
             present = await session.get_one(ProjectStack, row.project_id)
             present.epoch += 1
-            self._seal(present, text)
+            seal(self._vault, present, text)
             epoch = present.epoch
             records = {
                 each.name: record_of(each) for each in await read_services(session, project.id)
@@ -198,7 +197,7 @@ class StackBeginnings:
             for service in stack.services
         }
         beginning = Beginning(stack, desired, state, members, records)
-        place = self._place(project.id, Path(project.path), ports, own)
+        place = self.place(project.id, Path(project.path), ports, own)
         return self._supervise(project, place, beginning, epoch)
 
     async def abandon(self, row: ProjectStack, why: str) -> None:
@@ -242,13 +241,7 @@ class StackBeginnings:
                 f"The stack runs under another hub, {row.owner}.", hint="Stop it there first."
             )
 
-    def _seal(self, row: ProjectStack, text: str) -> None:
-        sealed = self._vault.seal(text, row_id=_sealed_for(row.project_id, row.epoch))
-        row.definition_key = sealed.key_id
-        row.definition_nonce = sealed.nonce
-        row.definition = sealed.ciphertext
-
-    def _place(
+    def place(
         self, project_id: str, folder: Path, ports: Mapping[Key, int], own: StackSecrets
     ) -> Place:
         return Place(
@@ -275,14 +268,21 @@ class StackBeginnings:
         made.begin()
         return made
 
-    async def _secrets(self, project_id: str) -> StackSecrets:
+    async def secrets(self, project_id: str) -> StackSecrets:
+        """Return the stack's own, made at the first time."""
+
         def make() -> str:
             return random.token_urlsafe(_SECRET_BYTES)
 
         return StackSecrets(
-            database_password=await self._vault.kept(f"{project_id}.database-password", make),
-            secret_key=await self._vault.kept(f"{project_id}.secret-key", make),
+            database_password=await self._vault.kept(secret_names(project_id)[0], make),
+            secret_key=await self._vault.kept(secret_names(project_id)[1], make),
         )
+
+
+def secret_names(project_id: str) -> tuple[str, str]:
+    """Return where the vault has the stack's database password and secret key."""
+    return f"{project_id}.database-password", f"{project_id}.secret-key"
 
 
 def _check_startable(stack: Stack, place: Place) -> None:
@@ -309,7 +309,3 @@ def _preparing(stack: Stack, place: Place) -> Callable[[str, int], Prepared]:
         return prepare(service, number, place)
 
     return prepare_service
-
-
-def _sealed_for(project_id: str, epoch: int) -> str:
-    return f"stack:{project_id}:{epoch}"

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from commandcenter.stacks.compose.files import FolderFiles
 from commandcenter.stacks.compose.read import ComposeRequest, ComposeStack, read_compose
@@ -65,6 +65,26 @@ class LeftOut:
     reason: str
 
 
+class Definition(Protocol):
+    """What a stack is made from: the project's folder, or for a fork what its origin ran."""
+
+    @property
+    def services(self) -> tuple[str, ...]: ...
+
+    @property
+    def port_needs(self) -> tuple[PortNeed, ...]: ...
+
+    @property
+    def wishes(self) -> Wishes: ...
+
+    @property
+    def left_out(self) -> tuple[LeftOut, ...]: ...
+
+    def stack(self, ports: Mapping[Key, int], secrets: StackSecrets) -> Stack: ...
+
+    def source(self) -> dict[str, Any]: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Outline:
     """What was found in the folder; `stack` completes it once the ports are known."""
@@ -94,19 +114,16 @@ class Outline:
                 for port in service.ports
             ]
         return tuple(
-            PortNeed(name, inside, self._wish(name, inside) or published)
+            PortNeed(name, inside, wished_port(self.wishes, name, inside) or published)
             for name, inside, published in found
         )
-
-    def _wish(self, service: str, inside: int) -> PortRange | None:
-        port = self.wishes.ports.get(service, {}).get(inside)
-        return PortRange(port, port) if port is not None else None
 
     def stack(self, ports: Mapping[Key, int], secrets: StackSecrets) -> Stack:
         """Return the whole stack; `secrets` are only of use to the default one."""
         if self.compose is not None:
             stack = self.compose.stack
-            return replace(stack, services=tuple(self._limited(each) for each in stack.services))
+            services = tuple(limited(each, self.wishes) for each in stack.services)
+            return replace(stack, services=services)
         chosen = {name: ports.get((name, inside), 1) for name, inside in _DEFAULT_PORTS.items()}
         limits = {
             name: _over(DEFAULT_LIMITS[name], wish)
@@ -117,10 +134,6 @@ class Outline:
             self.project_name, StackPorts(**chosen), secrets, layout=self.layout, limits=limits
         )
         return _without(stack, {each.service for each in self.left_out})
-
-    def _limited(self, service: Service) -> Service:
-        wish = self.wishes.limits.get(service.name)
-        return service if wish is None else replace(service, limits=_over(service.limits, wish))
 
     def source(self) -> dict[str, Any]:
         """Return where it comes from, for the status: no values of the definition."""
@@ -170,7 +183,19 @@ def outline(project_name: str, folder: Path, wishes: Wishes) -> Outline:
     return Outline(project_name, found.layout, None, left, wishes)
 
 
-def check_wishes(found: Outline) -> None:
+def wished_port(wishes: Wishes, service: str, inside: int) -> PortRange | None:
+    """Return the port that people want for a port of a service; None: they did not say."""
+    port = wishes.ports.get(service, {}).get(inside)
+    return PortRange(port, port) if port is not None else None
+
+
+def limited(service: Service, wishes: Wishes) -> Service:
+    """Return the service with the limits that people want."""
+    wish = wishes.limits.get(service.name)
+    return service if wish is None else replace(service, limits=_over(service.limits, wish))
+
+
+def check_wishes(found: Definition) -> None:
     """Raise `UnknownServiceError` for a wish about a service that the stack does not have."""
     known = {*found.services, *(each.service for each in found.left_out)}
     for name in (*found.wishes.limits, *found.wishes.ports):

@@ -169,6 +169,8 @@ class StackStatuses:
             words, at = watched.health_words, watched.health_at
             number, exit_code = member.number, watched.exit_code
             runs_as = watched.runs_as or runs_as
+            if supervisor.stands_for and state.is_active:
+                message = supervisor.stands_for
             stats = await supervisor.stats(row.name)
         cores = self._cores(row, number, stats)
         asked = row.limits or {}

@@ -35,7 +35,7 @@ from commandcenter.stacks.health import (
     ShellProbe,
     TcpProbe,
 )
-from commandcenter.stacks.model import Service
+from commandcenter.stacks.model import Service, Stack
 from commandcenter.stacks.prepared import (
     Check,
     CheckTimes,
@@ -137,6 +137,21 @@ def prepare(service: Service, number: int, place: Place) -> Prepared:
         ),
     )
     return Prepared(spec, check, times, stand_in.words)
+
+
+def volumes_of(stack: Stack, place: Place) -> dict[Path, str]:
+    """Return the volumes of all services, each with the first service that has it.
+
+    Raises the errors of `prepare`.
+    """
+    home = place.volume("any").parent
+    found: dict[Path, str] = {}
+    for service in stack.services:
+        spec = prepare(service, 1, place).spec.service
+        for volume in spec.volumes if spec is not None else ():
+            if volume.source.parent == home:
+                found.setdefault(volume.source, service.name)
+    return found
 
 
 def effective_limits(asked: ServiceLimits) -> Limits:
