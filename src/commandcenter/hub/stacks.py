@@ -12,6 +12,8 @@ from commandcenter.projects.service import ProjectService
 from commandcenter.runtimes.registry import create_runtime
 from commandcenter.secrets.service import SecretService
 from commandcenter.stacks.begin import StackBeginnings, StackOptions
+from commandcenter.stacks.fork_records import ForkRecords
+from commandcenter.stacks.forks import Forks
 from commandcenter.stacks.logs import StackLogs
 from commandcenter.stacks.service import StackManager
 from commandcenter.stacks.status import StackStatuses
@@ -38,7 +40,12 @@ async def add_stacks(assembly: Assembly) -> None:
     stacks = StackManager(database, events, projects, beginnings, services.get(Draining))
     services.add(stacks)
     projects.before_removal(stacks.forget)
-    services.add(StackStatuses(database, projects, beginnings, stacks))
+    records = ForkRecords(database, events, projects, services.get(SecretService), beginnings)
+    draining = services.get(Draining)
+    forks = Forks(records, beginnings, stacks, projects, runtime, draining)
+    services.add(forks)
+    projects.before_removal(records.forget)
+    services.add(StackStatuses(database, projects, beginnings, stacks, forks.progress))
     services.add(
         StackLogs(
             database,
@@ -48,6 +55,8 @@ async def add_stacks(assembly: Assembly) -> None:
         )
     )
     assembly.on_close("stacks", stacks.close)
+    assembly.on_close("forks", forks.close)
     found = await stacks.take_over()
+    await forks.take_over()
     if found:
         _log.info("stacks_found", stacks=found)

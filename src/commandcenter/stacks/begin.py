@@ -3,7 +3,7 @@
 import asyncio
 import os
 import secrets as random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +26,7 @@ from commandcenter.secrets.service import SecretService
 from commandcenter.stacks.default_stack import StackSecrets
 from commandcenter.stacks.definition import Definition, Wishes, check_wishes, outline
 from commandcenter.stacks.errors import StackCannotStartError, StackElsewhereError
+from commandcenter.stacks.fork_copy import resume_all
 from commandcenter.stacks.member import Member
 from commandcenter.stacks.model import Stack
 from commandcenter.stacks.ports import Key, check_free, give_ports
@@ -199,6 +200,15 @@ class StackBeginnings:
         beginning = Beginning(stack, desired, state, members, records)
         place = self.place(project.id, Path(project.path), ports, own)
         return self._supervise(project, place, beginning, epoch)
+
+    async def resume(self, rows: Sequence[ProjectStack]) -> None:
+        """Let all services go on that stand still since an earlier hub paused them."""
+        async with self._database.read() as session:
+            services = [
+                each for row in rows for each in await read_services(session, row.project_id)
+            ]
+        handles = [Handle(**each.handle) for each in services if each.handle is not None]
+        await resume_all(self._runtime, {handle.attempt_id: handle for handle in handles})
 
     async def abandon(self, row: ProjectStack, why: str) -> None:
         """End the services of a stack that cannot be taken over, and say so."""

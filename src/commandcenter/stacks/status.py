@@ -2,8 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -16,6 +16,7 @@ from commandcenter.models import Project, ProjectStack, StackPort, StackService
 from commandcenter.projects.service import ProjectService
 from commandcenter.runtimes.results import Stats
 from commandcenter.stacks.begin import StackBeginnings
+from commandcenter.stacks.fork_phases import CopyProgress
 from commandcenter.stacks.ports import LOOPBACK
 from commandcenter.stacks.rows import read_services
 from commandcenter.stacks.service import StackManager
@@ -92,7 +93,10 @@ class StackStatuses:
         projects: ProjectService,
         beginnings: StackBeginnings,
         stacks: StackManager,
+        copying: Callable[[str], CopyProgress | None],
     ) -> None:
+        """`copying` tells how far a fork's copy is, None once it is complete."""
+        self._copying = copying
         self._beginnings = beginnings
         self._database = database
         self._projects = projects
@@ -118,6 +122,9 @@ class StackStatuses:
         state = supervisor.state if supervisor is not None else StackState(row.state)
         if self._stacks.is_replacing(project.id) and state is not StackState.STOPPED:
             state = StackState.STOPPING  # from the moment it was asked for
+        progress = self._copying(project.id)
+        if progress is not None:
+            return _being_copied(project, row, found, progress)
         return StackStatus(
             project=project,
             state=state,
@@ -222,6 +229,31 @@ class StackStatuses:
         cores = None if cores is None else round(max(0.0, cores), 3)
         self._samples[key] = _Sample(number, now, stats.cpu_seconds, cores)
         return cores
+
+
+def _being_copied(
+    project: Project, row: ProjectStack, services: Sequence[ServiceStatus], progress: CopyProgress
+) -> StackStatus:
+    """Say how far the copy is: nothing can run before it is complete."""
+    return StackStatus(
+        project=project,
+        state=StackState.STARTING,
+        reason=progress.words,
+        overall_healthy=False,
+        checked_at=utc_now(),
+        last_started_at=None,
+        last_stopped_at=None,
+        runtime=row.runtime,
+        source=row.source,
+        services=tuple(
+            replace(
+                each,
+                state=ServiceState.PENDING,
+                message=progress.words if each.name == progress.service else "",
+            )
+            for each in services
+        ),
+    )
 
 
 def _address(port: StackPort) -> str:

@@ -39,6 +39,10 @@ class StoredDefinition:
 
     def stack(self, ports: Mapping[Key, int], secrets: StackSecrets) -> Stack:  # noqa: ARG002
         """Return the whole stack; it holds the secrets that it was started with."""
+        return self.moved(ports)
+
+    def moved(self, ports: Mapping[Key, int]) -> Stack:
+        """Return the stack at these ports of the host."""
         services = tuple(
             limited(_at_ports(service, ports), self.wishes) for service in self.kept.services
         )
