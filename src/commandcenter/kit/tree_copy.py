@@ -3,11 +3,12 @@
 Owners, modes, times, links, holes and extended attributes are kept; sockets and devices are left
 out. No link is ever followed: what is copied may belong to somebody who would like that.
 
-A file is not copied again if its inode, size and times are what they were before it was copied
-ahead. Two things would deceive that, and are seen to: a change in the same tick of the clock as
-the copy (so a file that changed a moment before is always copied again), and stores into a mapping,
-which set the time only at the first one since the file was last written out (so it is written out
-first). Copying ahead is for file systems that keep to this, such as ext4, xfs and btrfs.
+A file that was copied ahead is not copied again if its inode, size and times are what they were
+before. Two things would deceive that, and are seen to: stores into a mapping set the time only at
+the first one since the page was last written out, so everything is written out before files are
+copied ahead; and a write may be under way, or in the same tick of the clock, so a file that changed
+since then, or a moment before, is not copied ahead at all. This is for file systems that keep to
+this, such as ext4, xfs and btrfs.
 """
 
 import errno
@@ -21,6 +22,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from commandcenter.kit.file_data import copy_data
+from commandcenter.kit.sync import sync_filesystem
 
 _MOST_REMEMBERED = 200_000
 _DEEPEST = 200
@@ -46,6 +48,7 @@ class TreeCopy:
     _seen: dict[str, _Mark] = field(default_factory=dict)  # files as they were copied, by path
     _links: dict[tuple[int, int], str] = field(default_factory=dict)
     _ahead: bool = False
+    _settled_ns: int = 0  # what changed before will tell when it changes again
     _bytes: int = 0
     _root: int = -1
     _is_cancelled: Callable[[], bool] = lambda: False
@@ -66,6 +69,9 @@ class TreeCopy:
         self.target.mkdir(mode=0o700, exist_ok=True)
         source = os.open(self.source, _DIRECTORY)
         try:
+            if ahead:
+                self._settled_ns = time.time_ns() - _FRESH_NS
+                sync_filesystem(source)
             self._root = os.open(self.target, _DIRECTORY)
             try:
                 self._directory(source, self._root, "", 0)
@@ -132,9 +138,9 @@ class TreeCopy:
     def _file(self, source: int, target: int, name: str, path: str, *, is_present: bool) -> None:
         opened = os.open(name, _READ, dir_fd=source)
         try:
-            if self._ahead:
-                os.fsync(opened)
             found = os.fstat(opened)
+            if self._ahead and found.st_ctime_ns > self._settled_ns:
+                return
             if not stat.S_ISREG(found.st_mode):
                 raise FileNotFoundError(errno.ENOENT, "it was replaced", path)
             identity = found.st_dev, found.st_ino
@@ -160,8 +166,7 @@ class TreeCopy:
                 _keep(opened, made, found)
             finally:
                 os.close(made)
-            is_fresh = time.time_ns() - found.st_ctime_ns < _FRESH_NS
-            if self._ahead and not is_fresh and len(self._seen) < _MOST_REMEMBERED:
+            if self._ahead and len(self._seen) < _MOST_REMEMBERED:
                 self._seen[path] = mark
         finally:
             os.close(opened)
@@ -187,23 +192,27 @@ def tree_bytes(path: Path) -> int:
     except FileNotFoundError:
         return 0
     try:
-        return _held_below(directory, 0)
+        return _held_below(directory, 0, set())
     finally:
         os.close(directory)
 
 
-def _held_below(directory: int, depth: int) -> int:
+def _held_below(directory: int, depth: int, linked: set[tuple[int, int]]) -> int:
+    """`linked` are files with several names, to be counted once."""
     _refuse_deep(depth)
     total = 0
     for name in os.listdir(directory):
         with suppress(FileNotFoundError, NotADirectoryError):
             found = os.stat(name, dir_fd=directory, follow_symlinks=False)
-            if stat.S_ISREG(found.st_mode):
+            identity = found.st_dev, found.st_ino
+            if stat.S_ISREG(found.st_mode) and identity not in linked:
                 total += held_bytes(found)
+                if found.st_nlink > 1:
+                    linked.add(identity)
             elif stat.S_ISDIR(found.st_mode):
                 inner = os.open(name, _DIRECTORY, dir_fd=directory)
                 try:
-                    total += _held_below(inner, depth + 1)
+                    total += _held_below(inner, depth + 1, linked)
                 finally:
                     os.close(inner)
     return total

@@ -1,7 +1,6 @@
 """Volumes that are directories of this machine: `DATA/volumes/PROJECT/NAME`."""
 
 import asyncio
-import ctypes
 import os
 import threading
 from collections.abc import Callable, Sequence
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from commandcenter.kit.disk import DiskFullError, disk_full, space_at
+from commandcenter.kit.sync import sync_filesystem
 from commandcenter.kit.tree_copy import CopyCancelledError, TreeCopy, remove_at, tree_bytes
 from commandcenter.runner.kernel import filesystem_type
 from commandcenter.runner.paths import RunnerPaths
@@ -23,7 +23,6 @@ _KEPT_FREE_BYTES = 256 * _MIB  # for everything else that lives on the disk
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 # Of ext4, xfs and btrfs: where a change always shows in a file's time, see `kit.tree_copy`.
 _TELL_CHANGES = frozenset({0xEF53, 0x5846_5342, 0x9123_683E})
-_libc = ctypes.CDLL(None, use_errno=True)
 
 
 class LocalVolumes:
@@ -162,9 +161,7 @@ def _sync(home: Path) -> None:
     with suppress(FileNotFoundError):
         directory = os.open(home, _DIRECTORY)
         try:
-            if _libc.syncfs(directory) < 0:
-                number = ctypes.get_errno()
-                raise OSError(number, os.strerror(number), str(home))
+            sync_filesystem(directory)
         finally:
             os.close(directory)
 

@@ -17,6 +17,7 @@ from commandcenter.stacks.supervisor import StackSupervisor
 logger = logging.getLogger(__name__)
 
 _LONGEST_SECONDS = 4 * 3600.0  # for all that is copied while nobody waits for it
+_WORTH_IT_BYTES = 64 * 1000**2
 _AGAIN_SECONDS = 1.0  # a copy made ahead that took longer is brought up to date once more
 _LEASE_SECONDS = 15.0  # beyond the longest pause, until the runtime lets a service go on by itself
 _RESUME_SECONDS = 10.0
@@ -47,7 +48,7 @@ class StackCopier:
 
     async def copy_stopped(self) -> Copied:
         """Copy what nobody writes. Raises the errors of `Runtime.copy_volume`."""
-        async with _within(_LONGEST_SECONDS, "the copy"):
+        async with _within(_LONGEST_SECONDS, "The copy"):
             return Copied(await self._pass(ahead=False), None)
 
     async def copy_running(
@@ -58,12 +59,7 @@ class StackCopier:
         Raises `ForkGivenUpError` when that takes longer than the pause may last, or the stack was
         stopped meanwhile; the errors of the runtime; and `StackBusyError`.
         """
-        async with _within(_LONGEST_SECONDS, "the copy"):
-            for _ in range(2):
-                begun = time.monotonic()
-                await self._pass(ahead=True)
-                if time.monotonic() - begun < _AGAIN_SECONDS:
-                    break
+        await self._copy_ahead()
         if supervisor.has_ended:
             raise ForkGivenUpError("The stack was stopped meanwhile.", hint="Fork it again.")
         handles: dict[str, Handle] = {}
@@ -72,7 +68,7 @@ class StackCopier:
             handles = await supervisor.stand(words)
             begun = time.monotonic()
             try:
-                async with _within(max_pause_seconds, "the pause"):
+                async with _within(max_pause_seconds, "The pause"):
                     await self._pause(handles, max_pause_seconds + _LEASE_SECONDS)
                     size = await self._pass(ahead=False)
             finally:
@@ -87,6 +83,17 @@ class StackCopier:
                 hint="It was stopped, killed or woken by others. Fork again.",
             )
         return Copied(size, took)
+
+    async def _copy_ahead(self) -> None:
+        """Leave less to be done in the pause; for a few megabytes that is not worth it."""
+        if sum(self._progress.sizes.values()) < _WORTH_IT_BYTES:
+            return
+        async with _within(_LONGEST_SECONDS, "The copy"):
+            for _ in range(2):
+                begun = time.monotonic()
+                await self._pass(ahead=True)
+                if time.monotonic() - begun < _AGAIN_SECONDS:
+                    break
 
     async def _pause(self, handles: Mapping[str, Handle], seconds: float) -> None:
         found = await asyncio.gather(
@@ -130,6 +137,6 @@ async def _within(seconds: float, what: str) -> AsyncIterator[None]:
             yield
     except TimeoutError:
         raise ForkGivenUpError(
-            f"{what} would have taken longer than {seconds:g} s".capitalize() + ".",
+            f"{what} would have taken longer than {seconds:g} s.",
             hint="Give it more with --max-pause, or stop the stack and fork it then.",
         ) from None
