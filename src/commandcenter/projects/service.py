@@ -176,7 +176,7 @@ class ProjectService:
             await self.erase(session, caller, project, "project.remove")
 
     async def add_fork(
-        self, session: AsyncSession, caller: Caller, origin: Project, name: str
+        self, session: AsyncSession, caller: Caller, origin: Project, project_id: str, name: str
     ) -> Project:
         """Make a project on the folder of another, within a transaction; told nobody yet.
 
@@ -185,7 +185,7 @@ class ProjectService:
         await repository.lock(session)
         now = utc_now()
         project = Project(
-            id=new_id("project"),
+            id=project_id,
             name=await self._free_name(session, Path(origin.path), name),
             path=origin.path,
             created_at=now,

@@ -17,7 +17,6 @@ from commandcenter.stacks.supervisor import StackSupervisor
 logger = logging.getLogger(__name__)
 
 _LONGEST_SECONDS = 4 * 3600.0  # for all that is copied while nobody waits for it
-_WORTH_IT_BYTES = 64 * 1000**2
 _AGAIN_SECONDS = 1.0  # a copy made ahead that took longer is brought up to date once more
 _LEASE_SECONDS = 15.0  # beyond the longest pause, until the runtime lets a service go on by itself
 _RESUME_SECONDS = 10.0
@@ -85,9 +84,7 @@ class StackCopier:
         return Copied(size, took)
 
     async def _copy_ahead(self) -> None:
-        """Leave less to be done in the pause; for a few megabytes that is not worth it."""
-        if sum(self._progress.sizes.values()) < _WORTH_IT_BYTES:
-            return
+        """Leave less to be done in the pause."""
         async with _within(_LONGEST_SECONDS, "The copy"):
             for _ in range(2):
                 begun = time.monotonic()

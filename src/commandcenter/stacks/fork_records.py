@@ -34,6 +34,7 @@ _REASONS_KEPT = timedelta(days=7)
 
 @dataclass(frozen=True, slots=True)
 class ForkWish:
+    project_id: str  # of the fork's project, which is not there yet
     name: str
     starts: bool
     max_pause_seconds: float
@@ -112,7 +113,9 @@ class ForkRecords:
             known = wish.request and await _asked_before(session, wish.request)
             if known:
                 return known, None
-            project = await self._projects.add_fork(session, caller, origin, wish.name)
+            project = await self._projects.add_fork(
+                session, caller, origin, wish.project_id, wish.name
+            )
             await session.execute(
                 delete(StackFork).where(
                     StackFork.phase == ForkPhase.FAILED.value,

@@ -10,6 +10,7 @@ import shutil
 from collections.abc import Coroutine
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from commandcenter.auth.caller import need
@@ -17,6 +18,7 @@ from commandcenter.auth.identity import SYSTEM, Caller
 from commandcenter.auth.permissions import Permission
 from commandcenter.kit.draining import Draining
 from commandcenter.kit.errors import ProblemError
+from commandcenter.kit.ids import new_id
 from commandcenter.models import Project, StackFork
 from commandcenter.projects.service import ProjectService
 from commandcenter.runtimes.base import Runtime
@@ -111,16 +113,28 @@ class Forks:
             for source in copies:
                 progress.sizes[source.name] = await self._runtime.check_room([source])
             await self._runtime.check_room(list(copies))
-            wish = ForkWish(name, starts, max_pause_seconds, request)
-            known, project = await self._records.create(caller, origin, wish)
+            wish = ForkWish(new_id("project"), name, starts, max_pause_seconds, request)
+            known, project = await self._create(caller, origin, wish)
             if project is not None:
                 self._progress[project.id] = progress
-                await self._stacks.reserve(project.id, f"{name} is still being copied")
                 self._run(known, self._make(caller, origin, known, copies))
                 return Forked(known, project, changed=True)
         if known.phase in {ForkPhase.UNDOING, ForkPhase.FAILED}:
             raise ForkGivenUpError(known.reason)
         return Forked(known, await self._projects.get(known.project_id), changed=False)
+
+    async def _create(
+        self, caller: Caller, origin: Project, wish: ForkWish
+    ) -> tuple[StackFork, Project | None]:
+        """Put it on record; nobody can start it before its data is there."""
+        await self._stacks.reserve(wish.project_id, f"{wish.name} is still being copied")
+        project = None
+        try:
+            fork, project = await self._records.create(caller, origin, wish)
+        finally:
+            if project is None:
+                self._stacks.release(wish.project_id)
+        return fork, project
 
     async def discard(self, caller: Caller, reference: str) -> StackFork:
         """Have a fork stopped and forgotten with all its data; returns once that is on record.
@@ -189,7 +203,7 @@ class Forks:
                 hint=f"Wait until it is up: commandcenter project status {origin.name}",
             )
 
-    async def _volumes(self, origin: Project) -> dict[Any, str]:
+    async def _volumes(self, origin: Project) -> dict[Path, str]:
         stack, ports = await self._records.stack_of(origin)
         folder = await self._projects.folder(origin)
         own = await self._beginnings.secrets(origin.id)
@@ -197,7 +211,7 @@ class Forks:
         return await asyncio.to_thread(volumes_of, stack, place)
 
     async def _make(
-        self, caller: Caller, origin: Project, fork: StackFork, sources: dict[Any, str]
+        self, caller: Caller, origin: Project, fork: StackFork, sources: dict[Path, str]
     ) -> None:
         why = ""
         try:
@@ -223,7 +237,7 @@ class Forks:
         elif fork.starts:
             await self._start(caller, fork)
 
-    async def _copy(self, origin: Project, fork: StackFork, sources: dict[Any, str]) -> Copied:
+    async def _copy(self, origin: Project, fork: StackFork, sources: dict[Path, str]) -> Copied:
         home = self._beginnings.options.data_directory / "volumes" / fork.project_id
         copies = [
             VolumeCopy(source, home / source.name, service) for source, service in sources.items()

@@ -151,7 +151,7 @@ async def test_what_stands_against_a_fork_is_said_before_anything_is_made(
 async def test_a_fork_that_cannot_be_copied_is_taken_back_with_its_reason(hub: RunningHub) -> None:
     await shop(hub)
     kept = await volume(hub)
-    for number in range(3000):
+    for number in range(300):
         (kept / str(number)).write_text("so many that a moment is not enough")
     (await fork(hub, max_pause_seconds=0.001)).raise_for_status()
     found = await made(hub)
