@@ -6,10 +6,10 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
-from commandcenter.cli import project_logs, project_set, project_stack
+from commandcenter.cli import project_fork, project_logs, project_set, project_stack
 from commandcenter.cli.client import segment
 from commandcenter.cli.command import command, default, noun
-from commandcenter.cli.durations import local
+from commandcenter.cli.durations import ago, local
 from commandcenter.cli.options import Limit
 from commandcenter.cli.problems import UsageProblemError
 from commandcenter.cli.project_stack import found_lines
@@ -72,8 +72,11 @@ def list_projects(cli: Cli, *, limit: Limit = 200) -> None:
         if not items:
             cli.out.print(Text(f"No projects yet. Next: {cli.command('project', 'add', 'PATH')}"))
             return
-        rows = [(item["name"], item["path"], local(item["created_at"])) for item in items]
-        cli.out.print(table(("NAME", "PATH", "ADDED"), rows))
+        rows = [
+            (item["name"], item["path"], local(item["created_at"]), _origin(item) or "")
+            for item in items
+        ]
+        cli.out.print(table(("NAME", "PATH", "ADDED", "FORK OF"), rows))
 
     cli.emit(items, show)
 
@@ -92,6 +95,7 @@ def show_project(cli: Cli, name: Name) -> None:
                     ("Id", project["id"]),
                     ("Folder", project["path"]),
                     ("Added", local(project["created_at"])),
+                    ("Fork of", _origin(project)),
                     ("Problem", project["problem"]),
                     ("Branch", git.get("branch")),
                     ("Commit", git.get("head_commit")),
@@ -126,9 +130,17 @@ def allow(
 
 project_stack.register(app)
 project_set.register(app)
+project_fork.register(app)
 project_logs.register(app)
 
 
 def _cleanliness(git: dict[str, Any]) -> str | None:
     clean_ = git.get("clean")
     return None if clean_ is None else ("as committed" if clean_ else "changed")
+
+
+def _origin(project: dict[str, Any]) -> str | None:
+    """Return what the project is a fork of, and since when."""
+    if project.get("forked_from") is None:
+        return None
+    return f"{project['forked_from_name']} ({ago(project['forked_at'])})"

@@ -25,8 +25,8 @@ Timeout = Annotated[
     float,
     typer.Option("--timeout", min=0.1, metavar="SECONDS", help="Wait no longer; it goes on."),
 ]
-_TIMEOUT_SECONDS = 600.0
-_LOOK_SECONDS = 0.1
+TIMEOUT_SECONDS = 600.0
+LOOK_SECONDS = 0.1
 _OVER = frozenset({"running", "stopped", "error"})
 
 
@@ -49,23 +49,23 @@ def register(app: typer.Typer) -> None:
 
 
 def start(
-    cli: Cli, name: Name, *, wait: Wait = True, timeout: Timeout = _TIMEOUT_SECONDS
+    cli: Cli, name: Name, *, wait: Wait = True, timeout: Timeout = TIMEOUT_SECONDS
 ) -> ExitCode:
     """Start the project's services; done when every one is healthy, or says why not."""
     answer = cli.client.post(f"/projects/{segment(name)}/start", {})
     if not answer["changed"] and not cli.json:
         cli.note(f"{clean(name)} is {answer['state']} already.")
-    return _until(cli, answer, wait=wait, timeout=timeout, wanted="running")
+    return until(cli, answer, wait=wait, timeout=timeout, wanted="running")
 
 
 def stop(
-    cli: Cli, name: Name, *, wait: Wait = True, timeout: Timeout = _TIMEOUT_SECONDS
+    cli: Cli, name: Name, *, wait: Wait = True, timeout: Timeout = TIMEOUT_SECONDS
 ) -> ExitCode:
     """Stop the project's services; their data stays."""
     answer = cli.client.post(f"/projects/{segment(name)}/stop", {})
     if not answer["changed"] and not cli.json:
         cli.note(f"{clean(name)} is {answer['state']} already.")
-    return _until(cli, answer, wait=wait, timeout=timeout, wanted="stopped")
+    return until(cli, answer, wait=wait, timeout=timeout, wanted="stopped")
 
 
 def restart(
@@ -76,19 +76,19 @@ def restart(
     ] = None,
     *,
     wait: Wait = True,
-    timeout: Timeout = _TIMEOUT_SECONDS,
+    timeout: Timeout = TIMEOUT_SECONDS,
 ) -> ExitCode:
     """Restart all services, with the definition as it is now; or one without the rest."""
     if service is None:
         before = cli.client.get(f"/projects/{segment(name)}/status")
         answer = cli.client.post(f"/projects/{segment(name)}/restart", {})
         numbers = _numbers(before)
-        return _until(cli, answer, wait=wait, timeout=timeout, wanted="running", newer=numbers)
+        return until(cli, answer, wait=wait, timeout=timeout, wanted="running", newer=numbers)
     path = f"/projects/{segment(name)}/services/{segment(service)}/restart"
     before = cli.client.get(f"/projects/{segment(name)}/status")
     numbers = {key: value for key, value in _numbers(before).items() if key == service}
     answer = cli.client.post(path, {})
-    return _until(cli, answer, wait=wait, timeout=timeout, wanted="running", newer=numbers)
+    return until(cli, answer, wait=wait, timeout=timeout, wanted="running", newer=numbers)
 
 
 def status(
@@ -144,7 +144,7 @@ def show_status(cli: Cli, found: dict[str, Any]) -> None:
     cli.out.print(
         Text("  CPU in cores and memory: used / limit as enforced / limit asked for", "dim")
     )
-    for line in _remarks(found):
+    for line in remarks(found):
         cli.out.print(Text(f"  {clean(line)}", "dim"))
 
 
@@ -165,7 +165,7 @@ def found_lines(cli: Cli, name: str) -> Iterable[str]:
         yield f"{left['service']} is left out: {left['reason']}"
 
 
-def _until(
+def until(
     cli: Cli,
     answer: dict[str, Any],
     *,
@@ -183,11 +183,11 @@ def _until(
         view: StackView
         with stack_view(target) as view:
             try:
-                while not _is_over(found, wanted, newer or {}):
+                while not is_over(found, wanted, newer or {}):
                     view.update(found)
                     if time.monotonic() > deadline:
                         break
-                    time.sleep(_LOOK_SECONDS)
+                    time.sleep(LOOK_SECONDS)
                     found = cli.client.get(path)
                 view.update(found)
             except KeyboardInterrupt:
@@ -202,7 +202,8 @@ def _until(
     return ExitCode.FAILED if found["state"] in _OVER else ExitCode.TIMED_OUT
 
 
-def _is_over(found: dict[str, Any], wanted: str, newer: dict[str, int]) -> bool:
+def is_over(found: dict[str, Any], wanted: str, newer: dict[str, int]) -> bool:
+    """Whether the stack is as wanted, or will not be by itself."""
     state = found["state"]
     if wanted == "stopped":
         return bool(state == "stopped")
@@ -233,7 +234,7 @@ def _conclude(cli: Cli, found: dict[str, Any], wanted: str) -> None:
         for service in found["services"]:
             for port in service["ports"]:
                 cli.out.print(Text(f"  {clean(service['name'])}: {port['address']}"))
-        for line in _remarks(found):
+        for line in remarks(found):
             cli.out.print(Text(f"  {clean(line)}", "dim"))
         return
     if found["state"] == wanted:
@@ -248,7 +249,8 @@ def _conclude(cli: Cli, found: dict[str, Any], wanted: str) -> None:
             cli.out.print(Text(f"  Its log: {logs}"))
 
 
-def _remarks(found: dict[str, Any]) -> Iterable[str]:
+def remarks(found: dict[str, Any]) -> Iterable[str]:
+    """Yield what people should know of a stack besides its states."""
     for service in found["services"]:
         if service["runs_as"]:
             yield f"{service['name']} {service['runs_as']}"

@@ -8,6 +8,8 @@ class EventType(StrEnum):
     HUB_STOPPING = "hub.stopping"
     PROJECT_ADDED = "project.added"
     PROJECT_REMOVED = "project.removed"
+    PROJECT_FORKED = "project.forked"
+    PROJECT_FORK_FAILED = "project.fork_failed"
     AGENT_REGISTERED = "agent.registered"
     AGENT_RETIRED = "agent.retired"
     WORKFLOW_CREATED = "workflow.created"

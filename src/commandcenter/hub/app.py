@@ -38,6 +38,7 @@ from commandcenter.runs import endpoints as run_endpoints
 from commandcenter.runs import recovery_endpoint
 from commandcenter.secrets import endpoints as secret_endpoints
 from commandcenter.stacks import endpoints as stack_endpoints
+from commandcenter.stacks import fork_endpoints as stack_fork_endpoints
 from commandcenter.stacks import log_endpoints as stack_log_endpoints
 from commandcenter.workflows import endpoints as workflow_endpoints
 
@@ -49,6 +50,7 @@ API_ROUTERS: Sequence[APIRouter] = (
     stack_endpoints.router,
     stack_endpoints.aliases,
     stack_log_endpoints.router,
+    stack_fork_endpoints.router,
     agent_endpoints.router,
     workflow_endpoints.router,
     run_endpoints.router,

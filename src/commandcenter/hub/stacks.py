@@ -20,6 +20,8 @@ from commandcenter.runtimes.opened import OpenedRuntimes
 from commandcenter.runtimes.registry import create_runtime, runtime_names
 from commandcenter.secrets.service import SecretService
 from commandcenter.stacks.begin import StackBeginnings, StackOptions
+from commandcenter.stacks.fork_records import ForkRecords
+from commandcenter.stacks.forks import Forks
 from commandcenter.stacks.logs import StackLogs
 from commandcenter.stacks.reserve import reserve_ports
 from commandcenter.stacks.runtime_choice import RuntimeChoice
@@ -58,7 +60,12 @@ async def add_stacks(assembly: Assembly) -> None:
     services.get(HealthService).add("stacks", stacks_check(database, stacks, options.owner))
     projects.before_removal(stacks.forget)
     projects.after_addition(partial(reserve_ports, database, beginnings))
-    services.add(StackStatuses(database, projects, beginnings, stacks))
+    records = ForkRecords(database, events, projects, services.get(SecretService), beginnings)
+    draining = services.get(Draining)
+    forks = Forks(records, beginnings, stacks, projects, draining)
+    services.add(forks)
+    projects.before_removal(records.forget)
+    services.add(StackStatuses(database, projects, beginnings, stacks, forks.progress))
     services.add(
         StackLogs(
             database,
@@ -68,6 +75,8 @@ async def add_stacks(assembly: Assembly) -> None:
         )
     )
     assembly.on_close("stacks", stacks.close)
+    assembly.on_close("forks", forks.close)
     found = await stacks.take_over()
+    await forks.take_over()
     if found:
         _log.info("stacks_found", stacks=found)

@@ -7,6 +7,7 @@ from commandcenter.models.attempt import Attempt
 from commandcenter.models.audit import AuditEntry
 from commandcenter.models.base import Base
 from commandcenter.models.event import Event
+from commandcenter.models.fork import StackFork
 from commandcenter.models.notification import Notification
 from commandcenter.models.principal import Principal, Token
 from commandcenter.models.project import Project
@@ -33,6 +34,7 @@ __all__ = [
     "Run",
     "Secret",
     "SecretGrant",
+    "StackFork",
     "StackPort",
     "StackService",
     "Step",

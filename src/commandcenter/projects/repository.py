@@ -20,7 +20,9 @@ async def find(session: AsyncSession, reference: str) -> Project | None:
 
 
 async def find_by_path(session: AsyncSession, path: str) -> Project | None:
-    found: Project | None = await session.scalar(select(Project).where(Project.path == path))
+    """Return the project of this folder; its forks share the folder and are none of it."""
+    query = select(Project).where(Project.path == path, Project.forked_from.is_(None))
+    found: Project | None = await session.scalar(query)
     return found
 
 

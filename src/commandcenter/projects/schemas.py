@@ -34,6 +34,9 @@ class ProjectView(BaseModel):
     path: str
     created_at: datetime
     created_by: str
+    forked_from: str | None  # the project whose stack it is a copy of: its id, its name then
+    forked_from_name: str | None
+    forked_at: datetime | None
 
 
 class ProjectAdded(ProjectView):

@@ -180,38 +180,74 @@ class ProjectService:
         async with self._database.write() as session:
             await repository.lock(session)
             project = await self.find(session, reference)
-            name = project.name  # after a failed flush the row can no longer be asked
-            active = await self._active_runs(session, project.id)
-            if active:
-                raise ProjectBusyError(
-                    f"{active} of the runs of project {project.name!r} have not ended",
-                    hint=f"Cancel them or wait: commandcenter runs list --project {project.name}",
-                    fields={"active_runs": active},
-                )
-            for hook in self._before_removal:
-                await hook(session, project)
-            await repository.detach_runs(session, project.id)
-            await session.delete(project)
-            try:
-                # Here and not at the end: it may wait for a run being created, which waits for
-                # the locks that are taken below.
-                await session.flush()
-            except IntegrityError:
-                raise ProjectBusyError(f"a run of project {name!r} has just been started") from None
-            await record(
-                session,
-                caller,
-                "project.remove",
-                project.id,
-                {"name": project.name, "path": project.path},
+            await self.refuse_busy(session, project)
+            await self.erase(session, caller, project, "project.remove")
+
+    async def add_fork(
+        self, session: AsyncSession, caller: Caller, origin: Project, project_id: str, name: str
+    ) -> Project:
+        """Make a project on the folder of another, within a transaction; told nobody yet.
+
+        Raises `ProjectNameTakenError`.
+        """
+        await repository.lock(session)
+        now = utc_now()
+        project = Project(
+            id=project_id,
+            name=await self._free_name(session, Path(origin.path), name),
+            path=origin.path,
+            created_at=now,
+            created_by=caller.principal_id,
+            forked_from=origin.id,
+            forked_from_name=origin.name,
+            forked_at=now,
+        )
+        session.add(project)
+        await session.flush()
+        return project
+
+    async def refuse_busy(self, session: AsyncSession, project: Project) -> None:
+        """Raise `ProjectBusyError` while one of the project's runs has not ended."""
+        active = await self._active_runs(session, project.id)
+        if active:
+            raise ProjectBusyError(
+                f"{active} of the runs of project {project.name!r} have not ended",
+                hint=f"Cancel them or wait: commandcenter runs list --project {project.name}",
+                fields={"active_runs": active},
             )
-            await self._events.append(
-                session,
-                EventType.PROJECT_REMOVED,
-                subject=project.id,
-                project_id=project.id,
-                data={"name": project.name},
-            )
+
+    async def erase(
+        self, session: AsyncSession, caller: Caller, project: Project, action: str
+    ) -> None:
+        """Take a project off the records, within a transaction, as the audit's `action`.
+
+        Raises `ProjectBusyError`, and what those say who asked to be told before.
+        """
+        name = project.name  # after a failed flush the row can no longer be asked
+        for hook in self._before_removal:
+            await hook(session, project)
+        await repository.detach_runs(session, project.id)
+        await session.delete(project)
+        try:
+            # Here and not at the end: it may wait for a run being created, which waits for
+            # the locks that are taken below.
+            await session.flush()
+        except IntegrityError:
+            raise ProjectBusyError(f"a run of project {name!r} has just been started") from None
+        await record(
+            session,
+            caller,
+            action,
+            project.id,
+            {"name": project.name, "path": project.path},
+        )
+        await self._events.append(
+            session,
+            EventType.PROJECT_REMOVED,
+            subject=project.id,
+            project_id=project.id,
+            data={"name": project.name},
+        )
 
     async def list_folders(self, path: str | None) -> FolderListing:
         """List the sub-folders of `path`, or the allowed roots."""

@@ -85,6 +85,11 @@ class Attempt:
                 self._last_use = self._read_use()
         return self._last_use
 
+    @property
+    def init_pid(self) -> int:
+        """The first process of the sandbox; of no use once it has ended."""
+        return self._sandbox.init_pid
+
     def say(self, text: str) -> None:
         """Add a line of the runtime's own to the log while the attempt runs."""
         if not self.ended.is_set():

@@ -105,6 +105,23 @@ class RunnerClient:
         header, output = await self._call("execute", fields)
         return header["exit_code"], output, header["seconds"]
 
+    async def pause(self, attempt_id: str, seconds: float) -> None:
+        await self._call("pause", {"attempt": attempt_id, "seconds": seconds})
+
+    async def resume(self, attempt_id: str) -> bool:
+        """Whether it has stood still from `pause` to now.
+
+        False also for an answer that was lost on the way: the call is sent again, and finds that
+        it goes on already.
+        """
+        header, _ = await self._call("resume", {"attempt": attempt_id})
+        return bool(header["stood"])
+
+    async def volume_users(self, project: str) -> tuple[str, ...]:
+        """Names of the services that have a volume of the project."""
+        header, _ = await self._call("volume_users", {"project": project})
+        return tuple(header["names"])
+
     async def connect(
         self, attempt_id: str, port: int
     ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:

@@ -48,6 +48,9 @@ class Server:
             "use": self._use,
             "remove": self._remove,
             "execute": self._execute,
+            "pause": self._pause,
+            "resume": self._resume,
+            "volume_users": self._volume_users,
             "where": self._where,
             "remove_network": self._remove_network,
             "status": self._tell_status,
@@ -150,6 +153,16 @@ class Server:
             str(header["attempt"]), command, float(header["timeout_seconds"])
         )
         return {"exit_code": executed.exit_code, "seconds": executed.seconds}, executed.output
+
+    async def _pause(self, header: dict[str, Any], _: bytes) -> _Answer:
+        await self._supervisor.pause(str(header["attempt"]), float(header["seconds"]))
+        return {}, b""
+
+    async def _resume(self, header: dict[str, Any], _: bytes) -> _Answer:
+        return {"stood": self._supervisor.resume(str(header["attempt"]))}, b""
+
+    async def _volume_users(self, header: dict[str, Any], _: bytes) -> _Answer:
+        return {"names": self._supervisor.volume_users(str(header["project"]))}, b""
 
     async def _where(self, header: dict[str, Any], _: bytes) -> _Answer:
         network, address = self._supervisor.where(str(header["attempt"]))

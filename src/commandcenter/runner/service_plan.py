@@ -86,7 +86,7 @@ def plan_service(
 def _bind(volume: Volume, request: JobRequest, paths: RunnerPaths) -> Bind:
     source = os.path.realpath(volume.source)
     if Path(source).is_relative_to(paths.volumes) or volume.source.startswith(f"{paths.volumes}/"):
-        _check_own_volume(volume.source, source, paths)
+        check_own_volume(volume.source, source, paths)
         return Bind(source, volume.target, writable=volume.writable)
     folder = request.workspace and os.path.realpath(request.workspace)
     if not folder or not Path(source).is_relative_to(folder):
@@ -103,8 +103,11 @@ def _bind(volume: Volume, request: JobRequest, paths: RunnerPaths) -> Bind:
     return Bind(source, volume.target, writable=volume.writable)
 
 
-def _check_own_volume(given: str, real: str, paths: RunnerPaths) -> None:
-    """Volumes of the data directory lie side by side, so that none is in another's hands."""
+def check_own_volume(given: str, real: str, paths: RunnerPaths) -> None:
+    """Volumes of the data directory lie side by side, so that none is in another's hands.
+
+    Raises `BadRequestError`.
+    """
     place = Path(given)
     parts = place.parts[len(paths.volumes.parts) :]
     fits = place.is_relative_to(paths.volumes) and len(parts) == _VOLUME_DEPTH

@@ -120,6 +120,7 @@ class Supervisor:
         task = self._running.get(identifier)
         if attempt is None or task is None:
             return
+        self._services.resume(identifier)  # it has its grace, and can use it
         # A task of its own: the end must come even if the caller goes away in the grace.
         stopping = asyncio.create_task(attempt.stop(grace_seconds))
         self._stopping.add(stopping)
@@ -166,6 +167,20 @@ class Supervisor:
             await asyncio.shield(pending)
         attempt = self._attempts.get(identifier)
         return await self._services.execute(identifier, attempt, command, timeout_seconds)
+
+    async def pause(self, identifier: str, seconds: float) -> None:
+        """Let a running service stand still, for at most so long. Raises `NotRunningError`."""
+        _check_id(identifier)
+        await self._services.pause(identifier, self._attempts.get(identifier), seconds)
+
+    def resume(self, identifier: str) -> bool:
+        """Let it go on; whether it has stood still until now. Idempotent."""
+        _check_id(identifier)
+        return self._services.resume(identifier)
+
+    def volume_users(self, project: str) -> tuple[str, ...]:
+        """Names of the running services that have a volume of the project."""
+        return self._services.users(project)
 
     def where(self, identifier: str) -> tuple[str, str]:
         """The network and the address of a running service. Raises `NotRunningError`."""

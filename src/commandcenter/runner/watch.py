@@ -23,14 +23,14 @@ def tree_use(init_pid: int, *, precise_above: int) -> TreeUse:
     Memory is the sum of resident sets; when that is above `precise_above`, pages shared between
     processes are counted once.
     """
-    pids = _descendants(init_pid)
+    pids = descendants(init_pid)
     memory = sum(_resident(pid) for pid in pids)
     if memory > precise_above:
         memory = sum(_proportional(pid) for pid in pids)
     return TreeUse(sum(_cpu(pid) for pid in pids), memory, max(0, len(pids) - 1))
 
 
-def _descendants(root: int) -> list[int]:
+def descendants(root: int) -> list[int]:
     found = [root]
     for pid in found:  # grows while it is walked
         with suppress(OSError):

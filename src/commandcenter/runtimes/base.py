@@ -11,8 +11,9 @@ restart `recover` takes a stored handle and says whether the attempt is still th
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Protocol
 
 from commandcenter.runtimes.capabilities import Capabilities
@@ -111,6 +112,64 @@ class Runtime(Protocol):
         """Forget a network of services; idempotent. Volumes stay.
 
         Raises `ServiceConflictError` while a service is in it.
+        """
+        ...
+
+    async def pause(self, handle: Handle, *, seconds: float) -> None:
+        """Let no process of a running service run until `resume`; idempotent.
+
+        Returns when all stand still, so that its volumes can be copied as of one moment. A runtime
+        that outlives the hub lets the service go on after `seconds` by itself. `stop` ends a paused
+        service too. Raises `NotRunningError`.
+        """
+        ...
+
+    async def resume(self, handle: Handle) -> bool:
+        """Let a service go on; idempotent, nothing if it does not run.
+
+        Returns whether it has stood still from `pause` until now: False means that something let it
+        run in between, or that it was not paused.
+        """
+        ...
+
+    async def volumes(self, project: str) -> tuple[Path, ...]:
+        """Return the volumes `DATA/volumes/PROJECT/...` that are there, complete, by name."""
+        ...
+
+    async def check_room(self, volumes: Sequence[Path]) -> int:
+        """Return how many bytes copies of the volumes would take; DiskFullError if too many."""
+        ...
+
+    async def copy_volume(
+        self,
+        source: Path,
+        target: Path,
+        *,
+        ahead: bool = False,
+        progress: Callable[[int], None] = lambda _: None,
+    ) -> int:
+        """Copy a volume (as in `Volume.source`) to a new one; how many bytes it holds.
+
+        Owners, modes, times, links, sparse files and extended attributes are kept. A target that is
+        there is an error and stays as it is; one that was begun by a call that died is not there.
+        Without the source nothing is made, and 0 returned. The caller sees to it that nobody writes
+        meanwhile, and calls `sync_volumes` when all are copied.
+
+        With `ahead` services may write: nothing is at the target yet, but the next call has only to
+        copy what has changed since. A runtime that cannot do that does nothing. `progress` is told
+        bytes as they are done, also from another thread. Raises DiskFullError and
+        `VolumeCopyError`.
+        """
+        ...
+
+    async def sync_volumes(self, project: str) -> None:
+        """Return when what was copied to the project's volumes would outlast a power cut."""
+        ...
+
+    async def remove_volumes(self, project: str) -> None:
+        """Remove all volumes `DATA/volumes/PROJECT/...`, idempotent; their data is gone.
+
+        Raises `ServiceConflictError` while a service uses one.
         """
         ...
 

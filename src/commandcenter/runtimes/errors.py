@@ -1,6 +1,6 @@
 """What runtimes refuse, and what befalls them."""
 
-from commandcenter.kit.errors import ConflictError, UnavailableError
+from commandcenter.kit.errors import ConflictError, ProblemError, UnavailableError
 
 
 class RuntimeRefusedError(UnavailableError):
@@ -49,3 +49,10 @@ class NotRunningError(ConflictError):
 
     code = "not_running"
     title = "The service does not run"
+
+
+class VolumeCopyError(ProblemError):
+    """The file system does not let a volume be copied or removed."""
+
+    code = "volume_copy_failed"
+    title = "A volume cannot be copied"

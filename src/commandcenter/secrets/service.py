@@ -91,6 +91,28 @@ class SecretService:
         self._redactor.register([value])
         return value
 
+    async def copy_kept(self, session: AsyncSession, name: str, as_name: str) -> None:
+        """Keep one of the hub's own secrets under another name too; nothing if there is none."""
+        row = await session.scalar(select(Secret).where(Secret.name == name))
+        if row is None:
+            return
+        now = utc_now()
+        made = Secret(id=new_id("sec"), name=as_name, created_at=now, updated_at=now)
+        sealed = self._cipher.seal(self._value(row), row_id=made.id)
+        made.key_id, made.nonce, made.ciphertext = sealed.key_id, sealed.nonce, sealed.ciphertext
+        session.add(made)
+        await session.flush()
+        await audit.record(session, SYSTEM, "secret.created", as_name)
+
+    async def forget_kept(self, session: AsyncSession, name: str) -> None:
+        """Forget one of the hub's own secrets; idempotent."""
+        row = await session.scalar(select(Secret).where(Secret.name == name))
+        if row is not None:
+            await session.execute(delete(SecretGrant).where(SecretGrant.secret_id == row.id))
+            await session.delete(row)
+            await session.flush()
+            await audit.record(session, SYSTEM, "secret.deleted", name)
+
     def seal(self, text: str, *, row_id: str) -> Sealed:
         """Encrypt what another table keeps; `row_id` says whose it is."""
         return self._cipher.seal(text, row_id=row_id)

@@ -59,6 +59,10 @@ class AttemptFacts(Protocol):
 
     def is_healthy(self, service: str) -> bool: ...
 
+    async def until_going(self) -> int:
+        """Return once the stack does not stand still; how often it has by now."""
+        ...
+
 
 class Attempt:
     """Tells its facts in this order: started (or not), any number of probes, ended, once."""
@@ -200,9 +204,12 @@ class Attempt:
             return
         begun = self._clock()
         while True:
+            stands = await self._facts.until_going()
             answer = await ask(self._runtime, handle, check, times.timeout)
             if wrong := await _trouble(prepared):
                 answer = replace(answer, words=f"{answer.words}; {wrong}")
+            if await self._facts.until_going() != stands:
+                continue  # it stood still meanwhile, and the answer says nothing
             starting = self._clock() - begun < times.start_period
             settled = answer.healthy or self._facts.is_healthy(self.service)
             self._facts.probed(

@@ -2,7 +2,8 @@
 
 import asyncio
 import secrets as random
-from collections.abc import Callable, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,11 +21,11 @@ from commandcenter.kit.errors import ProblemError
 from commandcenter.models import Project, ProjectStack, StackPort
 from commandcenter.projects.service import ProjectService
 from commandcenter.runtimes.base import Handle, Runtime
-from commandcenter.secrets.cipher import Sealed
 from commandcenter.secrets.service import SecretService
 from commandcenter.stacks.default_stack import StackSecrets
-from commandcenter.stacks.definition import Outline, Wishes, check_wishes, outline
+from commandcenter.stacks.definition import Definition, Wishes, check_wishes, outline
 from commandcenter.stacks.errors import StackCannotStartError, StackElsewhereError
+from commandcenter.stacks.fork_copy import resume_all
 from commandcenter.stacks.limits import refuse_unenforced
 from commandcenter.stacks.member import Member
 from commandcenter.stacks.ports import Key, check_free, give_ports
@@ -36,8 +37,9 @@ from commandcenter.stacks.recorder import ServiceRecord, StackRecord, StackRecor
 from commandcenter.stacks.resources import Protocol
 from commandcenter.stacks.rows import found_member, read_services, record_of, store_services
 from commandcenter.stacks.runtime_choice import RuntimeChoice
-from commandcenter.stacks.snapshot import SnapshotError, from_text, to_text
+from commandcenter.stacks.snapshot import from_text, to_text
 from commandcenter.stacks.states import Desired, ServiceState, StackState
+from commandcenter.stacks.stored import StoredDefinition, seal, stored_stack, unsealed
 from commandcenter.stacks.supervisor import Beginning, StackSupervisor
 
 _SECRET_BYTES = 32
@@ -56,7 +58,7 @@ class StackOptions:
 class Ready:
     """What a start needs, looked at before anything is changed."""
 
-    found: Outline
+    found: Definition
     folder: Path
     secrets: StackSecrets
     runtime: str
@@ -80,12 +82,14 @@ class StackBeginnings:
         self.runtimes = runtimes
         self.options = options
 
-    async def outline(self, project: Project) -> Outline:
-        """Return what the project's folder brings now."""
+    async def outline(self, project: Project) -> Definition:
+        """Return what the project's folder brings now; for a fork, what its origin ran."""
         folder = await self._projects.folder(project)
         async with self._database.read() as session:
             row = await session.get(ProjectStack, project.id)
-            wishes = Wishes.of(row.wishes) if row is not None else Wishes()
+        wishes = Wishes.of(row.wishes) if row is not None else Wishes()
+        if row is not None and project.forked_from is not None:
+            return StoredDefinition(stored_stack(self._vault, row), row.source, wishes)
         return await asyncio.to_thread(outline, project.name, folder, wishes)
 
     async def ready(self, project: Project) -> Ready:
@@ -101,8 +105,8 @@ class StackBeginnings:
         check_wishes(found)
         notes = refuse_unenforced(can, found.wishes.accept_unenforced, project.name)
         folder = await self._projects.folder(project)
-        own = await self._secrets(project.id)
-        place = self._place(project.id, folder, {}, own, found.wishes, found.source())
+        own = await self.secrets(project.id)
+        place = self.place(project.id, folder, {}, own, found.wishes, found.source())
         try:
             await Preparer(found.stack({}, own), place, runtime).check()
         except StackCannotStartError as error:
@@ -130,7 +134,7 @@ class StackBeginnings:
             row.runtime = ready.runtime
             row.owner = self.options.owner
             source = found.source()
-            row.source = {**source, "notes": [*source["notes"], *ready.notes]}
+            row.source = {**source, "notes": list(dict.fromkeys([*source["notes"], *ready.notes]))}
             row.requested_by = caller.principal_id
             row.last_request = request
             row.changed_at = utc_now()
@@ -144,7 +148,7 @@ class StackBeginnings:
             )
             check_free(ports, besides=frozenset())
             stack = found.stack(ports, ready.secrets)
-            self._seal(row, to_text(stack))
+            seal(self._vault, row, to_text(stack))
             row.state = StackState.STARTING.value
             records = await store_services(session, project.id, stack)
             epoch = row.epoch
@@ -162,7 +166,7 @@ class StackBeginnings:
             for service in stack.services
         }
         beginning = Beginning(stack, Desired.RUNNING, StackState.STARTING, members, records)
-        place = self._place(project.id, ready.folder, ports, ready.secrets, found.wishes, source)
+        place = self.place(project.id, ready.folder, ports, ready.secrets, found.wishes, source)
         return self._supervise(project, self.runtimes.get(ready.runtime), place, beginning, epoch)
 
     async def take_over(self, row: ProjectStack) -> StackSupervisor:
@@ -172,11 +176,8 @@ class StackBeginnings:
         """
         runtime = self.runtimes.get(row.runtime)
         project = await self._projects.get(row.project_id)
-        own = await self._secrets(project.id)
-        if row.definition is None or row.definition_nonce is None or row.definition_key is None:
-            raise SnapshotError("no definition was stored")
-        sealed = Sealed(row.definition_key, row.definition_nonce, row.definition)
-        text = self._vault.unseal(sealed, row_id=_sealed_for(row.project_id, row.epoch))
+        own = await self.secrets(project.id)
+        text = unsealed(self._vault, row)
         stack = from_text(text)
         desired, state = Desired(row.desired), StackState(row.state)
         if desired is Desired.RUNNING and state is StackState.STOPPING:
@@ -185,7 +186,7 @@ class StackBeginnings:
             present = await session.get_one(ProjectStack, row.project_id)
             present.epoch += 1
             present.state = state.value
-            self._seal(present, text)
+            seal(self._vault, present, text)
             epoch = present.epoch
             records = {
                 each.name: record_of(each) for each in await read_services(session, project.id)
@@ -201,8 +202,22 @@ class StackBeginnings:
         }
         beginning = Beginning(stack, desired, state, members, records)
         wishes = Wishes.of(row.wishes)
-        place = self._place(project.id, Path(project.path), ports, own, wishes, row.source)
+        place = self.place(project.id, Path(project.path), ports, own, wishes, row.source)
         return self._supervise(project, runtime, place, beginning, epoch)
+
+    async def resume(self, rows: Sequence[ProjectStack]) -> None:
+        """Let all services go on that stand still since an earlier hub paused them."""
+        async with self._database.read() as session:
+            services = [
+                each for row in rows for each in await read_services(session, row.project_id)
+            ]
+        by_runtime: defaultdict[str, dict[str, Handle]] = defaultdict(dict)
+        for each in services:
+            if each.handle is not None:
+                handle = Handle(**each.handle)
+                by_runtime[handle.runtime][handle.attempt_id] = handle
+        for name, handles in by_runtime.items():
+            await resume_all(self.runtimes.get(name), handles)
 
     async def abandon(self, row: ProjectStack, why: str) -> None:
         """End the services of a stack that cannot be taken over, and say so."""
@@ -246,13 +261,7 @@ class StackBeginnings:
                 f"The stack runs under another hub, {row.owner}.", hint="Stop it there first."
             )
 
-    def _seal(self, row: ProjectStack, text: str) -> None:
-        sealed = self._vault.seal(text, row_id=_sealed_for(row.project_id, row.epoch))
-        row.definition_key = sealed.key_id
-        row.definition_nonce = sealed.nonce
-        row.definition = sealed.ciphertext
-
-    def _place(
+    def place(
         self,
         project_id: str,
         folder: Path,
@@ -293,15 +302,18 @@ class StackBeginnings:
         made.begin()
         return made
 
-    async def _secrets(self, project_id: str) -> StackSecrets:
+    async def secrets(self, project_id: str) -> StackSecrets:
+        """Return the stack's own, made at the first time."""
+
         def make() -> str:
             return random.token_urlsafe(_SECRET_BYTES)
 
         return StackSecrets(
-            database_password=await self._vault.kept(f"{project_id}.database-password", make),
-            secret_key=await self._vault.kept(f"{project_id}.secret-key", make),
+            database_password=await self._vault.kept(secret_names(project_id)[0], make),
+            secret_key=await self._vault.kept(secret_names(project_id)[1], make),
         )
 
 
-def _sealed_for(project_id: str, epoch: int) -> str:
-    return f"stack:{project_id}:{epoch}"
+def secret_names(project_id: str) -> tuple[str, str]:
+    """Return where the vault has the stack's database password and secret key."""
+    return f"{project_id}.database-password", f"{project_id}.secret-key"

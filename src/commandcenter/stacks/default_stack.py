@@ -5,7 +5,7 @@ program of the same name instead.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from urllib.parse import quote
 
 from commandcenter.stacks.health import (
@@ -30,6 +30,7 @@ from commandcenter.stacks.resources import (
     NetworkAttachment,
     Port,
     PortRange,
+    Protocol,
     ServiceLimits,
     VolumeMount,
 )
@@ -129,6 +130,28 @@ def default_stack(
     )
 
 
+def at_ports(stack: Stack, ports: Mapping[tuple[str, int, Protocol], int]) -> Stack:
+    """Return a default stack with what its services are told about its ports of the host."""
+    backend = ports.get((BACKEND, BACKEND_PORT, Protocol.TCP))
+    if backend is None:
+        return stack
+    told = {"VITE_API_BASE_URL": _browser_address(backend)}
+    return replace(
+        stack,
+        services=tuple(
+            replace(service, environment={**service.environment, **told})
+            if service.name == FRONTEND
+            else service
+            for service in stack.services
+        ),
+    )
+
+
+def _browser_address(port: int) -> str:
+    """Where the browser finds the backend: it is on the host."""
+    return f"http://localhost:{port}"
+
+
 def database_name(project_name: str) -> str:
     """Return the name of the project's database: dashes are not at home in SQL."""
     return project_name.replace("-", "_")
@@ -225,8 +248,7 @@ def _frontend(
             *("--port", str(FRONTEND_PORT), "--strictPort"),
         ),
         environment={
-            # Read by the browser, which is on the host.
-            "VITE_API_BASE_URL": f"http://localhost:{ports.backend}",
+            "VITE_API_BASE_URL": _browser_address(ports.backend),
             "VITE_PROJECT_NAME": project_name,
         },
         working_directory=_in_workspace(layout.frontend_folder),

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
+from typing import Protocol as Interface
 
 from commandcenter.stacks.compose.files import FolderFiles
 from commandcenter.stacks.compose.read import ComposeRequest, ComposeStack, read_compose
@@ -69,6 +70,26 @@ class LeftOut:
     reason: str
 
 
+class Definition(Interface):
+    """What a stack is made from: the project's folder, or for a fork what its origin ran."""
+
+    @property
+    def services(self) -> tuple[str, ...]: ...
+
+    @property
+    def port_needs(self) -> tuple[PortNeed, ...]: ...
+
+    @property
+    def wishes(self) -> Wishes: ...
+
+    @property
+    def left_out(self) -> tuple[LeftOut, ...]: ...
+
+    def stack(self, ports: Mapping[Key, int], secrets: StackSecrets) -> Stack: ...
+
+    def source(self) -> dict[str, Any]: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Outline:
     """What was found in the folder; `stack` completes it once the ports are known."""
@@ -97,19 +118,19 @@ class Outline:
                 for port in service.ports
             ]
         return tuple(
-            replace(need, wanted=self._wish(need.service, need.container) or need.wanted)
+            replace(
+                need,
+                wanted=wished_port(self.wishes, need.service, need.container) or need.wanted,
+            )
             for need in found
         )
-
-    def _wish(self, service: str, inside: int) -> PortRange | None:
-        port = self.wishes.ports.get(service, {}).get(inside)
-        return PortRange(port, port) if port is not None else None
 
     def stack(self, ports: Mapping[Key, int], secrets: StackSecrets) -> Stack:
         """Return the whole stack; `secrets` are only of use to the default one."""
         if self.compose is not None:
             stack = self.compose.stack
-            return replace(stack, services=tuple(self._limited(each) for each in stack.services))
+            services = tuple(limited(each, self.wishes) for each in stack.services)
+            return replace(stack, services=services)
         chosen = {
             name: ports.get((name, inside, Protocol.TCP), 1)
             for name, inside in _DEFAULT_PORTS.items()
@@ -123,10 +144,6 @@ class Outline:
             self.project_name, StackPorts(**chosen), secrets, layout=self.layout, limits=limits
         )
         return _without(stack, {each.service for each in self.left_out})
-
-    def _limited(self, service: Service) -> Service:
-        wish = self.wishes.limits.get(service.name)
-        return service if wish is None else replace(service, limits=_over(service.limits, wish))
 
     def source(self) -> dict[str, Any]:
         """Return where it comes from, for the status: no values of the definition."""
@@ -176,7 +193,19 @@ def outline(project_name: str, folder: Path, wishes: Wishes) -> Outline:
     return Outline(project_name, found.layout, None, left, wishes)
 
 
-def check_wishes(found: Outline) -> None:
+def wished_port(wishes: Wishes, service: str, inside: int) -> PortRange | None:
+    """Return the port that people want for a port of a service; None: they did not say."""
+    port = wishes.ports.get(service, {}).get(inside)
+    return PortRange(port, port) if port is not None else None
+
+
+def limited(service: Service, wishes: Wishes) -> Service:
+    """Return the service with the limits that people want."""
+    wish = wishes.limits.get(service.name)
+    return service if wish is None else replace(service, limits=_over(service.limits, wish))
+
+
+def check_wishes(found: Definition) -> None:
     """Raise `UnknownServiceError` for a wish about a service that the stack does not have."""
     known = {*found.services, *(each.service for each in found.left_out)}
     for name in (*found.wishes.limits, *found.wishes.ports):

@@ -131,6 +131,26 @@ class StackElsewhereError(ConflictError):
     title = "The stack runs under another hub"
 
 
+class NothingToForkError(ConflictError):
+    code = "nothing_to_fork"
+    title = "The stack has never been started"
+
+
+class NotAForkError(ConflictError):
+    code = "not_a_fork"
+    title = "The project is no fork"
+
+
+class ForkNotFoundError(NotFoundError):
+    code = "fork_not_found"
+    title = "No such fork"
+
+
+class ForkGivenUpError(ConflictError):
+    code = "fork_given_up"
+    title = "The fork could not be made"
+
+
 class StackLogNotFoundError(NotFoundError):
     code = "log_not_found"
     title = "No such log"

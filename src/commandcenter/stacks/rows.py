@@ -25,9 +25,13 @@ async def read_services(session: AsyncSession, project_id: str) -> list[StackSer
 
 
 async def store_services(
-    session: AsyncSession, project_id: str, stack: Stack
+    session: AsyncSession,
+    project_id: str,
+    stack: Stack,
+    *,
+    state: ServiceState = ServiceState.PENDING,
 ) -> dict[str, ServiceRecord]:
-    """Store the services as pending; attempt numbers go on from where they were."""
+    """Store the services, as pending; attempt numbers go on from where they were."""
     query = select(StackService).where(StackService.project_id == project_id)
     rows = {row.name: row for row in await session.scalars(query)}
     for row in rows.values():
@@ -39,7 +43,7 @@ async def store_services(
         row = rows[service.name]
         row.position = position
         row.is_defined = True
-        row.state = ServiceState.PENDING.value
+        row.state = state.value
         row.message = row.health_words = row.runs_as = ""
         row.was_healthy = False
         row.failures = row.restarts = 0

@@ -61,11 +61,39 @@ class StackManager:
         self._supervisors: dict[str, StackSupervisor] = {}
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._replacing: dict[str, asyncio.Task[None]] = {}
+        self._reserved: dict[str, str] = {}  # projects: why nothing is done with their stacks
 
     def supervisor(self, project_id: str) -> StackSupervisor | None:
         """Return who looks after the project's stack; None when it is stopped."""
         found = self._supervisors.get(project_id)
         return None if found is None or found.has_ended else found
+
+    async def reserve(self, project_id: str, why: str) -> StackSupervisor | None:
+        """Have commands for a stopped stack refused until `release`; else who looks after it.
+
+        Raises `StackBusyError` if it is reserved already.
+        """
+        async with self._locks[project_id]:
+            running = self.supervisor(project_id)
+            if running is None:
+                self._refuse_reserved(project_id)
+                self._reserved[project_id] = why
+            return running
+
+    def release(self, project_id: str) -> None:
+        """Take commands again; idempotent."""
+        self._reserved.pop(project_id, None)
+
+    def _refuse_reserved(self, project_id: str) -> None:
+        why = self._reserved.get(project_id)
+        if why is not None:
+            raise StackBusyError(why, hint="Wait until that is done.")
+
+    async def _open(self, reference: str) -> Project:
+        """Return the project, if commands for its stack are taken now."""
+        project = await self._projects.get(reference)
+        self._refuse_reserved(project.id)
+        return project
 
     def is_replacing(self, project_id: str) -> bool:
         """Whether what runs is being stopped to be started anew."""
@@ -77,10 +105,11 @@ class StackManager:
         Starting what runs is no change. Raises the errors of `StackBeginnings.ready` and `begin`.
         """
         self._draining.refuse_new_work()
-        project = await self._projects.get(reference)
+        project = await self._open(reference)
         async with self._locks[project.id]:
             running = self.supervisor(project.id)
             if running is None:
+                self._refuse_reserved(project.id)
                 await self._begin(caller, project, None)
                 return Asked(project, changed=True)
             is_up = running.desired is Desired.RUNNING and running.state in _UP
@@ -91,7 +120,7 @@ class StackManager:
 
     async def stop(self, caller: Caller, reference: str) -> Asked:
         """Have the stack stopped; stopping what is stopped is no change."""
-        project = await self._projects.get(reference)
+        project = await self._open(reference)
         replacing = self._replacing.pop(project.id, None)
         if replacing is not None:
             replacing.cancel()
@@ -119,13 +148,14 @@ class StackManager:
         `Idempotency-Key` again is no change.
         """
         self._draining.refuse_new_work()
-        project = await self._projects.get(reference)
-        request = _request(caller, "restart", key)
+        project = await self._open(reference)
+        request = request_mark(caller, "restart", key)
         async with self._locks[project.id]:
             if self.is_replacing(project.id) or await self._was_asked(project.id, request):
                 return Asked(project, changed=False)
             running = self.supervisor(project.id)
             if running is None:
+                self._refuse_reserved(project.id)
                 await self._begin(caller, project, request)
             else:
                 await self._replace(caller, project, running, "stack.restart", request)
@@ -139,8 +169,8 @@ class StackManager:
         Raises `UnknownServiceError` and `StackNotRunningError`.
         """
         self._draining.refuse_new_work()
-        project = await self._projects.get(reference)
-        request = _request(caller, f"restart {service[:200]}", key)
+        project = await self._open(reference)
+        request = request_mark(caller, f"restart {service[:200]}", key)
         async with self._locks[project.id]:
             known = await self.service_names(project)
             if service not in known:
@@ -168,7 +198,7 @@ class StackManager:
         """
         if wishes.get("runtime") is not None:
             self._beginnings.runtimes.get(wishes["runtime"])
-        project = await self._projects.get(reference)
+        project = await self._open(reference)
         async with self._locks[project.id]:
             known = await self.service_names(project)
             for name in (*wishes.get("limits", ()), *wishes.get("ports", ())):
@@ -204,6 +234,7 @@ class StackManager:
                 ProjectStack.state != StackState.STOPPED.value,
             )
             rows = list(await session.scalars(query))
+        await self._beginnings.resume(rows)
         for row in rows:
             try:
                 made = await self._beginnings.take_over(row)
@@ -273,13 +304,14 @@ class StackManager:
             try:
                 await self._begin(caller, project, request)
             except ProblemError as error:
-                await self._could_not_begin(project, error)
+                await self.could_not_begin(project, error)
             except Exception:
                 logger.exception("the stack of %s could not be started again", project.id)
             finally:
                 self._replacing.pop(project.id, None)
 
-    async def _could_not_begin(self, project: Project, error: ProblemError) -> None:
+    async def could_not_begin(self, project: Project, error: ProblemError) -> None:
+        """Put it on record why a stack that was to be started by now is not."""
         async with self._database.write() as session:
             row = await session.get_one(ProjectStack, project.id)
             row.desired = Desired.STOPPED.value
@@ -308,5 +340,6 @@ def not_running(project: Project) -> StackNotRunningError:
     )
 
 
-def _request(caller: Caller, what: str, key: str | None) -> str | None:
+def request_mark(caller: Caller, what: str, key: str | None) -> str | None:
+    """Return how a request is told from others; None: it has no `Idempotency-Key`."""
     return None if key is None else f"{caller.principal_id} {what} {key}"[:_LONGEST_REQUEST]

@@ -2,8 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -17,6 +17,7 @@ from commandcenter.projects.service import ProjectService
 from commandcenter.runtimes.results import Stats
 from commandcenter.stacks.begin import StackBeginnings
 from commandcenter.stacks.definition import Wishes
+from commandcenter.stacks.fork_phases import CopyProgress
 from commandcenter.stacks.hardening import Hardening
 from commandcenter.stacks.ports import LOOPBACK
 from commandcenter.stacks.resources import Protocol
@@ -100,7 +101,10 @@ class StackStatuses:
         projects: ProjectService,
         beginnings: StackBeginnings,
         stacks: StackManager,
+        copying: Callable[[str], CopyProgress | None],
     ) -> None:
+        """`copying` tells how far a fork's copy is, None once it is complete."""
+        self._copying = copying
         self._beginnings = beginnings
         self._database = database
         self._projects = projects
@@ -128,6 +132,9 @@ class StackStatuses:
         state = StackState(row.state)  # as it is on record, with the times that belong to it
         if self._stacks.is_replacing(project.id) and state is not StackState.STOPPED:
             state = StackState.STOPPING  # from the moment it was asked for
+        progress = self._copying(project.id)
+        if progress is not None:
+            return _being_copied(project, row, found, progress)
         return StackStatus(
             project=project,
             state=state,
@@ -192,6 +199,8 @@ class StackStatuses:
             hardened, is_asked = watched.hardening, watched.is_asked
             number, exit_code = member.number, watched.exit_code
             runs_as = watched.runs_as or runs_as
+            if supervisor.stands_for and state.is_active:
+                message = supervisor.stands_for
             stats = await supervisor.stats(row.name)
         cores = self._cores(row, number, stats)
         asked = row.limits or {}
@@ -252,6 +261,33 @@ def _ports(service: str, ports: Sequence[StackPort]) -> tuple[PortStatus, ...]:
         PortStatus(port.host_port, port.container_port, port.protocol, _address(port))
         for port in ports
         if port.service == service
+    )
+
+
+def _being_copied(
+    project: Project, row: ProjectStack, services: Sequence[ServiceStatus], progress: CopyProgress
+) -> StackStatus:
+    """Say how far the copy is: nothing can run before it is complete."""
+    return StackStatus(
+        project=project,
+        state=StackState.STARTING,
+        reason=progress.words,
+        overall_healthy=False,
+        checked_at=utc_now(),
+        last_started_at=None,
+        last_stopped_at=None,
+        runtime=row.runtime,
+        next_runtime=row.runtime,
+        source=row.source,
+        accept_unenforced=_accepted(row),
+        services=tuple(
+            replace(
+                each,
+                state=ServiceState.PENDING,
+                message=progress.words if each.name == progress.service else "",
+            )
+            for each in services
+        ),
     )
 
 

@@ -21,6 +21,7 @@ from commandcenter.runtimes.results import Stats
 from commandcenter.stacks import member as members
 from commandcenter.stacks.attempt import Attempt, AttemptFacts, Prepare
 from commandcenter.stacks.decide import Action, Decision, Drop, GiveUp, Start, Stop, Wait, decide
+from commandcenter.stacks.errors import StackBusyError
 from commandcenter.stacks.member import Exit, Member
 from commandcenter.stacks.model import Stack
 from commandcenter.stacks.prepared import Prepared
@@ -32,12 +33,14 @@ from commandcenter.stacks.recorder import (
     StackRecorder,
     SupersededError,
 )
+from commandcenter.stacks.standing import Standing
 from commandcenter.stacks.states import Desired, ServiceState, StackState, check_stack
 
 logger = logging.getLogger(__name__)
 
 _SAVE_AGAIN_SECONDS = 2.0
 _SETTLED_SECONDS = 2.0
+_STAND_SECONDS = 10.0
 
 
 @dataclass(slots=True)
@@ -112,6 +115,7 @@ class StackSupervisor(AttemptFacts):
         self._on_answer = on_answer
         self._clock = clock
         self._facts: asyncio.Queue[Callable[[], None]] = asyncio.Queue()
+        self._standing = Standing()
         self._task: asyncio.Task[None] | None = None
         self._ended = asyncio.Event()
         self._settling: list[asyncio.Future[None]] = []
@@ -149,6 +153,51 @@ class StackSupervisor(AttemptFacts):
 
     def watched(self, service: str) -> Watched:
         return self._watched[service]
+
+    @property
+    def stands_for(self) -> str:
+        """Why its services stand still, for people; "" while they do not."""
+        return self._standing.words
+
+    async def stand(self, words: str) -> dict[str, Handle]:
+        """Begin nothing and ask no service anything until `go_on`; the services that run.
+
+        They are for the caller to pause. A stop on people's word is still done. Raises
+        `StackBusyError` when a service is just being started or ended; `go_on` is called after
+        that, too.
+        """
+        self._standing.begin(words)
+        self._facts.put_nowait(lambda: None)
+        try:
+            async with asyncio.timeout(_STAND_SECONDS):
+                await self._standing.reached.wait()
+        except TimeoutError:
+            raise StackBusyError(
+                "a service of the stack is just being started or ended",
+                hint="Try again when it is up.",
+            ) from None
+        return {
+            name: watched.attempt.handle
+            for name, watched in self._watched.items()
+            if watched.attempt is not None and watched.attempt.handle is not None
+        }
+
+    def go_on(self) -> None:
+        """Go on where `stand` was called; idempotent."""
+        self._standing.end()
+        self._facts.put_nowait(lambda: None)
+
+    def _all_run(self) -> bool:
+        return all(
+            found.state is not ServiceState.STOPPING
+            and (attempt := self._watched[name].attempt) is not None
+            and attempt.handle is not None
+            for name, found in self._members.items()
+            if found.state.is_active
+        )
+
+    async def until_going(self) -> int:
+        return await self._standing.until_over()
 
     async def stats(self, service: str) -> Stats | None:
         """Limits read back and present use; None while no process is there."""
@@ -236,7 +285,12 @@ class StackSupervisor(AttemptFacts):
     async def _step(self) -> bool:
         """Do what follows and wait for the next fact; whether the stack is stopped for good."""
         try:
-            wake_at = await self._turn()
+            if self._standing.words and self.desired is Desired.RUNNING:
+                wake_at = None
+                if self._all_run():
+                    self._standing.reached.set()
+            else:
+                wake_at = await self._turn()
             if self.state is StackState.STOPPED and self.desired is Desired.STOPPED:
                 return True
             await self._wait(wake_at)

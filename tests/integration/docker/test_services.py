@@ -80,16 +80,16 @@ async def test_udp_ports_are_published(runtime: DockerRuntime) -> None:
 
 async def test_a_paused_service_stands_still_and_can_be_stopped(runtime: DockerRuntime) -> None:
     handle = await runtime.start(service("echo up; while :; do sleep 0.05; done"))
-    await runtime.pause(handle)
-    await runtime.pause(handle)
+    await runtime.pause(handle, seconds=60.0)
+    await runtime.pause(handle, seconds=60.0)
     held = await runtime._open()
     told = await held.parts.containers.inspect(handle.attempt_id)
     assert told is not None
     assert told["State"]["Paused"]
-    await runtime.resume(handle)
-    await runtime.resume(handle)
+    assert await runtime.resume(handle)
+    assert not await runtime.resume(handle)
     assert (await runtime.execute(handle, ("true",), timeout_seconds=10.0)).exit_code == 0
-    await runtime.pause(handle)
+    await runtime.pause(handle, seconds=60.0)
     await runtime.stop(handle, grace_seconds=1.0)
 
 

@@ -43,6 +43,9 @@ class Facts:
     def is_healthy(self, _service: str) -> bool:
         return False
 
+    async def until_going(self) -> int:
+        return 0
+
     async def until(self, look: Callable[[], object]) -> None:
         async with asyncio.timeout(10.0):
             while not look():

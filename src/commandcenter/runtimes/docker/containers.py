@@ -111,13 +111,15 @@ class Containers:
             if "already paused" not in error.message:
                 raise
 
-    async def resume(self, attempt_id: str) -> None:
-        """Nothing if it is not paused or not there."""
+    async def resume(self, attempt_id: str) -> bool:
+        """Whether it was paused; nothing if it was not, or is not there."""
         told = await self.inspect(attempt_id)
-        if told is not None and told["State"].get("Paused"):
-            name = self._places.container(attempt_id)
-            with suppress(EngineError):
-                await self.engine.call("POST", f"containers/{name}/unpause")
+        if told is None or not told["State"].get("Paused"):
+            return False
+        name = self._places.container(attempt_id)
+        with suppress(EngineError):
+            await self.engine.call("POST", f"containers/{name}/unpause")
+        return True
 
     async def running(self, **labels: str) -> list[dict[str, Any]]:
         """Those that run, paused ones among them, with these labels of ours."""

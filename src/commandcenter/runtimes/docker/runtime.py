@@ -1,13 +1,14 @@
 """The Docker runtime: the contract of `runtimes.base` over a container engine's API."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from commandcenter.kit.errors import ProblemError
 from commandcenter.kit.segment_reader import SegmentReader
 from commandcenter.runner.errors import IsolationError
 from commandcenter.runner.request import Ending
@@ -18,6 +19,7 @@ from commandcenter.runtimes.docker.engine import EngineError
 from commandcenter.runtimes.docker.events import Events
 from commandcenter.runtimes.docker.execute import connect, execute
 from commandcenter.runtimes.docker.parts import Parts, open_parts
+from commandcenter.runtimes.docker.pauses import Pauses
 from commandcenter.runtimes.docker.places import Places
 from commandcenter.runtimes.docker.probe import probe
 from commandcenter.runtimes.docker.record import Record, as_result, decide_ending, read_outcome
@@ -53,6 +55,7 @@ class DockerRuntime:
         self._capabilities: Capabilities | None = None
         self._held: _Open | None = None
         self._opening = asyncio.Lock()
+        self._pauses = Pauses()
         self._last_use: dict[str, Use] = {}
 
     async def capabilities(self) -> Capabilities:
@@ -175,18 +178,49 @@ class DockerRuntime:
         network = self._places.network(record.network) if record.network else ""
         return await connect(told, network, port)
 
-    async def pause(self, handle: Handle) -> None:
+    async def pause(self, handle: Handle, *, seconds: float) -> None:
         held, _, _ = await self._running(handle)
         with _refusals("pause the service"):
             await held.parts.containers.pause(handle.attempt_id)
+        # The engine has no such limit: it is this process's, and the next one resumes at its start.
+        self._pauses.begin(handle.attempt_id, seconds, lambda: self._let_go_on(handle))
 
-    async def resume(self, handle: Handle) -> None:
+    async def resume(self, handle: Handle) -> bool:
+        stood = self._pauses.end(handle.attempt_id)
         with _refusals("let the service go on"):
+            was_paused = await (await self._open()).parts.containers.resume(handle.attempt_id)
+        return stood and was_paused
+
+    async def _let_go_on(self, handle: Handle) -> None:
+        with suppress(ProblemError), _refusals("let the service go on"):
             await (await self._open()).parts.containers.resume(handle.attempt_id)
 
-    async def copy_volume(self, source: Path, target: Path) -> int:
+    async def volumes(self, project: str) -> tuple[Path, ...]:
+        with _refusals("list the volumes"):
+            return await (await self._open()).parts.volumes.existing(project)
+
+    async def check_room(self, volumes: Sequence[Path]) -> int:
+        with _refusals("look for room"):
+            return await (await self._open()).parts.volumes.check_room(volumes)
+
+    async def copy_volume(
+        self,
+        source: Path,
+        target: Path,
+        *,
+        ahead: bool = False,
+        progress: Callable[[int], None] = lambda _: None,
+    ) -> int:
+        if ahead:
+            return 0
         with _refusals("copy the volume"):
-            return await (await self._open()).parts.volumes.copy(source, target)
+            size = await (await self._open()).parts.volumes.copy(source, target)
+        progress(size)
+        return size
+
+    async def sync_volumes(self, project: str) -> None:
+        with _refusals("bring the volumes to the disk"):
+            await (await self._open()).parts.volumes.sync(project)
 
     async def remove_volumes(self, project: str) -> None:
         with _refusals("remove the volumes"):
@@ -204,6 +238,7 @@ class DockerRuntime:
 
     async def close(self) -> None:
         """Let go of the engine; attempts run on."""
+        await self._pauses.close()
         held, self._held = self._held, None
         if held is not None:
             await held.attempts.close()

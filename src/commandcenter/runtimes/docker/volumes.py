@@ -2,9 +2,11 @@
 
 import asyncio
 import json
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from commandcenter.kit.disk import DiskFullError
 from commandcenter.runner.spawn import Identity
 from commandcenter.runtimes.docker import config
 from commandcenter.runtimes.docker.config import Mount
@@ -16,6 +18,7 @@ from commandcenter.runtimes.errors import (
     RuntimeAwayError,
     RuntimeRefusedError,
     ServiceConflictError,
+    VolumeCopyError,
 )
 from commandcenter.runtimes.spec import AttemptSpec
 
@@ -29,6 +32,16 @@ _COPY = (
 )
 _COPIER = ("CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "SETFCAP", "MKNOD")
 _COPY_SECONDS = 3600.0
+_ROOM = (
+    "/bin/sh",
+    "-c",
+    "du -cs --apparent-size -B1 /volumes/* | tail -n 1 | cut -f 1; "
+    "df --output=avail -B1 /volumes/0 | tail -n 1",
+)
+_SYNC = ("/bin/sh", "-c", "for each in /volumes/*; do sync -f $each; done")
+_LOOK_SECONDS = 300.0
+_MIB = 1024**2
+_KEPT_FREE_BYTES = 256 * _MIB  # for everything else that lives on the disk
 
 
 class Volumes:
@@ -100,7 +113,7 @@ class Volumes:
     async def copy(self, source: Path, target: Path) -> int:
         """Copy to a new volume; how many bytes it holds, 0 if there is no source.
 
-        Raises `RuntimeRefusedError` if the target is there. What a call that died had begun is not
+        Raises `VolumeCopyError` if the target is there. What a call that died had begun is not
         there: it has no mark, and is begun anew.
         """
         _, old = self._places.volume(source)
@@ -110,7 +123,7 @@ class Volumes:
         async with self._lock(new):
             if await self._is_there(new):
                 if self._places.volume_mark(new).exists():
-                    raise RuntimeRefusedError(f"The volume {target} is there already.")
+                    raise VolumeCopyError(f"There is a volume {target} already.")
                 await self._engine.call("DELETE", f"volumes/{new}")
             await self._make(new, project)
             mounts = (
@@ -126,11 +139,51 @@ class Volumes:
             self._mark(new)
         return int(told.split()[0])
 
-    async def remove_all(self, project: str) -> None:
-        """Idempotent. Raises `ServiceConflictError` while a service uses one."""
+    async def existing(self, project: str) -> tuple[Path, ...]:
+        """The places of the volumes that are complete, by name."""
+        home = self._places.runner.volumes / project
+        prefix = self._places.volume(home / "x")[1].removesuffix("x")
+        return tuple(
+            home / name.removeprefix(prefix)
+            for name in sorted(await self._names(project))
+            if self._places.volume_mark(name).exists()
+        )
+
+    async def check_room(self, volumes: Sequence[Path]) -> int:
+        """How many bytes copies would take. Raises DiskFullError if there is no room for them."""
+        mounts = tuple(
+            Mount(self._places.volume(each)[1], f"/volumes/{number}", is_volume=True)
+            for number, each in enumerate(volumes)
+        )
+        if not mounts:
+            return 0
+        told = await self.run(mounts, _ROOM, ("DAC_OVERRIDE",), _LOOK_SECONDS)
+        needed, free = (int(word) for word in told.split())
+        if needed + _KEPT_FREE_BYTES > free:
+            raise DiskFullError(
+                f"The copy would take {needed // _MIB} MiB, and {free // _MIB} MiB are free where "
+                f"the engine keeps volumes, of which {_KEPT_FREE_BYTES // _MIB} MiB are kept.",
+                hint="Free space there, or give it more.",
+            )
+        return needed
+
+    async def sync(self, project: str) -> None:
+        """Return when the project's volumes are on the disk."""
+        mounts = tuple(
+            Mount(name, f"/volumes/{number}", is_volume=True)
+            for number, name in enumerate(await self._names(project))
+        )
+        if mounts:
+            await self.run(mounts, _SYNC, (), _LOOK_SECONDS)
+
+    async def _names(self, project: str) -> list[str]:
         filters = json.dumps(self._places.with_labels(project=project))
         told = await self._engine.call("GET", "volumes", params={"filters": filters})
-        names = [str(volume["Name"]) for volume in told.get("Volumes") or []]
+        return [str(volume["Name"]) for volume in told.get("Volumes") or []]
+
+    async def remove_all(self, project: str) -> None:
+        """Idempotent. Raises `ServiceConflictError` while a service uses one."""
+        names = await self._names(project)
         for name in names:
             using = json.dumps({"volume": [name]})
             if await self._engine.call("GET", "containers/json", params={"filters": using}):

@@ -11,7 +11,7 @@ import json
 import math
 import shutil
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -20,6 +20,7 @@ from pathlib import Path
 from commandcenter.kit.redaction import Redactor
 from commandcenter.kit.segment_reader import SegmentReader
 from commandcenter.kit.segments import LineAssembler, SegmentWriter
+from commandcenter.runner.paths import RunnerPaths
 from commandcenter.runtimes.base import Handle
 from commandcenter.runtimes.capabilities import Capabilities, refuse_unmet
 from commandcenter.runtimes.errors import (
@@ -41,6 +42,7 @@ from commandcenter.runtimes.results import (
     Usage,
 )
 from commandcenter.runtimes.spec import AttemptSpec, Limits, ServiceSpec
+from commandcenter.runtimes.volumes import LocalVolumes, refuse_used
 
 NAME = "fake"
 
@@ -52,6 +54,7 @@ class _Running:
     started_at: datetime
     stop_asked: asyncio.Event = field(default_factory=asyncio.Event)
     grace_seconds: float = 0.0
+    going: asyncio.Event | None = None  # while it is paused
     task: asyncio.Task[AttemptResult] | None = None
 
     @property
@@ -63,6 +66,7 @@ class FakeRuntime:
     def __init__(self, data_directory: Path) -> None:
         self._data = data_directory
         self._running: dict[str, _Running] = {}
+        self._volumes = LocalVolumes(data_directory)
 
     async def capabilities(self) -> Capabilities:
         return Capabilities(
@@ -123,6 +127,7 @@ class FakeRuntime:
     async def stop(self, handle: Handle, *, grace_seconds: float) -> None:
         running = self._running.get(handle.attempt_id)
         if running is not None and running.task is not None:
+            await self.resume(handle)
             running.grace_seconds = grace_seconds
             running.stop_asked.set()
             await asyncio.shield(running.task)
@@ -161,6 +166,8 @@ class FakeRuntime:
         if running is None or running.spec.service is None:
             raise NotRunningError(f"No service runs as {handle.attempt_id}.")
         script = running.script
+        if running.going is not None and not await _within(running.going, timeout_seconds):
+            return Executed(None, "", timeout_seconds)
         if script.execute_seconds > timeout_seconds:
             await asyncio.sleep(timeout_seconds)
             return Executed(None, "", timeout_seconds)
@@ -198,6 +205,51 @@ class FakeRuntime:
                 f"The network {network} still has the services {', '.join(names)}.",
                 hint="Stop them first.",
             )
+
+    async def pause(self, handle: Handle, *, seconds: float) -> None:  # noqa: ARG002 - the contract
+        """Nothing runs anyway; only commands wait."""
+        running = self._running.get(handle.attempt_id)
+        if running is None or running.spec.service is None:
+            raise NotRunningError(f"No service runs as {handle.attempt_id}.")
+        running.going = running.going or asyncio.Event()
+
+    async def resume(self, handle: Handle) -> bool:
+        running = self._running.get(handle.attempt_id)
+        if running is None or running.going is None:
+            return False
+        running.going.set()
+        running.going = None
+        return True
+
+    async def volumes(self, project: str) -> tuple[Path, ...]:
+        return await self._volumes.existing(project)
+
+    async def check_room(self, volumes: Sequence[Path]) -> int:
+        return await self._volumes.check_room(volumes)
+
+    async def copy_volume(
+        self,
+        source: Path,
+        target: Path,
+        *,
+        ahead: bool = False,
+        progress: Callable[[int], None] = lambda _: None,
+    ) -> int:
+        return await self._volumes.copy(source, target, ahead=ahead, progress=progress)
+
+    async def sync_volumes(self, project: str) -> None:
+        await self._volumes.sync(project)
+
+    async def remove_volumes(self, project: str) -> None:
+        home = RunnerPaths(self._data.resolve()).volumes / project
+        users = [
+            running.name
+            for running in self._running.values()
+            if running.spec.service is not None
+            and any(volume.source.parent == home for volume in running.spec.service.volumes)
+        ]
+        refuse_used(project, users)
+        await self._volumes.remove(project)
 
     async def close(self) -> None:
         """Attempts live in this process: those still running are ended."""

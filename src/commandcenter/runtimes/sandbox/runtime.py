@@ -1,7 +1,7 @@
 """The sandbox runtime: the contract of `runtimes.base` over the runner's client."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,7 @@ from commandcenter.runtimes.results import (
 )
 from commandcenter.runtimes.sandbox.doctor import NETWORKS, Severity, diagnose
 from commandcenter.runtimes.spec import AttemptSpec, Limits
+from commandcenter.runtimes.volumes import LocalVolumes, refuse_used
 
 NAME = "sandbox"
 
@@ -44,6 +45,7 @@ class SandboxRuntime:
     def __init__(self, data_directory: Path) -> None:
         self.client = RunnerClient(data_directory)
         self._capabilities: Capabilities | None = None
+        self._volumes = LocalVolumes(data_directory)
 
     async def capabilities(self) -> Capabilities:
         if self._capabilities is None:
@@ -163,6 +165,40 @@ class SandboxRuntime:
             await self.client.remove_network(network)
         except errors.ServiceConflictError as error:
             raise ServiceConflictError(error.detail, hint=error.hint) from error
+
+    async def pause(self, handle: Handle, *, seconds: float) -> None:
+        try:
+            await self.client.pause(handle.attempt_id, seconds)
+        except errors.NotRunningError as error:
+            raise NotRunningError(error.detail, hint=error.hint) from error
+        except IsolationError as error:
+            raise RuntimeRefusedError(error.detail, hint=error.hint) from error
+
+    async def resume(self, handle: Handle) -> bool:
+        return await self.client.resume(handle.attempt_id)
+
+    async def volumes(self, project: str) -> tuple[Path, ...]:
+        return await self._volumes.existing(project)
+
+    async def check_room(self, volumes: Sequence[Path]) -> int:
+        return await self._volumes.check_room(volumes)
+
+    async def copy_volume(
+        self,
+        source: Path,
+        target: Path,
+        *,
+        ahead: bool = False,
+        progress: Callable[[int], None] = lambda _: None,
+    ) -> int:
+        return await self._volumes.copy(source, target, ahead=ahead, progress=progress)
+
+    async def sync_volumes(self, project: str) -> None:
+        await self._volumes.sync(project)
+
+    async def remove_volumes(self, project: str) -> None:
+        refuse_used(project, await self.client.volume_users(project))
+        await self._volumes.remove(project)
 
     async def close(self) -> None:
         """Let go of the runner; an idle one ends, so that a stopped hub leaves nothing behind."""
