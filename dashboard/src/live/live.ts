@@ -11,7 +11,11 @@ export const queryClient = new QueryClient({
       staleTime: Number.POSITIVE_INFINITY,
       refetchOnWindowFocus: false,
       refetchOnReconnect: false,
-      retry: (count, error) => error instanceof ProblemError && error.status >= 500 && count < 2,
+      // A browser drops requests under way whenever an interface of the machine comes or goes,
+      // as those of projects' networks do.
+      retry: (count, error) =>
+        error instanceof ProblemError && (error.isOffline || error.status >= 500) && count < 3,
+      retryDelay: (count) => 200 * 2 ** count,
       networkMode: "always",
     },
     mutations: { networkMode: "always" },

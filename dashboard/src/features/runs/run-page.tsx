@@ -18,7 +18,8 @@ import { Gantt } from "./gantt";
 import { RerunDialog } from "./rerun-dialog";
 import { StepDrawer } from "./step-drawer";
 
-const RunGraph = lazy(() => import("./graph/run-graph"));
+const loadGraph = () => import("./graph/run-graph");
+const RunGraph = lazy(() => loadGraph().catch(loadGraph));
 const route = getRouteApi("/runs/$run");
 
 export default function RunPage() {
