@@ -19,7 +19,7 @@ help: ## list the commands
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
 
 run: $(VENV)/.installed ## install, migrate, serve on 127.0.0.1:3333; the first start shows a demo
-	@if ! $(MAKE) -q ui; then \
+	@if ! $(MAKE) -sq ui; then \
 		if command -v npm >/dev/null 2>&1; then \
 			echo "Building the dashboard in the background; the hub does not wait for it (log: dashboard/build.log)."; \
 			$(MAKE) -s ui >dashboard/build.log 2>&1 & \

@@ -10,7 +10,7 @@ from commandcenter.hub.settings import Settings
 
 def openapi_text() -> str:
     """Return the document as the dashboard's client is generated from it, the same every time."""
-    document = openapi_document(create_app(Settings()))
+    document = openapi_document(create_app(Settings(metrics_public=False)))
     return json.dumps(document, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
 
 
