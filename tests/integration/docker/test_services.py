@@ -1,14 +1,16 @@
 """Volumes, pauses and what a service can reach, beyond what the conformance suite asks."""
 
+import asyncio
 import socket
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from commandcenter.kit.disk import DiskFullError
 from commandcenter.runtimes.docker import firewall
 from commandcenter.runtimes.docker.runtime import DockerRuntime
-from commandcenter.runtimes.errors import RuntimeRefusedError, ServiceConflictError
+from commandcenter.runtimes.errors import ServiceConflictError, VolumeCopyError
 from commandcenter.runtimes.spec import PublishedPort, Volume
 from tests.conformance.runtimes.harness import free_port, job, service
 
@@ -93,6 +95,18 @@ async def test_a_paused_service_stands_still_and_can_be_stopped(runtime: DockerR
     await runtime.stop(handle, grace_seconds=1.0)
 
 
+async def test_a_pause_ends_by_itself(runtime: DockerRuntime) -> None:
+    handle = await runtime.start(service("echo up; while :; do echo on; sleep 0.05; done"))
+    await runtime.pause(handle, seconds=0.2)
+    number = max([line.number async for line in runtime.logs(handle)], default=0)
+    async with asyncio.timeout(20):
+        async for line in runtime.logs(handle, after=number + 5, follow=True):
+            assert line.text == "on"
+            break
+    assert not await runtime.resume(handle)
+    await runtime.stop(handle, grace_seconds=0.0)
+
+
 async def test_volumes_are_copied_with_owners_modes_and_holes(
     runtime: DockerRuntime, data: Path
 ) -> None:
@@ -105,8 +119,16 @@ async def test_volumes_are_copied_with_owners_modes_and_holes(
     ids = {"uid": 999, "gid": 998}
     await run(runtime, service(shell, details={"volumes": (Volume(source, "/data"),), **ids}))
     assert await runtime.copy_volume(source, target) >= 50 * 1024**2
-    with pytest.raises(RuntimeRefusedError, match="already"):
+    with pytest.raises(VolumeCopyError, match="already"):
         await runtime.copy_volume(source, target)
+    assert await runtime.volumes("shop") == (source, target)
+    await runtime.sync_volumes("shop")
+    assert await runtime.check_room([source, data / "volumes" / "shop" / "none"]) >= 50 * 1024**2
+    vast = data / "volumes" / "shop" / "vast"
+    held = {"volumes": (Volume(vast, "/data"),)}
+    await run(runtime, service("truncate -s 10T /data/hole", details=held))
+    with pytest.raises(DiskFullError, match="free"):
+        await runtime.check_room([vast])
     look = "cd /data; stat -c '%n %a %u:%g %Y' file; readlink link; stat -c %a inner; du -k hole"
     told = await run(runtime, service(look, details={"volumes": (Volume(target, "/data"),), **ids}))
     assert told[:3] == ["file 640 999:998 1000000000", "file", "700"]

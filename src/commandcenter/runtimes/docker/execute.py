@@ -37,9 +37,13 @@ class Execution:
 
     async def run(self, command: tuple[str, ...], seconds: float) -> int | None:
         """Return the exit code, None if it was killed. Raises `EngineError`, `RuntimeAwayError`."""
-        body = {"AttachStdout": True, "AttachStderr": True, "Cmd": list(command)}
-        answer = await self._engine.call("POST", f"containers/{self._name}/exec", body=body)
-        self._id = str(answer["Id"])
+        began = time.monotonic()
+        try:
+            async with asyncio.timeout(seconds):
+                self._id = await self._create(command)
+        except TimeoutError:
+            return None
+        seconds -= time.monotonic() - began
         reading = asyncio.create_task(self._read())
         try:
             try:
@@ -55,6 +59,19 @@ class Execution:
                     await asyncio.shield(reading)
             reading.cancel()
             await asyncio.gather(reading, return_exceptions=True)
+
+    async def _create(self, command: tuple[str, ...]) -> str:
+        """Return the command's id. A container that is paused takes none, and is waited for."""
+        body = {"AttachStdout": True, "AttachStderr": True, "Cmd": list(command)}
+        while True:
+            try:
+                answer = await self._engine.call("POST", f"containers/{self._name}/exec", body=body)
+            except EngineError as error:
+                if "is paused" not in error.message:
+                    raise
+                await asyncio.sleep(_LAST_PAUSE_SECONDS)
+            else:
+                return str(answer["Id"])
 
     async def _ended(self, reading: asyncio.Task[None]) -> int:
         pause = _FIRST_PAUSE_SECONDS

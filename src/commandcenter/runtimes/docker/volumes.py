@@ -151,9 +151,11 @@ class Volumes:
 
     async def check_room(self, volumes: Sequence[Path]) -> int:
         """How many bytes copies would take. Raises DiskFullError if there is no room for them."""
+        names = [self._places.volume(each)[1] for each in volumes]
+        there = {name for name in set(names) if await self._is_there(name)}
         mounts = tuple(
-            Mount(self._places.volume(each)[1], f"/volumes/{number}", is_volume=True)
-            for number, each in enumerate(volumes)
+            Mount(name, f"/volumes/{number}", is_volume=True)
+            for number, name in enumerate(name for name in names if name in there)
         )
         if not mounts:
             return 0
