@@ -14,6 +14,7 @@ from commandcenter.kit.errors import ProblemError
 from commandcenter.runtimes.base import Handle, Runtime
 from commandcenter.runtimes.errors import RuntimeAwayError
 from commandcenter.stacks import exits
+from commandcenter.stacks.errors import LimitNotAppliedError
 from commandcenter.stacks.limits import refuse_unapplied
 from commandcenter.stacks.member import Exit
 from commandcenter.stacks.prepared import Prepared
@@ -23,6 +24,7 @@ from commandcenter.stacks.volumes import note_made, trouble
 logger = logging.getLogger(__name__)
 
 _AGAIN_SECONDS = 0.5
+_ENDING_SECONDS = 2.0
 _AWAY_SECONDS = 60.0  # how long one try to start waits for a runtime that does not answer
 _KEPT_LOGS = 10
 _LOST = Exit(
@@ -122,8 +124,7 @@ class Attempt:
             spec = prepared.spec
             handle = await self._answered(lambda: self._runtime.start(spec), _AWAY_SECONDS)
             self.handle = begun = handle
-            stats = await self._answered(lambda: self._runtime.stats(begun))
-            refuse_unapplied(self.service, stats, prepared.accepted)
+            await self._check_limits(begun, prepared)
             if prepared.volumes is not None:
                 await asyncio.to_thread(note_made, prepared.spec, prepared.volumes)
         else:
@@ -150,6 +151,22 @@ class Attempt:
             await self._runtime.remove(handle)
             await asyncio.to_thread(_drop_old_log, handle, self.number)
         return exit_
+
+    async def _check_limits(self, handle: Handle, prepared: Prepared) -> None:
+        stats = await self._answered(lambda: self._runtime.stats(handle))
+        try:
+            refuse_unapplied(self.service, stats, prepared.accepted)
+        except LimitNotAppliedError:
+            # Of a process that is gone already nothing can be read back: its end says why.
+            if not await self._has_ended(handle):
+                raise
+
+    async def _has_ended(self, handle: Handle) -> bool:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_ENDING_SECONDS):
+                await self._runtime.wait(handle)
+                return True
+        return False
 
     async def _prepared(self, handle: Handle | None) -> Prepared | None:
         """Return what is started; None when it is to end before that, as pulling may take long."""

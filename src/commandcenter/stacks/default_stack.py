@@ -186,7 +186,10 @@ def _redis(ports: StackPorts, limits: ServiceLimits, image: str) -> Service:
     return Service(
         name=REDIS,
         image=image,
-        command=("redis-server", "--appendonly", "yes", "--dir", "/data"),
+        command=(
+            *("redis-server", "--appendonly", "yes", "--dir", "/data"),
+            *("--protected-mode", "no"),  # it is reached by the stack alone, and by no password
+        ),
         user=DATABASE_USER_ID,
         ports=(_port(REDIS_PORT, ports.redis),),
         mounts=(VolumeMount("/data", "redis-data"),),

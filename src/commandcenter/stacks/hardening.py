@@ -57,7 +57,7 @@ def hardening(
 
 
 def _identity(service: Service, made: ServiceSpec, *, is_asked: bool) -> Iterator[str]:
-    if not is_asked:
+    if not is_asked and service.user not in {f"{made.uid}:{made.gid}", str(made.uid)}:
         instead = f" in place of {service.user}" if service.user else ", not root"
         yield f"runs as user {made.uid}:{made.gid}{instead}"
 

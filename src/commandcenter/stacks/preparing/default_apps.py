@@ -6,7 +6,6 @@ project's own `.venv` and `node_modules`. A compose file says itself what it nee
 
 from dataclasses import replace
 
-from commandcenter.stacks.errors import ServiceNotPreparedError
 from commandcenter.stacks.model import Service
 from commandcenter.stacks.preparing.known_images import official_name
 from commandcenter.stacks.preparing.packages import (
@@ -30,15 +29,7 @@ def completed(service: Service, place: Place) -> Service:
         node_module(service, folder, service.command[1])  # npx PROGRAM
     if program != "python":
         return service
-    packages = environment_packages(service, folder)
-    module = service.command[2]  # python -m MODULE
-    if not packages.has(module):
-        raise ServiceNotPreparedError(
-            f"{service.name} needs {module}, which is not installed in the project's "
-            f"{packages.environment}.",
-            hint=f"Install it: {folder.root}/{packages.environment}/bin/pip install {module}",
-            fields={"service": service.name, "missing": [module]},
-        )
+    packages = environment_packages(service, folder, service.command[2])  # python -m MODULE
     return replace(
         service,
         image=f"python:{packages.version}-slim",

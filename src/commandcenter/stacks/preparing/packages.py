@@ -108,26 +108,19 @@ def _environment(place: ProjectFolder) -> Path | None:
 class Packages:
     """The packages of an environment, for another interpreter of the same version."""
 
-    environment: str  # told from the project's folder
-    directory: Path
-    inside: str  # where the service sees the directory
+    inside: str  # where the service sees their directory
     version: str  # "3.13"
 
-    def has(self, module: str) -> bool:
-        """Whether the top-level module is there."""
-        name = module.partition(".")[0]
-        return any((self.directory / each).exists() for each in (name, f"{name}.py"))
 
-
-def environment_packages(service: Service, place: ProjectFolder) -> Packages:
+def environment_packages(service: Service, place: ProjectFolder, module: str) -> Packages:
     """Return the packages of the project's virtual environment.
 
     Its interpreter is of this machine and not in any image; packages depend on its version alone.
-    Raises `ServiceNotPreparedError` when there is none.
+    Raises `ServiceNotPreparedError` when there is none, or not in it the module that is run.
     """
     environment = _environment(place)
     if environment is None:
-        raise _not_prepared_python(service, place, _wanted(place) or ["its packages"])
+        raise _not_prepared_python(service, place, _wanted(place) or [module])
     version = ".".join(map(str, _version_of(environment)))
     directory = environment / "lib" / f"python{version}" / "site-packages"
     if not directory.is_dir():
@@ -138,8 +131,14 @@ def environment_packages(service: Service, place: ProjectFolder) -> Packages:
             fields={"service": service.name},
         )
     shown = place.shown(environment)
+    if not any((directory / name).exists() for name in (module, f"{module}.py")):
+        raise ServiceNotPreparedError(
+            f"{service.name} needs {module}, which is not installed in the project's {shown}.",
+            hint=f"Install it: {environment}/bin/pip install {module}",
+            fields={"service": service.name, "missing": [module]},
+        )
     inside = f"{place.root_inside}/{shown}/lib/python{version}/site-packages"
-    return Packages(shown, directory, inside, version)
+    return Packages(inside, version)
 
 
 def _environment_python(service: Service, place: ProjectFolder, environment: Path) -> Python:
@@ -213,11 +212,11 @@ def _not_prepared_python(
     shown = ", ".join(missing[:_MAX_NAMED])
     more = f" and {len(missing) - _MAX_NAMED} more" if len(missing) > _MAX_NAMED else ""
     path = _requirements(place)
-    where = place.shown(path) if path is not None else "requirements.txt"
+    wanted = f"-r {path}" if path is not None else " ".join(missing)
     return ServiceNotPreparedError(
         f"{service.name} needs packages that are not installed: {shown}{more}.",
         hint="Install them in the project's folder, nothing is installed for you: "
-        f"{_make(place, 'python3')} && {place.root}/.venv/bin/pip install -r {place.root}/{where}",
+        f"{_make(place, 'python3')} && {place.root}/.venv/bin/pip install {wanted}",
         fields={"service": service.name, "missing": missing[:100]},
     )
 

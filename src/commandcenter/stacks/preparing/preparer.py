@@ -103,7 +103,13 @@ class Preparer:
         def told(words: str) -> None:
             tell(words.replace(wanted.reference, shown))  # what is built has a name of ours
 
-        return await self._runtime.provide_image(wanted, told)
+        try:
+            return await self._runtime.provide_image(wanted, told)
+        except ImageUnavailableError as error:
+            words = error.detail.replace(wanted.reference, shown)
+            raise ImageUnavailableError(
+                words, is_passing=error.is_passing, hint=error.hint
+            ) from error
 
     def _refuse_moved(self) -> None:
         folder = self._place.folder

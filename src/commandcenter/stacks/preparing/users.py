@@ -28,10 +28,10 @@ def user_in(service: Service, place: Place, facts: ImageFacts, known: KnownImage
     """Return the user: the definition's, the image's, the one it is known to change to, or 1000.
 
     An application that the project's folder is mounted into takes on the folder's owner, if that
-    is an ordinary user: what it writes there is theirs. Raises `ServiceUnsupportedError`.
+    is an ordinary user: what it writes there is theirs. What the default stack says of users is
+    meant for usual images, and gives way. Raises `ServiceUnsupportedError`.
     """
-    is_application = place.is_default and _sees_folder(service)
-    if service.user and not is_application:
+    if service.user and not place.is_default:
         return _asked(service, facts)
     if facts.uid:
         return User(facts.uid, facts.gid, is_asked=True)
