@@ -62,6 +62,9 @@ class Hub:
     def post(self, path: str, body: Mapping[str, Any]) -> Any:
         return self._checked(self._client.post(path, json=body))
 
+    def delete(self, path: str) -> None:
+        self._client.delete(path).raise_for_status()
+
     def runners(self) -> list[int]:
         """The process ids of its runner, for their use of CPU."""
         lock = RunnerPaths(self.data).lock
