@@ -21,7 +21,7 @@ from commandcenter.stacks.compose.read import ComposeRequest, read_compose
 from commandcenter.stacks.detect import COMPOSE_FILES, ComposeFound, detect_stack
 
 _START_SECONDS = 120.0
-_STOP_SECONDS = 60.0
+_STOP_SECONDS = 120.0
 _LOOK_SECONDS = 0.25
 _MAX_WORDS = 300
 
@@ -73,7 +73,6 @@ def run_all(root: Path, folders: list[Path], runtime: str) -> None:
                 copy = place / f"sample-{number}"
                 shutil.copytree(folder, copy, symlinks=True)
                 told = run_one(hub, copy)
-                hub.delete(f"/projects/{copy.name}")  # its ports are for the next
                 print(f"| {folder.relative_to(root)} | {' | '.join(told)} |", flush=True)
     finally:
         shutil.rmtree(place, ignore_errors=True)
@@ -101,7 +100,10 @@ def run_one(hub: Hub, folder: Path) -> tuple[str, str, str]:
         )
         told = "no", _short(found["reason"] or "; ".join(waiting))
     hub.post(f"/projects/{name}/stop", {})
-    _until(hub, name, {"stopped"}, _STOP_SECONDS)
+    stopped = _until(hub, name, {"stopped"}, _STOP_SECONDS)
+    if stopped["state"] != "stopped":
+        return str(len(services)), told[0], _short(f"it does not stop: {stopped['services']}")
+    hub.delete(f"/projects/{name}")  # its ports are for the next
     return (str(len(services)), *told)
 
 

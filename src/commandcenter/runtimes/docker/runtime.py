@@ -59,8 +59,8 @@ class DockerRuntime:
         self._last_use: dict[str, Use] = {}
 
     async def capabilities(self) -> Capabilities:
-        if self._capabilities is None:
-            self._capabilities = await probe()
+        if self._capabilities is None or not self._capabilities.available:
+            self._capabilities = await probe()  # again: an engine may be started any time
         return self._capabilities
 
     async def start(self, spec: AttemptSpec) -> Handle:
