@@ -10,7 +10,12 @@ def _made(root: pytest.TempPathFactory, name: str) -> StackHub:
     place = root.mktemp(name)
     hub = StackHub(place / "data", place / "projects")
     hub.projects.mkdir()
-    hub.start()
+    try:
+        hub.start()
+    except BaseException:  # such as one that takes too long
+        if hub.process is not None:
+            hub.kill()
+        raise
     return hub
 
 

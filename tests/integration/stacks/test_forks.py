@@ -1,5 +1,6 @@
 """Forks of stacks of real PostgreSQL and Redis: one moment of all, apart from then on, and gone."""
 
+import os
 import socket
 import threading
 from collections.abc import Iterator
@@ -195,17 +196,14 @@ def test_a_hub_killed_while_services_stand_still_leaves_none_standing(mortal: St
     mortal.run("project", "start", "shop")
     before = mortal.status("shop")
     shop = projects(mortal)["shop"]["id"]
-    kept = mortal.data / "volumes" / shop / "redis-data" / "more"
-    kept.mkdir()
-    for number in range(8_000):  # so many that the hub can be killed in the middle
-        (kept / str(number)).write_bytes(b"x")
     servers = mortal.processes("postgres -D")
-    with mortal.client as client:
-        client.post("/projects/shop/fork", json={"name": "half"}).raise_for_status()
-    words = "paused for a copy to half"
-    wait_for("the pause", lambda: words in str(mortal.status("shop")["services"]))
-    wait_for("standing still", lambda: all(stands(pid) for pid in servers))
-    mortal.kill()
+    with changing(mortal.data / "volumes" / shop / "redis-data" / "more"):
+        with mortal.client as client:
+            client.post("/projects/shop/fork", json={"name": "half"}).raise_for_status()
+        words = "paused for a copy to half"
+        wait_for("the pause", lambda: words in str(mortal.status("shop")["services"]), seconds=60)
+        wait_for("standing still", lambda: all(stands(pid) for pid in servers))
+        mortal.kill()
     assert all(stands(pid) for pid in servers)
     [half] = {path.name for path in (mortal.data / "volumes").iterdir()} - {shop, f"{shop}.made"}
     mortal.start()
@@ -217,6 +215,29 @@ def test_a_hub_killed_while_services_stand_still_leaves_none_standing(mortal: St
     with mortal.client as client:
         found = client.get(f"/projects/{half}/fork").json()
     assert (found["phase"], found["message"][:13]) == ("failed", "The hub ended")
+
+
+@contextmanager
+def changing(folder: Path) -> Iterator[None]:
+    """So many files that all change and change that a copy in the pause takes its time."""
+    folder.mkdir()
+    files = [folder / str(number) for number in range(8_000)]
+    for file in files:
+        file.write_bytes(b"x")
+    over = threading.Event()
+
+    def change() -> None:
+        while not over.is_set():
+            for file in files:
+                os.utime(file)
+
+    thread = threading.Thread(target=change)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join(30)
 
 
 def stands(pid: int) -> bool:
