@@ -18,7 +18,8 @@ from commandcenter.kit.injection import Services
 from tests import docker_engine, migrated
 from tests.postgres import PostgresServer, find_binaries
 
-_START_SECONDS = 20.0
+_START_SECONDS = 60.0  # machines differ, and other tests run beside
+_ANSWER_SECONDS = 30.0
 
 
 @pytest.fixture(scope="session")
@@ -133,9 +134,11 @@ async def running_hub(settings: Settings) -> AsyncIterator[RunningHub]:
         token = ready.cli_token_file.read_text().strip()
         async with (
             httpx.AsyncClient(
-                base_url=ready.url, headers={"Authorization": f"Bearer {token}"}
+                base_url=ready.url,
+                headers={"Authorization": f"Bearer {token}"},
+                timeout=_ANSWER_SECONDS,
             ) as client,
-            httpx.AsyncClient(base_url=ready.url) as anonymous,
+            httpx.AsyncClient(base_url=ready.url, timeout=_ANSWER_SECONDS) as anonymous,
         ):
             yield RunningHub(server.settings, server, ready, client, anonymous)
     finally:

@@ -128,6 +128,7 @@ class PostgresServer:
         """The database that others are copied from, made the first time one is."""
         name = "migrated"
         if not self._has_migrated:
+            self._execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
             self._execute(f'CREATE DATABASE "{name}"')
             migrated.make(self._url(name), self._url(name))
             self._has_migrated = True
