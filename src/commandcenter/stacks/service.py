@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections import defaultdict
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,6 +32,7 @@ from commandcenter.stacks.supervisor import StackSupervisor
 logger = logging.getLogger(__name__)
 
 _UP = frozenset({StackState.STARTING, StackState.RUNNING})
+_PUT_AWAY_SECONDS = 6.0
 _LONGEST_REQUEST = 400
 
 
@@ -261,6 +263,10 @@ class StackManager:
         row = await session.get(ProjectStack, project.id)
         if row is None:
             return
+        running = self.supervisor(project.id)
+        if running is not None and row.state == StackState.STOPPED.value:
+            with suppress(TimeoutError):  # it is only putting things away
+                await asyncio.wait_for(running.wait_ended(), _PUT_AWAY_SECONDS)
         if row.state != StackState.STOPPED.value or self.supervisor(project.id) is not None:
             raise StackBusyError(
                 f"the stack of project {project.name!r} is {row.state}",
