@@ -21,9 +21,12 @@ DESKTOP = {"width": 1280, "height": 800}
 PHONE = {"width": 390, "height": 844}
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Debian's Chromium, without the sandbox that root may not have."""
+    """Debian's Chromium, without the sandbox that root may not have.
+
+    Of a module: as long as it is open a loop runs in this thread, and asynchronous tests cannot.
+    """
     if _CHROMIUM is None:
         pytest.skip("Chromium is not installed: apt-get install chromium")
     if not _BUILT.is_file():

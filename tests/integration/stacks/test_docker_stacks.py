@@ -213,9 +213,8 @@ def test_the_sandbox_names_the_command_that_chooses_docker(hub: DockerHub) -> No
 
 
 def _says_that_the_engine_is_away(found: dict[str, Any]) -> bool:
-    web = by_name(found)["web"]
-    words = f"{web['health_words']} {web['message']} {web['progress']}"
-    return not found["overall_healthy"] and "does not answer" in words
+    words = (f"{each['health_words']} {each['message']}" for each in found["services"])
+    return not found["overall_healthy"] and any("does not answer" in each for each in words)
 
 
 def test_services_come_back_with_the_engine_and_use_up_no_tries(
