@@ -13,6 +13,9 @@ from tests.docker_engine import DockerEngine, own_engine, why_not
 from tests.integration.stacks.docker_images import docker, make_small_image, need_programs
 from tests.integration.stacks.stack_hub import StackHub
 
+# An engine, a hub and an image are made by whichever test of a worker comes first.
+pytestmark = pytest.mark.timeout(240)
+
 COMPOSE = """
 services:
   web:

@@ -170,7 +170,7 @@ async def test_a_project_goes_with_the_records_of_its_stack(hub: RunningHub) -> 
 
 
 async def test_a_limit_that_is_not_in_force_stops_the_service_at_once(hub: RunningHub) -> None:
-    weak = COMPOSE.replace('{FAKE_SECONDS: "1000"}', '{FAKE_ACTUAL_MEMORY_BYTES: "1048576"}', 1)
+    weak = COMPOSE.replace('"1000"}', '"1000", FAKE_ACTUAL_MEMORY_BYTES: "1048576"}', 1)
     await project(hub, compose=weak)
     await post(hub, "shop/start")
     found = await until(hub, lambda found: found["state"] == "error")
