@@ -216,7 +216,8 @@ def test_the_sandbox_names_the_command_that_chooses_docker(hub: DockerHub) -> No
 
 
 def _says_that_the_engine_is_away(found: dict[str, Any]) -> bool:
-    words = (f"{each['health_words']} {each['message']}" for each in found["services"])
+    told = ("health_words", "message", "progress")
+    words = (each[name] for each in found["services"] for name in told)
     return not found["overall_healthy"] and any("does not answer" in each for each in words)
 
 
