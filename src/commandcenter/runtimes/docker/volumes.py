@@ -40,6 +40,7 @@ _ROOM = (
 )
 _SYNC = ("/bin/sh", "-c", "for each in /volumes/*; do sync -f $each; done")
 _LOOK_SECONDS = 300.0
+_MOST_OUTPUT = 64 * 1024
 _MIB = 1024**2
 _KEPT_FREE_BYTES = 256 * _MIB  # for everything else that lives on the disk
 
@@ -102,7 +103,13 @@ class Volumes:
         async with self._engine.stream(
             "GET", f"containers/{identifier}/logs", params={"stdout": True, "stderr": True}
         ) as answer:
-            data = await answer.content.read(64 * 1024)
+            data = b""
+            async for (
+                chunk
+            ) in answer.content.iter_any():  # it comes in as many as there were writes
+                data += chunk
+                if len(data) >= _MOST_OUTPUT:
+                    break
         text, offset = b"", 0
         while offset + 8 <= len(data):
             length = int.from_bytes(data[offset + 4 : offset + 8], "big")
