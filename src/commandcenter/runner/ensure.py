@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from commandcenter.kit.disk import data_disk_full, space_at
+from commandcenter.kit.processes import ended_afterwards
 from commandcenter.runner import frames
 from commandcenter.runner.errors import RunnerUnavailableError, RunnerVersionError
 from commandcenter.runner.paths import RunnerPaths
@@ -120,13 +121,9 @@ async def _start(paths: RunnerPaths, idle_minutes: float, deadline: float) -> No
             start_new_session=True,
         )  # fmt: skip
     try:
-        async with asyncio.timeout_at(
-            asyncio.get_running_loop().time() + deadline - time.monotonic()
-        ):
+        async with ended_afterwards(process), asyncio.timeout(deadline - time.monotonic()):
             code = await process.wait()
     except TimeoutError:
-        process.kill()
-        await process.wait()
         raise _unavailable(paths, "it did not come up in time") from None
     if code > 0:
         if space_at(paths.home).is_exhausted:

@@ -1,12 +1,11 @@
 """The commit that a change would be made on: part of what an approval is bound to."""
 
-import asyncio
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from commandcenter.kit.processes import run_program
 from commandcenter.projects.git_facts import git_environment
 
 _TIMEOUT_SECONDS = 10.0
@@ -39,25 +38,12 @@ async def find_target(path: Path, inputs: Mapping[str, Any]) -> Target | None:
 
 
 async def _git(path: Path, *arguments: str) -> str | None:
-    process = await asyncio.create_subprocess_exec(
-        "git",
-        "-c",
-        "core.fsmonitor=false",
-        "-C",
-        str(path),
-        *arguments,
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.DEVNULL,
-        env={**git_environment(), "GIT_CEILING_DIRECTORIES": str(path.parent)},
-    )
+    command = ("git", "-c", "core.fsmonitor=false", "-C", str(path), *arguments)
+    environment = {**git_environment(), "GIT_CEILING_DIRECTORIES": str(path.parent)}
     try:
-        stdout, _ = await asyncio.wait_for(process.communicate(), _TIMEOUT_SECONDS)
+        done = await run_program(*command, seconds=_TIMEOUT_SECONDS, environment=environment)
     except TimeoutError:
-        with suppress(ProcessLookupError):
-            process.kill()
-        await process.wait()
         return None
-    if process.returncode != 0:
+    if done.code != 0:
         return None
-    return stdout.decode(errors="replace").strip() or None
+    return done.output.decode(errors="replace").strip() or None

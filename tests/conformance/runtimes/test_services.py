@@ -491,7 +491,7 @@ async def test_a_port_is_free_at_once_however_slow_the_relay_is(own: UnderTest) 
 async def test_a_probe_whose_waiting_process_dies_does_not_hold_the_service(
     own: UnderTest,
 ) -> None:
-    handle = await up(own, service("echo up; sleep 60"))
+    handle = await up(own, service("echo up; exec sleep 60"))
     before = set(descendants(own.runner_pid()))
     probing = asyncio.create_task(
         own.runtime.execute(handle, ("sleep", "50"), timeout_seconds=50.0)

@@ -83,7 +83,8 @@ class Hub:
         return (self.data / "hub.lock").read_text()
 
     def start(self) -> None:
-        migrated.fill(self.data)
+        if not self.prefix:  # whoever that makes of it could not read what is put there
+            migrated.fill(self.data)
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [*self.prefix, *PROGRAM, "up", "--port", str(self.port), *self.arguments],

@@ -121,13 +121,15 @@ def test_reachable_from_elsewhere_only_when_said_so(tmp_path: Path, host: str) -
     assert "COMMANDCENTER_ALLOW_REMOTE_ACCESS" in str(refused.value.hint)
 
 
-async def test_it_serves_while_it_drains_and_gives_up_in_time(tmp_path: Path) -> None:
-    settings = Settings(data_directory=tmp_path / "data", port=0, runtime="fake", drain_seconds=1.0)
-    waiting, never = asyncio.Event(), asyncio.Event()
+async def test_it_serves_while_it_drains(tmp_path: Path) -> None:
+    settings = Settings(
+        data_directory=tmp_path / "data", port=0, runtime="fake", drain_seconds=_SECONDS
+    )
+    waiting, done = asyncio.Event(), asyncio.Event()
 
     async def work() -> None:
         waiting.set()
-        await never.wait()
+        await done.wait()
 
     async with running_hub(settings) as hub:
         draining = hub.services.get(Draining)
@@ -144,9 +146,21 @@ async def test_it_serves_while_it_drains_and_gives_up_in_time(tmp_path: Path) ->
                 ("/api/v1/runs/run_0/rerun", {}),
             )
         ]
+        done.set()
 
     assert during.status_code == 200
     assert {(run.status_code, run.json()["code"]) for run in runs} == {(503, "stopping")}
+
+
+async def test_it_does_not_drain_for_ever(tmp_path: Path) -> None:
+    settings = Settings(data_directory=tmp_path / "data", port=0, runtime="fake", drain_seconds=0.2)
+    never = asyncio.Event()
+
+    async def work() -> None:
+        await never.wait()
+
+    async with asyncio.timeout(_SECONDS), running_hub(settings) as hub:
+        hub.services.get(Draining).add(work)
 
 
 async def test_error_of_the_start_reaches_the_caller(tmp_path: Path) -> None:

@@ -6,10 +6,10 @@ rules for all of them refuse every connection that a container begins and that d
 bridge. Connections that others began, through published ports, are answered.
 """
 
-import asyncio
 import os
 import shutil
 
+from commandcenter.kit.processes import run_program
 from commandcenter.runtimes.errors import RuntimeRefusedError
 
 BRIDGE_PREFIX = "cc-"
@@ -48,18 +48,9 @@ async def keep_inside() -> None:
 
 async def _call(*arguments: str) -> str | None:
     """None of a success, else what iptables said."""
-    process = await asyncio.create_subprocess_exec(
-        "iptables", "-w", "10", *arguments,
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.DEVNULL,
-        stderr=asyncio.subprocess.PIPE,
-    )  # fmt: skip
     try:
-        async with asyncio.timeout(_SECONDS):
-            _, told = await process.communicate()
+        done = await run_program("iptables", "-w", "10", *arguments, seconds=_SECONDS)
     except TimeoutError:
-        process.kill()
-        await process.wait()
         return "iptables does not answer"
-    text = told.decode("utf-8", "replace").strip()
-    return None if process.returncode == 0 else text or f"iptables ended with {process.returncode}"
+    text = done.errors.decode("utf-8", "replace").strip()
+    return None if done.code == 0 else text or f"iptables ended with {done.code}"
