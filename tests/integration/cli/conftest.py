@@ -18,9 +18,10 @@ import httpx
 import pytest
 
 from commandcenter.cli.local_hub import retire_runner
-from tests import migrated
+from tests import migrated, preloaded
 
-PROGRAM = (sys.executable, "-m", "commandcenter.cli")
+MODULE = "commandcenter.cli"
+PROGRAM = (sys.executable, "-m", MODULE)
 SOURCES = Path(__file__).resolve().parents[3]
 _START_SECONDS = 40.0
 _STOP_SECONDS = 20.0
@@ -64,7 +65,7 @@ class Hub:
     arguments: tuple[str, ...] = ("--no-demo", "--runtime", "fake")
     port: int = 0
     prefix: tuple[str, ...] = ()  # of the command that starts it
-    process: "subprocess.Popen[bytes] | None" = None
+    process: "subprocess.Popen[bytes] | preloaded.Process | None" = None
     log: Path = field(init=False)
 
     def __post_init__(self) -> None:
@@ -85,15 +86,19 @@ class Hub:
     def start(self) -> None:
         if not self.prefix:  # whoever that makes of it could not read what is put there
             migrated.fill(self.data)
+        words = ("up", "--port", str(self.port), *self.arguments)
         with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
-                [*self.prefix, *PROGRAM, "up", "--port", str(self.port), *self.arguments],
-                env=self.environment,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                cwd=self.data.parent,
-            )
+            if self.prefix:
+                self.process = subprocess.Popen(
+                    [*self.prefix, *PROGRAM, *words],
+                    env=self.environment,
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                    cwd=self.data.parent,
+                )
+            else:
+                self.process = self._begun(words, log.fileno())
         wait_for("the hub", self._answers, seconds=_START_SECONDS)
         self.port = int(self.url.rsplit(":", 1)[1])
 
@@ -128,20 +133,28 @@ class Hub:
 
     def run(self, *words: str, stdin: str | None = None, code: int | None = 0) -> Done:
         """Run the program to its end; `code` is what it must exit with, None for anything."""
-        done = subprocess.run(
-            [*PROGRAM, *words],
-            env=self.environment,
-            input=stdin or "",
-            capture_output=True,
-            text=True,
-            timeout=_COMMAND_SECONDS,
-            cwd=self.data.parent,
-            check=False,
+        done = preloaded.run(
+            MODULE,
+            *words,
+            environment=self.environment,
+            directory=self.data.parent,
+            text=stdin or "",
+            seconds=_COMMAND_SECONDS,
         )
         assert code is None or done.returncode == code, (
             f"{words} ended with {done.returncode}:\n{done.stdout}\n{done.stderr}"
         )
         return Done(done.returncode, done.stdout, done.stderr)
+
+    def _begun(self, words: tuple[str, ...], output: int) -> preloaded.Process:
+        return preloaded.start(
+            MODULE,
+            *words,
+            environment=self.environment,
+            directory=self.data.parent,
+            output=output,
+            errors=output,
+        )
 
     def json(self, *words: str, code: int = 0) -> Any:
         return self.run(*words, "--json", code=code).json
@@ -151,14 +164,7 @@ class Hub:
         """Start the program; it is ended with the block if it has not ended by itself."""
         file = self.data.parent / "begun.out"
         with file.open("wb") as out:
-            process = subprocess.Popen(
-                [*PROGRAM, *words],
-                env=self.environment,
-                stdin=subprocess.DEVNULL,
-                stdout=out,
-                stderr=subprocess.STDOUT,
-                cwd=self.data.parent,
-            )
+            process = self._begun(words, out.fileno())
         try:
             yield Started(process, file)
         finally:
@@ -168,7 +174,7 @@ class Hub:
 
 @dataclass
 class Started:
-    process: "subprocess.Popen[bytes]"
+    process: preloaded.Process
     file: Path
 
     @property

@@ -14,17 +14,13 @@ import pytest
 
 from commandcenter.cli.client import HubClient
 from commandcenter.cli.event_stream import EventStream, Reconnecting
-from tests.integration.cli.conftest import PROGRAM, Hub, environment, furnish, wait_for
+from tests import preloaded
+from tests.integration.cli.conftest import MODULE, Hub, environment, furnish, wait_for
 
 
 def _run(*words: str, **more: str) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        [*PROGRAM, *words],
-        env=environment(**more),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
+    return preloaded.run(
+        MODULE, *words, environment=environment(**more), directory=Path.cwd(), seconds=60
     )
 
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from commandcenter.runtimes.sandbox.doctor import can_isolate
-from tests.integration.cli.conftest import PROGRAM, environment, wait_for
+from tests import preloaded
+from tests.integration.cli.conftest import MODULE, PROGRAM, environment, wait_for
 
 pytestmark = [
     pytest.mark.skipif(not can_isolate(), reason="no sandbox can be set up here: see doctor"),
@@ -46,14 +47,12 @@ def _environment(tmp_path: Path) -> dict[str, str]:
 
 
 def _local(tmp_path: Path, *words: str) -> "subprocess.CompletedProcess[str]":
-    done = subprocess.run(
-        [*PROGRAM, "run", "--local", *words],
-        env=_environment(tmp_path),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
+    done = preloaded.run(
+        MODULE,
+        *("run", "--local", *words),
+        environment=_environment(tmp_path),
+        directory=tmp_path,
+        seconds=120,
     )
     _nothing_is_left(tmp_path)
     return done

@@ -9,11 +9,11 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, BinaryIO, TypeVar
 
 import httpx
 
-from tests import migrated
+from tests import migrated, preloaded
 
 T = TypeVar("T")
 
@@ -38,7 +38,8 @@ class ServerProcess:
         self._inside = inside
         self.settings = dict(settings or {})
         self.executor_id = ""
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: subprocess.Popen[bytes] | preloaded.Process | None = None
+        self._told: BinaryIO | None = None
         self.url = ""
         self._token = ""
         self.log = data.parent / f"{kind}-{id(self):x}.log"
@@ -57,26 +58,43 @@ class ServerProcess:
             "COMMANDCENTER_PORT": "0",
             **{f"COMMANDCENTER_{name.upper()}": value for name, value in self.settings.items()},
         }
-        with self.log.open("ab") as log:
-            self._process = subprocess.Popen(
-                [
-                    *self._inside,
-                    sys.executable,
-                    str(Path(__file__).with_name("serve.py")),
-                    *self._arguments(),
-                ],
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                start_new_session=True,
-            )
+        told, telling = os.pipe()
+        self._told = os.fdopen(told, "rb")
+        try:
+            with self.log.open("ab") as log:
+                self._process = self._begin(environment, telling, log.fileno())
+        finally:
+            os.close(telling)
         ready = self._ready_line()
         if self._kind == "hub":
             self.url = ready["url"]
             self._token = self.seen(Path(ready["token"])).read_text().strip()
         else:
             self.executor_id = ready["executor"]
+
+    def _begin(
+        self, environment: dict[str, str], output: int, errors: int
+    ) -> "subprocess.Popen[bytes] | preloaded.Process":
+        program = str(Path(__file__).with_name("serve.py"))
+        words = [] if self._kind == "hub" else [self._kind]
+        if not self._inside:
+            return preloaded.start(
+                program,
+                *words,
+                environment=environment,
+                directory=self.data.parent,
+                output=output,
+                errors=errors,
+                new_session=True,
+            )
+        return subprocess.Popen(
+            [*self._inside, sys.executable, program, *words],
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=errors,
+            start_new_session=True,
+        )
 
     def seen(self, path: Path) -> Path:
         """The path as the process sees it, which may have mounts of its own."""
@@ -114,18 +132,14 @@ class ServerProcess:
         assert response.status_code in {200, 201, 202}, response.text
         return response.json()
 
-    def _arguments(self) -> list[str]:
-        return [] if self._kind == "hub" else [self._kind]
-
     def _ready_line(self) -> dict[str, str]:
-        assert self._process is not None
-        assert self._process.stdout is not None
+        assert self._told is not None
         with selectors.DefaultSelector() as selector:
-            selector.register(self._process.stdout, selectors.EVENT_READ)
+            selector.register(self._told, selectors.EVENT_READ)
             if not selector.select(_START_SECONDS):
                 self.kill()
                 raise AssertionError(f"not ready in {_START_SECONDS} s:\n{self._log_end()}")
-        line = self._process.stdout.readline()
+        line = self._told.readline()
         if not line:
             self.kill()
             raise AssertionError(f"the {self._kind} ended at its start:\n{self._log_end()}")
@@ -135,8 +149,8 @@ class ServerProcess:
     def _close(self) -> int:
         assert self._process is not None
         code = self._process.wait(10)
-        if self._process.stdout is not None:
-            self._process.stdout.close()
+        if self._told is not None:
+            self._told.close()
         return code
 
     def _log_end(self) -> str:
