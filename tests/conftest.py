@@ -15,7 +15,7 @@ from commandcenter.hub.server import HubServer, Ready
 from commandcenter.hub.settings import Settings
 from commandcenter.kit.database import Database, sqlite_url
 from commandcenter.kit.injection import Services
-from tests import docker_engine, migrated
+from tests import docker_engine, migrated, web
 from tests.postgres import PostgresServer, find_binaries
 
 _START_SECONDS = 60.0  # machines differ, and other tests run beside
@@ -133,12 +133,12 @@ async def running_hub(settings: Settings) -> AsyncIterator[RunningHub]:
         ready = started.result()
         token = ready.cli_token_file.read_text().strip()
         async with (
-            httpx.AsyncClient(
-                base_url=ready.url,
+            web.async_client(
+                url=ready.url,
                 headers={"Authorization": f"Bearer {token}"},
                 timeout=_ANSWER_SECONDS,
             ) as client,
-            httpx.AsyncClient(base_url=ready.url, timeout=_ANSWER_SECONDS) as anonymous,
+            web.async_client(url=ready.url, timeout=_ANSWER_SECONDS) as anonymous,
         ):
             yield RunningHub(server.settings, server, ready, client, anonymous)
     finally:

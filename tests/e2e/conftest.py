@@ -12,6 +12,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 import commandcenter
+from tests import web
 from tests.integration.cli.conftest import AGENTS, WORKFLOWS, Hub, wait_for
 
 _CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -56,7 +57,7 @@ def api(hub: Hub) -> httpx.Client:
     """The API as the CLI's token sees it; quicker than a process for each call."""
     token = (hub.data / "cli-token").read_text().strip()
     headers = {"Authorization": f"Bearer {token}"}
-    return httpx.Client(base_url=f"{hub.url}/api/v1", headers=headers, trust_env=False)
+    return web.client(url=f"{hub.url}/api/v1", headers=headers)
 
 
 def _furnish(hub: Hub) -> None:

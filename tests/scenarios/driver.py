@@ -15,7 +15,7 @@ import httpx
 from pydantic import SecretStr
 
 from commandcenter.hub.settings import Settings
-from tests import migrated
+from tests import migrated, web
 from tests.conftest import RunningHub, running_hub
 
 PATIENCE_SECONDS = 20.0
@@ -130,9 +130,7 @@ class Driver:
         return self.hub.client
 
     def as_token(self, token: str) -> httpx.AsyncClient:
-        return httpx.AsyncClient(
-            base_url=self.hub.url, headers={"Authorization": f"Bearer {token}"}
-        )
+        return web.async_client(url=self.hub.url, headers={"Authorization": f"Bearer {token}"})
 
     async def agent(self, name: str, **options: Any) -> dict[str, Any]:
         folder = make_agent(self.projects / f"agent-{name}", name=name, **options)

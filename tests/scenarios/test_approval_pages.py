@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 import httpx
 import pytest
 
+from tests import web
 from tests.scenarios.driver import Driver
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -23,7 +24,7 @@ async def browser(driver: Driver) -> AsyncIterator[httpx.AsyncClient]:
     url = str(driver.client.base_url).rstrip("/")
     link = (await driver.client.post("/api/v1/me/login-links", json={})).json()["url"]
     token = link.partition("token=")[2]
-    async with httpx.AsyncClient(base_url=url, headers={"Origin": url}, timeout=30) as client:
+    async with web.async_client(url=url, headers={"Origin": url}, timeout=30) as client:
         answered = await client.post("/login", data={"token": token})
         assert answered.status_code == 303, answered.text
         yield client

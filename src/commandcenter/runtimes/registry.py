@@ -1,18 +1,17 @@
 """The only importer of concrete runtimes."""
 
+import importlib
 from collections.abc import Callable
 from pathlib import Path
 
 from commandcenter.kit.errors import NotFoundError
 from commandcenter.runtimes.base import Runtime
-from commandcenter.runtimes.docker.runtime import DockerRuntime
-from commandcenter.runtimes.fake.runtime import FakeRuntime
-from commandcenter.runtimes.sandbox.runtime import SandboxRuntime
 
-_FACTORIES: dict[str, Callable[[Path], Runtime]] = {
-    "sandbox": SandboxRuntime,
-    "docker": DockerRuntime,
-    "fake": FakeRuntime,
+# By name, because their libraries take a large part of a hub's start and most hubs use one.
+_CLASSES = {
+    "sandbox": ("commandcenter.runtimes.sandbox.runtime", "SandboxRuntime"),
+    "docker": ("commandcenter.runtimes.docker.runtime", "DockerRuntime"),
+    "fake": ("commandcenter.runtimes.fake.runtime", "FakeRuntime"),
 }
 
 
@@ -22,15 +21,16 @@ class UnknownRuntimeError(NotFoundError):
 
 
 def runtime_names() -> tuple[str, ...]:
-    return tuple(sorted(_FACTORIES))
+    return tuple(sorted(_CLASSES))
 
 
 def create_runtime(name: str, data_directory: Path) -> Runtime:
     """A runtime that keeps its attempts under the data directory; nothing is started yet."""
     try:
-        factory = _FACTORIES[name]
+        module, kind = _CLASSES[name]
     except KeyError:
         raise UnknownRuntimeError(
             f"There is no runtime {name!r}.", hint=f"Known are: {', '.join(runtime_names())}."
         ) from None
+    factory: Callable[[Path], Runtime] = getattr(importlib.import_module(module), kind)
     return factory(data_directory)

@@ -13,11 +13,12 @@ from commandcenter.auth.identity import SYSTEM
 from commandcenter.kit.clock import utc_now
 from commandcenter.kit.database import Database
 from commandcenter.models import AuditEntry, Token
+from tests import web
 from tests.conftest import RunningHub
 
 
 def _as(hub: RunningHub, token: str) -> httpx.AsyncClient:
-    return httpx.AsyncClient(base_url=hub.url, headers={"Authorization": f"Bearer {token}"})
+    return web.async_client(url=hub.url, headers={"Authorization": f"Bearer {token}"})
 
 
 async def test_a_principal_from_creation_to_being_disabled(hub: RunningHub) -> None:

@@ -10,6 +10,7 @@ from commandcenter.auth.caller import Require
 from commandcenter.auth.permissions import ROLE_PERMISSIONS, Permission, Role
 from commandcenter.hub.app import create_app
 from commandcenter.hub.settings import Settings
+from tests import web
 from tests.conftest import RunningHub
 
 PUBLIC = {
@@ -108,8 +109,8 @@ async def test_every_other_route_refuses_anonymous_callers(sqlite_hub: RunningHu
 async def test_every_route_follows_the_table_of_roles(sqlite_hub: RunningHub, role: Role) -> None:
     token = await sqlite_hub.token_for(role.value, name=f"the-{role.value}")
     wrong = {}
-    async with httpx.AsyncClient(
-        base_url=sqlite_hub.url, headers={"Authorization": f"Bearer {token}"}
+    async with web.async_client(
+        url=sqlite_hub.url, headers={"Authorization": f"Bearer {token}"}
     ) as client:
         for method, path, context in GUARDED:
             permission = _permission(method, path, context)

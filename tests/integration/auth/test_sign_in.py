@@ -13,6 +13,7 @@ from commandcenter.hub.settings import Settings
 from commandcenter.kit.clock import utc_now
 from commandcenter.kit.database import Database
 from commandcenter.models import Token
+from tests import web
 from tests.conftest import RunningHub, running_hub
 
 SAME_ORIGIN = {"Sec-Fetch-Site": "same-origin"}
@@ -29,7 +30,7 @@ async def _sign_in(client: httpx.AsyncClient, token: str) -> httpx.Response:
 
 async def test_first_start_gives_a_link_that_signs_in_once(hub: RunningHub) -> None:
     token = _token(hub)
-    async with httpx.AsyncClient(base_url=hub.url) as browser:
+    async with web.async_client(url=hub.url) as browser:
         for _ in range(2):  # a preview opens the link too, and must not spend it
             assert (await browser.get("/login", params={"token": token})).status_code == 200
         signed_in = await _sign_in(browser, token)
@@ -80,7 +81,7 @@ async def test_a_link_is_no_bearer_token_and_a_token_no_link(hub: RunningHub) ->
 
 
 async def test_signing_out_ends_the_session(hub: RunningHub) -> None:
-    async with httpx.AsyncClient(base_url=hub.url) as browser:
+    async with web.async_client(url=hub.url) as browser:
         cookie = (await _sign_in(browser, _token(hub))).cookies["commandcenter_session"]
         await browser.post("/logout", headers=SAME_ORIGIN)
     answer = await hub.anonymous.get(
@@ -92,7 +93,7 @@ async def test_signing_out_ends_the_session(hub: RunningHub) -> None:
 
 async def test_other_sites_cannot_act_with_the_session(hub: RunningHub) -> None:
     body = {"name": "mallory", "role": "admin"}
-    async with httpx.AsyncClient(base_url=hub.url) as browser:
+    async with web.async_client(url=hub.url) as browser:
         await _sign_in(browser, _token(hub))
         answers = [
             await browser.post("/api/v1/principals", json=body, headers=headers)

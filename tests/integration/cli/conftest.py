@@ -18,7 +18,7 @@ import httpx
 import pytest
 
 from commandcenter.cli.local_hub import retire_runner
-from tests import migrated, preloaded
+from tests import migrated, preloaded, web
 
 MODULE = "commandcenter.cli"
 PROGRAM = (sys.executable, "-m", MODULE)
@@ -107,7 +107,7 @@ class Hub:
         if self.process.poll() is not None:
             raise AssertionError(f"the hub has ended: {self.log.read_text()}")
         try:
-            return httpx.get(f"{self.url}/health", trust_env=False).is_success
+            return web.get(f"{self.url}/health").is_success
         except (OSError, httpx.HTTPError):
             return False
 

@@ -13,7 +13,7 @@ from typing import Any, BinaryIO, TypeVar
 
 import httpx
 
-from tests import migrated, preloaded
+from tests import migrated, preloaded, web
 
 T = TypeVar("T")
 
@@ -117,8 +117,8 @@ class ServerProcess:
         return self._close()
 
     def request(self, method: str, path: str, **options: Any) -> httpx.Response:
-        with httpx.Client(
-            base_url=self.url, headers={"Authorization": f"Bearer {self._token}"}, timeout=20.0
+        with web.client(
+            url=self.url, headers={"Authorization": f"Bearer {self._token}"}, timeout=20.0
         ) as client:
             return client.request(method, f"/api/v1{path}", **options)
 

@@ -6,9 +6,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
+from tests import web
 from tests.integration.durable.process import ServerProcess, eventually
 from tests.integration.durable.small_disk import fill, on_small_disk, settings
 from tests.scenarios.driver import make_agent, make_repository
@@ -46,7 +46,7 @@ def flow(hub: ServerProcess, tmp_path: Path, **agent: Any) -> None:
 
 def health(hub: ServerProcess) -> Any:
     headers = {"Authorization": f"Bearer {hub._token}"}
-    return httpx.get(f"{hub.url}/health", headers=headers, timeout=10).json()
+    return web.get(f"{hub.url}/health", headers=headers, timeout=10).json()
 
 
 def run(hub: ServerProcess, run_id: str) -> Any:

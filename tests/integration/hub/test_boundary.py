@@ -5,12 +5,12 @@ import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-import httpx
 import pytest
 from fastapi import APIRouter
 
 from commandcenter.hub import app as hub_app
 from commandcenter.hub.settings import Settings
+from tests import web
 from tests.conftest import RunningHub, running_hub
 
 _FAILING = APIRouter()
@@ -113,7 +113,7 @@ async def test_names_it_answers_to(tmp_path: Path) -> None:
     async with running_hub(settings) as hub:
         port = hub.settings.port
         statuses = {}
-        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
+        async with web.async_client(url=f"http://127.0.0.1:{port}") as client:
             for name in (
                 "localhost",
                 f"127.0.0.1:{port}",
@@ -151,7 +151,7 @@ async def test_https_makes_cookies_secure(tmp_path: Path) -> None:
         local = f"http://127.0.0.1:{hub.settings.port}"
         assert hub.ready.login_url is not None
         token = hub.ready.login_url.partition("token=")[2]
-        async with httpx.AsyncClient(base_url=local) as client:
+        async with web.async_client(url=local) as client:
             answer = await client.post("/login", data={"token": token})
 
     cookie = answer.headers["set-cookie"]

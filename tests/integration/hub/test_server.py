@@ -9,7 +9,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-import httpx
 import pytest
 
 from commandcenter.hub.errors import PortInUseError, RemoteAccessNotAllowedError
@@ -17,6 +16,7 @@ from commandcenter.hub.lock import DataDirectoryInUseError, DataDirectoryLock
 from commandcenter.hub.server import HubServer
 from commandcenter.hub.settings import Settings
 from commandcenter.kit.draining import Draining
+from tests import web
 from tests.conftest import RunningHub, running_hub
 
 _SECONDS = 30.0
@@ -55,7 +55,7 @@ async def _process(data: Path) -> AsyncIterator[tuple[asyncio.subprocess.Process
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 async def test_signal_ends_it_in_order(tmp_path: Path, number: signal.Signals) -> None:
     async with _process(tmp_path / "data") as (process, url):
-        async with httpx.AsyncClient(base_url=url) as client:
+        async with web.async_client(url=url) as client:
             health = await client.get("/health")
         process.send_signal(number)
         async with asyncio.timeout(_SECONDS):
@@ -71,7 +71,7 @@ async def test_starts_again_after_kill(tmp_path: Path) -> None:
         token = (data / "cli-token").read_text()
         process.kill()
         await process.wait()
-    async with _process(data) as (_, url), httpx.AsyncClient(base_url=url) as client:
+    async with _process(data) as (_, url), web.async_client(url=url) as client:
         me = await client.get("/api/v1/me", headers={"Authorization": f"Bearer {token.strip()}"})
 
     assert me.json()["name"] == "admin"

@@ -15,6 +15,7 @@ from commandcenter.runtimes.sandbox import recipes
 from commandcenter.runtimes.sandbox.programs import ProgramMissingError
 from commandcenter.runtimes.sandbox.recipes import Recipe
 from commandcenter.runtimes.spec import NetworkPolicy, Workspace, WorkspaceAccess
+from tests import web
 from tests.integration.services.conftest import LIMITS, Stack, free_port
 
 _PASSWORD = "a-password-of-32-random-bytes"
@@ -63,7 +64,7 @@ def connect(port: int, password: str = _PASSWORD) -> psycopg.Connection:
 
 async def answer(url: str, seconds: float = 20.0) -> str:
     deadline = asyncio.get_running_loop().time() + seconds
-    async with httpx.AsyncClient(timeout=5.0, trust_env=False) as client:
+    async with web.async_client(timeout=5.0) as client:
         while True:
             try:
                 response = await client.get(url)
@@ -156,7 +157,7 @@ async def test_the_services_of_a_stack_talk_by_name_and_others_cannot(
     await stack.healthy(cache, handles[1])
     found = json.loads(await answer(f"http://127.0.0.1:{port}/"))
     assert found == {"postgres": "N", "redis": "+PONG\r\n"}
-    async with httpx.AsyncClient(timeout=5.0, trust_env=False) as client:
+    async with web.async_client(timeout=5.0) as client:
         deadline = asyncio.get_running_loop().time() + 15
         while asyncio.get_running_loop().time() < deadline:
             try:

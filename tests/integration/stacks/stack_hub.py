@@ -22,6 +22,7 @@ from commandcenter.runtimes.sandbox.programs import (
     find_postgres,
     find_redis,
 )
+from tests import web
 from tests.integration.cli.conftest import Hub, wait_for
 
 BACKEND = """
@@ -75,10 +76,9 @@ class StackHub(Hub):
     @property
     def client(self) -> httpx.Client:
         token = (self.data / "cli-token").read_text().strip()
-        return httpx.Client(
-            base_url=f"{self.url}/api/v1",
+        return web.client(
+            url=f"{self.url}/api/v1",
             headers={"Authorization": f"Bearer {token}"},
-            trust_env=False,
             timeout=30.0,
         )
 
@@ -137,7 +137,7 @@ class StackHub(Hub):
     def environment_of(self, name: str) -> dict[str, str]:
         """What the backend was given, as it tells itself."""
         url = f"http://127.0.0.1:{self.host_port(name, 'backend')}/environment"
-        found: dict[str, str] = httpx.get(url, trust_env=False).json()
+        found: dict[str, str] = web.get(url).json()
         return found
 
     def database(self, name: str) -> psycopg.Connection:

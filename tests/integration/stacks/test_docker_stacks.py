@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-import httpx
 import pytest
 
+from tests import web
 from tests.docker_engine import DockerEngine, own_engine, why_not
 from tests.integration.stacks.docker_images import docker, make_small_image, need_programs
 from tests.integration.stacks.stack_hub import StackHub
@@ -123,7 +123,7 @@ def test_images_are_run_and_built_and_healthy_by_their_own_checks(
     assert services["web"]["runs_as"].startswith("runs the image cc-tests/small")
     assert services["store"]["runs_as"].startswith("runs what store/Dockerfile builds")
     port = services["web"]["ports"][0]["host_port"]
-    page = httpx.get(f"http://127.0.0.1:{port}/", trust_env=False)
+    page = web.get(f"http://127.0.0.1:{port}/")
     assert page.text == "the page of site"
     memory = services["web"]["memory_bytes"]
     assert memory["asked"] == memory["actual"] == 64 * 1024**2

@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tests import web
 from tests.integration.stacks.stack_hub import StackHub, wait_for
 
 _EXAMPLE = Path(__file__).parents[3] / "examples" / "bookshelf"
@@ -31,7 +32,7 @@ def _books(hub: StackHub, name: str) -> dict[str, Any]:
 
     def look() -> dict[str, Any] | None:
         try:
-            answer = httpx.get(url, trust_env=False)
+            answer = web.get(url)
         except httpx.HTTPError:
             return None
         return answer.json() if answer.is_success else None
@@ -44,7 +45,7 @@ def test_books_are_kept_over_a_stop_and_a_killed_database(stacks: StackHub) -> N
     stacks.run("project", "add", str(_copied(stacks, "bookshelf", "frontend")))
     stacks.run("project", "start", "bookshelf")
     url = f"http://127.0.0.1:{stacks.host_port('bookshelf', 'backend')}"
-    made = httpx.post(f"{url}/books", json=_BOOK, trust_env=False)
+    made = web.post(f"{url}/books", json=_BOOK)
     assert (made.status_code, made.json()) == (201, {**_BOOK, "id": 1})
     assert _books(stacks, "bookshelf") == {"books": [{**_BOOK, "id": 1}], "visits": 1}
     stacks.run("project", "stop", "bookshelf")
@@ -68,10 +69,10 @@ def test_the_page_is_served_and_may_ask_the_backend(stacks: StackHub) -> None:
     stacks.run("project", "start", "pages")
     page = f"http://127.0.0.1:{stacks.host_port('pages', 'frontend')}"
     backend = f"http://localhost:{stacks.host_port('pages', 'backend')}"
-    assert "/src/main.ts" in httpx.get(page, trust_env=False).text
-    assert backend in httpx.get(f"{page}/src/main.ts", trust_env=False).text
+    assert "/src/main.ts" in web.get(page).text
+    assert backend in web.get(f"{page}/src/main.ts").text
     for origin, told in ((page, page), ("http://example.org", None)):
-        asked = httpx.get(f"{backend}/books", headers={"Origin": origin}, trust_env=False)
+        asked = web.get(f"{backend}/books", headers={"Origin": origin})
         assert asked.headers.get("access-control-allow-origin") == told
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 import psycopg
 
+from tests import web
 from tests.integration.stacks.stack_hub import StackHub, free_port
 
 # Serves on 8000: what it is asked for decides what becomes of it.
@@ -77,7 +78,7 @@ def composed(hub: StackHub, name: str, *services: str) -> Path:
 def ask(hub: StackHub, name: str, path: str, service: str = "web") -> None:
     """Ask the application for something; it may well not answer."""
     with suppress(httpx.HTTPError):
-        httpx.get(f"http://127.0.0.1:{hub.host_port(name, service)}{path}", trust_env=False)
+        web.get(f"http://127.0.0.1:{hub.host_port(name, service)}{path}")
 
 
 def told(hub: StackHub, name: str, kind: str) -> list[dict[str, Any]]:

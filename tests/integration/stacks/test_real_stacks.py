@@ -8,6 +8,7 @@ from pathlib import Path
 
 import httpx
 
+from tests import web
 from tests.integration.stacks.stack_hub import BACKEND, StackHub, free_port, wait_for
 
 _CRASHING = "import sys\n\nsys.exit('no such luck')\n"
@@ -130,7 +131,7 @@ def test_a_service_that_becomes_unhealthy_is_restarted(stacks: StackHub) -> None
     stacks.project("sick", BACKEND)
     stacks.run("project", "start", "sick")
     port = stacks.host_port("sick", "backend")
-    httpx.get(f"http://127.0.0.1:{port}/break", trust_env=False)
+    web.get(f"http://127.0.0.1:{port}/break")
     found = stacks.until(
         "sick",
         "the restart",
@@ -189,7 +190,7 @@ def test_following_a_log_goes_on_over_a_restart(stacks: StackHub) -> None:
         following.says("Uvicorn running")
         url = f"http://127.0.0.1:{stacks.host_port('followed', 'backend')}/exit"
         with suppress(httpx.HTTPError):
-            httpx.get(url, trust_env=False)
+            web.get(url)
         following.says("going away")
         wait_for("the second start", lambda: following.out.count("Uvicorn running") == 2)
 
@@ -239,7 +240,7 @@ volumes: {{data: }}
 """
     stacks.project("composed", compose__yaml=compose)
     stacks.run("project", "start", "composed")
-    assert httpx.get(f"http://127.0.0.1:{port}/compose.yaml", trust_env=False).text == compose
+    assert web.get(f"http://127.0.0.1:{port}/compose.yaml").text == compose
     other = compose.replace("image: redis:7", "image: example/other:1")
     stacks.project("foreign", compose__yaml=other.replace(str(port), str(free_port())))
     done = stacks.run("project", "start", "foreign", code=8)
