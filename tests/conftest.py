@@ -1,6 +1,7 @@
 """Fixtures for everybody: a data directory, a database of either kind, a hub that really serves."""
 
 import asyncio
+import gc
 import os
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -20,6 +21,12 @@ from tests.postgres import PostgresServer, find_binaries
 
 _START_SECONDS = 60.0  # machines differ, and other tests run beside
 _ANSWER_SECONDS = 30.0
+
+
+def pytest_collection_finish() -> None:
+    """Have the garbage collector pass over what was imported and collected; it stays anyway."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")
