@@ -3,7 +3,7 @@
 import os
 import platform
 
-from benchmarks import approvals, dags, fanout, process, steps
+from benchmarks import approvals, dags, fanout, process, stacks, steps
 from benchmarks.stats import table
 
 
@@ -11,8 +11,9 @@ def main() -> None:
     print(f"{platform.platform()}, {os.cpu_count()} cores, Python {platform.python_version()}\n")
     figures = [*steps.main(), *dags.main(), *approvals.main(), *fanout.main()]
     measured, notes = process.main()
-    print(table([*figures, *measured]))
-    print(*notes, sep="\n")
+    of_stacks, notes_of_stacks = stacks.main()
+    print(table([*figures, *measured, *of_stacks]))
+    print(*notes, *notes_of_stacks, sep="\n")
 
 
 if __name__ == "__main__":

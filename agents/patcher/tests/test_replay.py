@@ -7,7 +7,7 @@ import pytest
 
 from agents.patcher.tests.repo import Repo
 
-COMMITS = 64
+COMMITS = 24
 NAMES = ("src/a.py", "src/b b.py", "docs/ü.md", 'q"uote', "data.bin", "deep/er/still/x", "win.txt")
 
 
@@ -49,7 +49,7 @@ def next_files(chance: random.Random, repo: Repo, step: int) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)  # 64 runs of the program, on a machine that may be busy
+@pytest.mark.timeout(300)  # 24 runs of the program, on a machine that may be busy
 def test_replay(tmp_path: Path) -> None:
     chance = random.Random(20240101)
     source = Repo.create(tmp_path / "source")

@@ -68,8 +68,12 @@ async def test_two_takers_get_different_epochs(tmp_path: Path, url: str | None) 
         assert sorted(taken.epoch for taken in begun if taken) == [2, 3, 4, 5, 6]
 
 
-async def test_the_keeper_starts_what_has_no_executor(tmp_path: Path, url: str | None) -> None:
+async def test_the_keeper_starts_what_has_no_executor(
+    tmp_path: Path, url: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A run whose execution let go, as after being superseded by nobody who lives."""
+    for pause in ("_SHARED_SECONDS", "_ALONE_SECONDS"):  # it looks when the test asks it to
+        monkeypatch.setattr(f"commandcenter.runs.keeper.{pause}", 600.0)
     async with scenario_hub(tmp_path, url) as driver:
         database = driver.hub.services.get(Database)
         events = driver.hub.services.get(EventStore)

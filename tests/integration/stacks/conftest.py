@@ -1,11 +1,13 @@
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
 from tests.integration.stacks.stack_hub import StackHub, need_servers
 
 
-def _made(root: pytest.TempPathFactory, name: str) -> StackHub:
+@contextmanager
+def stack_hub(root: pytest.TempPathFactory, name: str) -> Iterator[StackHub]:
     need_servers()
     place = root.mktemp(name)
     hub = StackHub(place / "data", place / "projects")
@@ -16,24 +18,21 @@ def _made(root: pytest.TempPathFactory, name: str) -> StackHub:
         if hub.process is not None:
             hub.kill()
         raise
-    return hub
+    try:
+        yield hub
+    finally:
+        hub.end()
 
 
 @pytest.fixture(scope="module")
 def stacks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StackHub]:
     """A hub on the sandbox; one for the tests of a module."""
-    hub = _made(tmp_path_factory, "stacks")
-    try:
+    with stack_hub(tmp_path_factory, "stacks") as hub:
         yield hub
-    finally:
-        hub.end()
 
 
 @pytest.fixture
 def mortal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StackHub]:
     """A hub of the test's own, to be killed."""
-    hub = _made(tmp_path_factory, "mortal")
-    try:
+    with stack_hub(tmp_path_factory, "mortal") as hub:
         yield hub
-    finally:
-        hub.end()

@@ -7,6 +7,7 @@ import signal
 import socket
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -166,10 +167,16 @@ class StackHub(Hub):
                 found.append(int(path.name))
         return sorted(found)
 
+    def kill_processes(self, program: str, seeing: str = "") -> None:
+        """Kill them with -9; some end by themselves when another is gone."""
+        for pid in self.processes(program, seeing):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
     def end(self) -> None:
         """Stop everything, whatever state it is in; what does not stop in order is killed."""
         try:
-            self._stop_stacks()
+            self.stop_stacks()
             self.stop()
         finally:
             if self.process is not None and self.process.poll() is None:
@@ -177,7 +184,8 @@ class StackHub(Hub):
             self._end_runner()
             shutil.rmtree(self.data / "volumes", ignore_errors=True)
 
-    def _stop_stacks(self) -> None:
+    def stop_stacks(self) -> None:
+        """Stop all; a hub that was killed is started for it."""
         if self.process is None or self.process.poll() is not None:
             self.start()
         with self.client as client:

@@ -1,8 +1,6 @@
 """The example project, as its README has people start it."""
 
-import os
 import shutil
-import signal
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -51,8 +49,7 @@ def test_books_are_kept_over_a_stop_and_a_killed_database(stacks: StackHub) -> N
     stacks.run("project", "stop", "bookshelf")
     stacks.run("project", "start", "bookshelf")
     assert _books(stacks, "bookshelf") == {"books": [{**_BOOK, "id": 1}], "visits": 2}
-    for pid in stacks.processes("postgres -D"):
-        os.kill(pid, signal.SIGKILL)
+    stacks.kill_processes("postgres -D")
     stacks.until(
         "bookshelf",
         "the restart",

@@ -1,7 +1,5 @@
 """What goes wrong with services while they run, and what is made of it."""
 
-import os
-import signal
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -232,7 +230,6 @@ def test_a_volume_that_is_gone_is_never_replaced_by_an_empty_one(stacks: StackHu
     stacks.up("emptied")
     project = stacks.json("project", "show", "emptied")["id"]
     volume = stacks.data / "volumes" / project / "kept"
-    servers = stacks.processes("redis-server", project)
     elsewhere = volume.with_name("elsewhere")
     volume.rename(elsewhere)
     stacks.until(
@@ -240,8 +237,7 @@ def test_a_volume_that_is_gone_is_never_replaced_by_an_empty_one(stacks: StackHu
         "the words",
         lambda found: "PONG; its volume kept is gone" in found["services"][0]["health_words"],
     )
-    for pid in servers:
-        os.kill(pid, signal.SIGKILL)
+    stacks.kill_processes("redis-server", project)
     found = stacks.until("emptied", "the end", lambda found: found["state"] == "error")
     assert f"The volume kept of cache is gone from {volume}, with its data." in found["reason"]
     stacks.run("project", "stop", "emptied")
