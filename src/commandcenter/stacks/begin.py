@@ -35,12 +35,13 @@ from commandcenter.stacks.preparing.preparer import Preparer
 from commandcenter.stacks.probe import Answer
 from commandcenter.stacks.recorder import ServiceRecord, StackRecord, StackRecorder
 from commandcenter.stacks.resources import Protocol
+from commandcenter.stacks.roster import Beginning
 from commandcenter.stacks.rows import found_member, read_services, record_of, store_services
 from commandcenter.stacks.runtime_choice import RuntimeChoice
 from commandcenter.stacks.snapshot import from_text, to_text
 from commandcenter.stacks.states import Desired, ServiceState, StackState
 from commandcenter.stacks.stored import StoredDefinition, seal, stored_stack, unsealed
-from commandcenter.stacks.supervisor import Beginning, StackSupervisor
+from commandcenter.stacks.supervisor import StackSupervisor
 
 _SECRET_BYTES = 32
 _GRACE_SECONDS = 10.0
