@@ -12,8 +12,8 @@ from commandcenter.cli.command import command, default, noun
 from commandcenter.cli.durations import ago, local
 from commandcenter.cli.options import Limit
 from commandcenter.cli.problems import UsageProblemError
-from commandcenter.cli.project_stack import found_lines
 from commandcenter.cli.session import Cli
+from commandcenter.cli.stack_words import found_lines
 from commandcenter.cli.terminal import clean, facts, table
 
 app = noun("The folders that workflows work on.")
@@ -54,11 +54,8 @@ def add(
             cli.out.print(Text(f"  Note: {clean(warning)}"))
         for line in found_lines(cli, project["name"]):
             cli.out.print(Text(f"  {clean(line)}"))
-        for words in (
-            ("project", "start", project["name"]),
-            ("run", "review-and-patch", "--project", project["name"]),
-        ):
-            cli.out.print(Text(f"  Next: {cli.command(*words)}"))
+        review = cli.command("run", "review-and-patch", "--project", project["name"])
+        cli.out.print(Text(f"  Next: {review}"))
 
     cli.emit(project, show)
 

@@ -12,16 +12,11 @@ from commandcenter.cli.client import segment
 from commandcenter.cli.command import command
 from commandcenter.cli.exit_codes import ExitCode
 from commandcenter.cli.problems import HubProblemError, UsageProblemError
-from commandcenter.cli.project_stack import (
-    LOOK_SECONDS,
-    TIMEOUT_SECONDS,
-    Name,
-    Timeout,
-    is_over,
-    remarks,
-)
+from commandcenter.cli.project_stack import Name, Timeout
 from commandcenter.cli.session import Cli
 from commandcenter.cli.stack_view import stack_view
+from commandcenter.cli.stack_wait import LOOK_SECONDS, TIMEOUT_SECONDS, is_over
+from commandcenter.cli.stack_words import remarks
 from commandcenter.cli.terminal import clean, print_json
 
 _MAX_PAUSE_SECONDS = 60.0

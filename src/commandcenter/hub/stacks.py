@@ -20,6 +20,7 @@ from commandcenter.runtimes.opened import OpenedRuntimes
 from commandcenter.runtimes.registry import create_runtime, runtime_names
 from commandcenter.secrets.service import SecretService
 from commandcenter.stacks.begin import StackBeginnings, StackOptions
+from commandcenter.stacks.changes import StackChanges
 from commandcenter.stacks.fork_records import ForkRecords
 from commandcenter.stacks.forks import Forks
 from commandcenter.stacks.logs import StackLogs
@@ -56,6 +57,7 @@ async def add_stacks(assembly: Assembly) -> None:
     )
     stacks = StackManager(database, events, projects, beginnings, services.get(Draining))
     services.add(stacks)
+    services.add(StackChanges(database, beginnings, stacks))
     services.add(StackNumbers(database, stacks, metrics))
     services.get(HealthService).add("stacks", stacks_check(database, stacks, options.owner))
     projects.before_removal(stacks.forget)

@@ -8,6 +8,7 @@ from commandcenter.auth.caller import require
 from commandcenter.auth.identity import Caller
 from commandcenter.auth.permissions import Permission
 from commandcenter.kit.injection import provide
+from commandcenter.stacks.changes import StackChanges
 from commandcenter.stacks.schemas import StackAnswer, StackChange, StackView
 from commandcenter.stacks.service import Asked, StackManager
 from commandcenter.stacks.status import StackStatuses
@@ -17,6 +18,7 @@ router = APIRouter(tags=["stacks"])
 aliases = APIRouter(tags=["stacks"])
 
 Stacks = Annotated[StackManager, Depends(provide(StackManager))]
+Changes = Annotated[StackChanges, Depends(provide(StackChanges))]
 Statuses = Annotated[StackStatuses, Depends(provide(StackStatuses))]
 Reader = Annotated[Caller, Depends(require(Permission.STACKS_READ))]
 Runner = Annotated[Caller, Depends(require(Permission.STACKS_RUN))]
@@ -80,13 +82,13 @@ async def restart_service(
 
 @router.patch("/projects/{project}/stack")
 async def change_stack(
-    project: str, body: StackChange, caller: Runner, stacks: Stacks, statuses: Statuses
+    project: str, body: StackChange, caller: Runner, changes: Changes, statuses: Statuses
 ) -> StackView:
     """Change limits, ports and runtime of the stack; they hold from the next start on.
 
     What is left out stays as it is.
     """
-    await stacks.change(caller, project, body.model_dump(exclude_unset=True))
+    await changes.change(caller, project, body.model_dump(exclude_unset=True))
     return StackView.of(await statuses.get(project))
 
 

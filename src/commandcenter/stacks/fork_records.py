@@ -184,7 +184,8 @@ class ForkRecords:
         moved = definition.moved(ports)
         made.source = _told(row.source, moved, await _ports(session, origin.id), origin.name)
         seal(self._vault, made, to_text(moved))
-        await store_services(session, project.id, moved, state=ServiceState.STOPPED)
+        own = definition.own_limits
+        await store_services(session, project.id, moved, own, state=ServiceState.STOPPED)
 
     async def enter(
         self,

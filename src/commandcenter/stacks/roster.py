@@ -12,10 +12,12 @@ from commandcenter.stacks.attempt import Attempt
 from commandcenter.stacks.decide import Action, Drop, GiveUp, Start, Stop, Wait
 from commandcenter.stacks.member import Exit, Member
 from commandcenter.stacks.model import Stack
+from commandcenter.stacks.pending import limited
 from commandcenter.stacks.prepared import Prepared
 from commandcenter.stacks.preparing.facts import stored_facts
 from commandcenter.stacks.probe import Answer
 from commandcenter.stacks.recorder import ServiceRecord
+from commandcenter.stacks.resources import ServiceLimits
 from commandcenter.stacks.states import Desired, ServiceState, StackState
 
 
@@ -89,14 +91,27 @@ class Roster:
         return {each.service: each.handle for each in self.attempts if each.handle is not None}
 
     @property
+    def active(self) -> tuple[str, ...]:
+        return tuple(name for name, found in self.members.items() if found.state.is_active)
+
+    @property
     def all_run(self) -> bool:
         """Whether no service is just being started or ended."""
         there = self.handles
         return all(
-            found.state is not ServiceState.STOPPING and name in there
-            for name, found in self.members.items()
-            if found.state.is_active
+            self.members[name].state is not ServiceState.STOPPING and name in there
+            for name in self.active
         )
+
+    def limits(self, name: str) -> ServiceLimits:
+        """Return those of the next attempt."""
+        service = self.stack.service(name)
+        return ServiceLimits() if service is None else service.limits
+
+    def limit(self, name: str, stored: dict[str, Any]) -> None:
+        """Have the next attempt limited as `stacks.pending` stores it."""
+        self.stack = limited(self.stack, name, stored)
+        self.watched[name].limits = stored
 
     def records(self) -> list[ServiceRecord]:
         return [self._record(name) for name in self.members]

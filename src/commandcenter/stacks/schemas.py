@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from commandcenter.stacks.states import ServiceState, StackState
-from commandcenter.stacks.status import StackStatus
+from commandcenter.stacks.status_model import StackStatus
 
 _MIN_MEMORY_BYTES = 16 * 1024**2
 
@@ -16,18 +16,35 @@ class _View(BaseModel):
 
 
 class PortView(_View):
+    """`pending`: the port of the host from the next start on; null: the same."""
+
     host_port: int
     service_port: int
     protocol: str
     address: str
+    pending: int | None
 
 
 class LimitView(_View):
-    """Asked for; as read back (null: not enforced, or not running); used now."""
+    """Asked for; as read back (null: not enforced, or not running); used now.
+
+    `pending` is asked for from the next start on (null: the same). Where nothing runs, `asked` is
+    that already.
+    """
 
     asked: float | None
     actual: float | None
     used: float | None
+    pending: float | None
+
+
+class AmountView(_View):
+    """The same, of what is counted."""
+
+    asked: int | None
+    actual: int | None
+    used: int | None
+    pending: int | None
 
 
 class ExceptedView(_View):
@@ -57,8 +74,8 @@ class ServiceView(_View):
     started_at: datetime | None
     ports: list[PortView]
     cpus: LimitView
-    memory_bytes: LimitView
-    pids: LimitView
+    memory_bytes: AmountView
+    pids: AmountView
     hardening: HardeningView
 
 
@@ -74,6 +91,7 @@ class StackView(_View):
     runtime: str | None  # on which it was started last
     next_runtime: str  # on which the next start will be
     source: dict[str, Any]
+    problems: list[dict[str, Any]]  # one by one what stands against a first start
     accept_unenforced: list[str]  # limits that the project may run without
     services: list[ServiceView]
 
@@ -91,6 +109,7 @@ class StackView(_View):
             runtime=status.runtime,
             next_runtime=status.next_runtime,
             source=dict(status.source),
+            problems=[dict(each) for each in status.problems],
             accept_unenforced=list(status.accept_unenforced),
             services=[ServiceView.model_validate(each) for each in status.services],
         )

@@ -3,10 +3,8 @@
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
 
 from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -21,9 +19,10 @@ from commandcenter.kit.errors import ProblemError
 from commandcenter.models import Project, ProjectStack, StackPort, StackService
 from commandcenter.projects.service import ProjectService
 from commandcenter.stacks.begin import StackBeginnings
-from commandcenter.stacks.definition import merged_wishes
+from commandcenter.stacks.definition import Wishes
 from commandcenter.stacks.errors import StackBusyError, StackNotRunningError, UnknownServiceError
-from commandcenter.stacks.reserve import reserve_ports
+from commandcenter.stacks.found_again import FoundStacks
+from commandcenter.stacks.pending import limited, next_limits
 from commandcenter.stacks.rows import read_services
 from commandcenter.stacks.snapshot import SnapshotError
 from commandcenter.stacks.states import Desired, StackState
@@ -91,7 +90,11 @@ class StackManager:
         if why is not None:
             raise StackBusyError(why, hint="Wait until that is done.")
 
-    async def _open(self, reference: str) -> Project:
+    def alone(self, project_id: str) -> asyncio.Lock:
+        """Return what is held while something is done to the project's stack."""
+        return self._locks[project_id]
+
+    async def open(self, reference: str) -> Project:
         """Return the project, if commands for its stack are taken now."""
         project = await self._projects.get(reference)
         self._refuse_reserved(project.id)
@@ -107,7 +110,7 @@ class StackManager:
         Starting what runs is no change. Raises the errors of `StackBeginnings.ready` and `begin`.
         """
         self._draining.refuse_new_work()
-        project = await self._open(reference)
+        project = await self.open(reference)
         async with self._locks[project.id]:
             running = self.supervisor(project.id)
             if running is None:
@@ -122,7 +125,7 @@ class StackManager:
 
     async def stop(self, caller: Caller, reference: str) -> Asked:
         """Have the stack stopped; stopping what is stopped is no change."""
-        project = await self._open(reference)
+        project = await self.open(reference)
         replacing = self._replacing.pop(project.id, None)
         if replacing is not None:
             replacing.cancel()
@@ -150,7 +153,7 @@ class StackManager:
         `Idempotency-Key` again is no change.
         """
         self._draining.refuse_new_work()
-        project = await self._open(reference)
+        project = await self.open(reference)
         request = request_mark(caller, "restart", key)
         async with self._locks[project.id]:
             if self.is_replacing(project.id) or await self._was_asked(project.id, request):
@@ -166,12 +169,12 @@ class StackManager:
     async def restart_service(
         self, caller: Caller, reference: str, service: str, *, key: str | None = None
     ) -> Asked:
-        """Restart one service without the rest; returns at once.
+        """Restart one service without the rest, with the limits people want; returns at once.
 
         Raises `UnknownServiceError` and `StackNotRunningError`.
         """
         self._draining.refuse_new_work()
-        project = await self._open(reference)
+        project = await self.open(reference)
         request = request_mark(caller, f"restart {service[:200]}", key)
         async with self._locks[project.id]:
             known = await self.service_names(project)
@@ -185,37 +188,15 @@ class StackManager:
             async with self._database.write() as session:
                 row = await session.get_one(ProjectStack, project.id)
                 row.last_request = request
+                wish = Wishes.of(row.wishes).limits.get(service)
+                limits = next_limits(running.watched(service).limits or {}, wish)
+                self._beginnings.keep(row, limited(running.stack, service, limits))
                 await session.flush()
                 data = {"name": project.name, "service": service}
                 await record(session, caller, "stack.service_restart", project.id, data)
-            running.ask_restart(service)
+            running.ask_restart(service, limits)
             await running.settled()
         return Asked(project, changed=True)
-
-    async def change(self, caller: Caller, reference: str, wishes: Mapping[str, Any]) -> None:
-        """Change people's wishes, given as a `StackChange` has them; what is not there stays.
-
-        None takes a wish back. They hold from the next start on. Raises `UnknownServiceError` and
-        `UnknownRuntimeError`.
-        """
-        if wishes.get("runtime") is not None:
-            self._beginnings.runtimes.get(wishes["runtime"])
-        project = await self._open(reference)
-        async with self._locks[project.id]:
-            known = await self.service_names(project)
-            for name in (*wishes.get("limits", ()), *wishes.get("ports", ())):
-                if name not in known:
-                    raise UnknownServiceError(name, known)
-            async with self._database.write() as session:
-                row = await session.get(ProjectStack, project.id)
-                if row is None:
-                    row = self._beginnings.new_row(project.id)
-                    session.add(row)
-                row.wishes = merged_wishes(row.wishes, wishes)
-                await session.flush()
-                await record(session, caller, "stack.change", project.id, wishes)
-            if self.supervisor(project.id) is None:
-                await reserve_ports(self._database, self._beginnings, project)
 
     async def service_names(self, project: Project) -> tuple[str, ...]:
         """Return the services of the stack as it was started last, else of the folder now."""
@@ -236,13 +217,14 @@ class StackManager:
                 ProjectStack.state != StackState.STOPPED.value,
             )
             rows = list(await session.scalars(query))
-        await self._beginnings.resume(rows)
+        found = FoundStacks(self._database, self._projects, self._beginnings)
+        await found.resume(rows)
         for row in rows:
             try:
-                made = await self._beginnings.take_over(row)
+                made = await found.take_over(row)
             except (ProblemError, SnapshotError, LookupError, OSError) as error:
                 logger.warning("the stack of %s cannot be taken over: %s", row.project_id, error)
-                await self._beginnings.abandon(row, str(error))
+                await found.abandon(row, str(error))
             else:
                 self._supervisors[row.project_id] = made
         return len(rows)
@@ -290,7 +272,9 @@ class StackManager:
         request: str | None,
     ) -> None:
         """Have what runs stopped, and the stack as it is defined now started after it."""
-        await self._beginnings.ready(project)  # before anything is stopped
+        # Before anything is stopped.
+        ready = await self._beginnings.ready(project)
+        await self._beginnings.refuse_ports(project, ready.found, running.active)
         async with self._database.write() as session:
             row = await session.get_one(ProjectStack, project.id)
             row.desired = Desired.RUNNING.value

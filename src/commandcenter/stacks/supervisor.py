@@ -19,6 +19,7 @@ from commandcenter.stacks.attempt import Attempt, AttemptFacts, Prepare
 from commandcenter.stacks.decide import Stop, decide
 from commandcenter.stacks.errors import StackBusyError
 from commandcenter.stacks.member import Exit, Member
+from commandcenter.stacks.model import Stack
 from commandcenter.stacks.prepared import Prepared
 from commandcenter.stacks.probe import Answer
 from commandcenter.stacks.recorder import StackRecord, StackRecorder, SupersededError
@@ -80,9 +81,9 @@ class StackSupervisor(AttemptFacts):
         """Have the stack running or stopped; returns at once."""
         self._facts.put_nowait(lambda: self._set_desired(desired))
 
-    def ask_restart(self, service: str) -> None:
-        """Have one service ended and started again; returns at once."""
-        self._facts.put_nowait(lambda: self._restart(service))
+    def ask_restart(self, service: str, limits: dict[str, Any]) -> None:
+        """Have one service ended and started again, with these limits; returns at once."""
+        self._facts.put_nowait(lambda: self._restart(service, limits))
 
     async def settled(self) -> None:
         """Return once what was asked before is on record; or after a while, if it cannot be."""
@@ -90,6 +91,15 @@ class StackSupervisor(AttemptFacts):
         self._facts.put_nowait(lambda: self._settling.append(told))
         if not self.has_ended:
             await asyncio.wait([told], timeout=_SETTLED_SECONDS)
+
+    @property
+    def stack(self) -> Stack:
+        return self._roster.stack
+
+    @property
+    def active(self) -> tuple[str, ...]:
+        """Return the services of which a process may be there."""
+        return self._roster.active
 
     def member(self, service: str) -> Member:
         return self._roster.members[service]
@@ -265,6 +275,7 @@ class StackSupervisor(AttemptFacts):
         attempt = Attempt(
             name,
             number,
+            self._roster.limits(name),
             facts=self,
             runtime=self._runtime,
             prepare=self._prepare,
@@ -278,8 +289,9 @@ class StackSupervisor(AttemptFacts):
         if desired is Desired.RUNNING:
             self._roster.ask_all()
 
-    def _restart(self, service: str) -> None:
+    def _restart(self, service: str, limits: dict[str, Any]) -> None:
         if self.desired is Desired.RUNNING:
+            self._roster.limit(service, limits)
             self._roster.restart(service)
 
     async def _forget_network(self) -> None:

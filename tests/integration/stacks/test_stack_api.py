@@ -1,6 +1,7 @@
 """The API of stacks over both databases, on the fake runtime."""
 
 import asyncio
+import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 from commandcenter.events.store import EventStore
 from tests.conftest import RunningHub
 
+_MIB = 1024**2
 COMPOSE = """
 services:
   api:
@@ -211,3 +213,58 @@ async def test_the_runtime_is_a_wish_and_others_stay_as_they_are(hub: RunningHub
     assert (api["memory_bytes"]["asked"], api["cpus"]["asked"]) == (64 * 1024**2, 2)
     assert found["runtime"] == "fake"
     assert api["hardening"]["excepted"][0]["what"] == "no isolation"
+
+
+async def test_what_waits_for_a_restart_is_told_and_a_service_alone_takes_its_limits(
+    hub: RunningHub,
+) -> None:
+    await project(hub)
+    await project(hub, "other")
+    path = "/api/v1/projects/shop/stack"
+    taken = (await until(hub, lambda _: True, "other"))["services"][0]["ports"][0]["host_port"]
+    await post(hub, "shop/start")
+    before = await until(hub, is_up)
+    port = before["services"][0]["ports"][0]
+    assert (port["pending"], before["services"][0]["memory_bytes"]["pending"]) == (None, None)
+    refused = await hub.client.patch(path, json={"ports": {"api": {"8000": taken}}})
+    assert (refused.status_code, refused.json()["code"]) == (409, "port_conflict")
+    assert "service api of project other" in refused.json()["detail"]
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        wanted = server.getsockname()[1]
+        change = {
+            "limits": {"api": {"memory_bytes": 64 * _MIB}, "db": {"cpus": 0.5}},
+            "ports": {"api": {"8000": wanted}},
+        }
+        api, db = (await hub.client.patch(path, json=change)).json()["services"]
+        assert (api["memory_bytes"]["asked"], api["memory_bytes"]["pending"]) == (
+            512 * _MIB,
+            64 * _MIB,
+        )
+        assert (db["cpus"]["asked"], db["cpus"]["pending"]) == (1, 0.5)
+        assert (api["ports"][0]["host_port"], api["ports"][0]["pending"]) == (
+            port["host_port"],
+            wanted,
+        )
+        # Somebody listens there: found before anything is stopped.
+        answer = await post(hub, "shop/restart")
+        assert (answer.status_code, answer.json()["code"]) == (409, "port_conflict")
+        assert f"project set shop --port api:8000={wanted + 1}" in answer.json()["hint"]
+        assert attempts(await until(hub, is_up)) == {"api": 1, "db": 1}
+    await post(hub, "shop/services/api/restart")
+    found = await until(hub, lambda found: is_up(found) and attempts(found) == {"api": 2, "db": 1})
+    api, db = found["services"]
+    memory = {"asked": 64 * _MIB, "actual": 64 * _MIB, "used": api["memory_bytes"]["used"]}
+    assert api["memory_bytes"] == {**memory, "pending": None}
+    assert (db["cpus"]["pending"], api["ports"][0]["pending"]) == (0.5, wanted)
+    await post(hub, "shop/stop")
+    stopped = await until(hub, lambda found: found["state"] == "stopped")
+    assert stopped["services"][1]["cpus"] == {
+        "asked": 0.5,
+        "actual": None,
+        "used": None,
+        "pending": None,
+    }
+    await post(hub, "shop/start")
+    found = await until(hub, is_up)
+    assert found["services"][1]["cpus"]["asked"] == 0.5
+    assert found["services"][0]["ports"][0]["host_port"] == wanted
