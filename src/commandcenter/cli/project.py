@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
-from commandcenter.cli import project_fork, project_logs, project_set, project_stack
+from commandcenter.cli import project_fork, project_logs, project_remove, project_set, project_stack
 from commandcenter.cli.client import segment
 from commandcenter.cli.command import command, default, noun
 from commandcenter.cli.durations import ago, local
@@ -105,13 +105,6 @@ def show_project(cli: Cli, name: Name) -> None:
     cli.emit(project, show)
 
 
-@command(app, "remove", examples=["project remove shop"])
-def remove(cli: Cli, name: Name) -> None:
-    """Forget a project. Its folder stays as it is, and so do its past runs."""
-    cli.client.delete(f"/projects/{segment(name)}")
-    cli.emit({"removed": name}, lambda: cli.out.print(Text(f"Removed project {clean(name)}.")))
-
-
 @command(app, "allow", examples=["project allow /srv/repositories"])
 def allow(
     cli: Cli,
@@ -125,6 +118,7 @@ def allow(
     cli.emit({"allowed": str(allowed)}, lambda: cli.out.print(Text(clean(words))))
 
 
+project_remove.register(app)
 project_stack.register(app)
 project_set.register(app)
 project_fork.register(app)

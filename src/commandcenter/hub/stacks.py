@@ -24,6 +24,7 @@ from commandcenter.stacks.changes import StackChanges
 from commandcenter.stacks.fork_records import ForkRecords
 from commandcenter.stacks.forks import Forks
 from commandcenter.stacks.logs import StackLogs
+from commandcenter.stacks.removal import StackRemoval
 from commandcenter.stacks.reserve import reserve_ports
 from commandcenter.stacks.runtime_choice import RuntimeChoice
 from commandcenter.stacks.service import StackManager
@@ -60,7 +61,10 @@ async def add_stacks(assembly: Assembly) -> None:
     services.add(StackChanges(database, beginnings, stacks))
     services.add(StackNumbers(database, stacks, metrics))
     services.get(HealthService).add("stacks", stacks_check(database, stacks, options.owner))
-    projects.before_removal(stacks.forget)
+    removal = StackRemoval(database, projects, services.get(SecretService), beginnings, stacks)
+    services.add(removal)
+    projects.before_removal(removal.forget)
+    projects.on_addition(removal.kept, removal.take_up)
     projects.after_addition(partial(reserve_ports, database, beginnings))
     records = ForkRecords(database, events, projects, services.get(SecretService), beginnings)
     draining = services.get(Draining)

@@ -25,12 +25,17 @@ def runtime_names() -> tuple[str, ...]:
     return tuple(sorted(_FACTORIES))
 
 
+def choosable_names() -> tuple[str, ...]:
+    """Return those for people: the fake one is for tests."""
+    return tuple(name for name in runtime_names() if name != "fake")
+
+
 def create_runtime(name: str, data_directory: Path) -> Runtime:
     """A runtime that keeps its attempts under the data directory; nothing is started yet."""
     try:
         factory = _FACTORIES[name]
     except KeyError:
         raise UnknownRuntimeError(
-            f"There is no runtime {name!r}.", hint=f"Known are: {', '.join(runtime_names())}."
+            f"There is no runtime {name!r}.", hint=f"There are: {', '.join(choosable_names())}."
         ) from None
     return factory(data_directory)

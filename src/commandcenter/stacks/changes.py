@@ -1,18 +1,21 @@
 """People's own limits, ports and runtime for the stack of a project."""
 
-from collections.abc import Mapping
+import os
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from commandcenter.auth.audit import record
 from commandcenter.auth.identity import Caller
 from commandcenter.kit.database import Database
-from commandcenter.models import ProjectStack
+from commandcenter.models import Project, ProjectStack
 from commandcenter.stacks.begin import StackBeginnings
 from commandcenter.stacks.definition import Wishes, merged_wishes
 from commandcenter.stacks.errors import UnknownServiceError
 from commandcenter.stacks.ports import refuse_held
 from commandcenter.stacks.reserve import reserve_ports
 from commandcenter.stacks.service import StackManager
+
+_GIB = 1024**3
 
 
 class StackChanges:
@@ -23,8 +26,12 @@ class StackChanges:
         self._beginnings = beginnings
         self._stacks = stacks
 
-    async def change(self, caller: Caller, reference: str, wishes: Mapping[str, Any]) -> None:
+    async def change(
+        self, caller: Caller, reference: str, wishes: Mapping[str, Any]
+    ) -> tuple[str, ...]:
         """Change people's wishes, given as a `StackChange` has them; what is not there stays.
+
+        Returns in words what is done, and may not be what was meant.
 
         None takes a wish back. They hold from the next start on. Raises `UnknownServiceError`,
         `UnknownRuntimeError`, and `PortConflictError` for ports that others have.
@@ -42,6 +49,10 @@ class StackChanges:
                 if row is None:
                     row = self._beginnings.new_row(project.id)
                     session.add(row)
+                warnings = (
+                    *_beyond(wishes.get("limits", {})),
+                    *self._left_behind(project, row, wishes),
+                )
                 row.wishes = merged_wishes(row.wishes, wishes)
                 await session.flush()
                 await refuse_held(
@@ -53,3 +64,35 @@ class StackChanges:
                 await record(session, caller, "stack.change", project.id, wishes)
             if self._stacks.supervisor(project.id) is None:
                 await reserve_ports(self._database, self._beginnings, project)
+        return warnings
+
+    def _left_behind(
+        self, project: Project, row: ProjectStack, wishes: Mapping[str, Any]
+    ) -> Iterator[str]:
+        """Say that what the services keep stays with the runtime that made it."""
+        if "runtime" not in wishes or row.definition is None:
+            return
+        chosen = wishes["runtime"] or self._beginnings.runtimes.usual
+        if chosen != row.runtime:
+            yield (
+                f"What the services keep in volumes stays with {row.runtime}, and is not carried "
+                f"over: on {chosen} they begin with what they had there, or with nothing. To have "
+                f"it back: commandcenter project set {project.name} --runtime {row.runtime}"
+            )
+
+
+def _beyond(limits: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    """Name the limits that are above what this machine has."""
+    cores = os.cpu_count() or 1
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    for name, limit in limits.items():
+        if (limit.get("memory_bytes") or 0) > memory:
+            yield (
+                f"{name} may use {limit['memory_bytes'] / _GIB:.1f} GB of memory, and this machine "
+                f"has {memory / _GIB:.1f} GB: the limit protects nothing."
+            )
+        if (limit.get("cpus") or 0) > cores:
+            yield (
+                f"{name} may use {limit['cpus']:g} cores, and this machine has {cores}: the limit "
+                "protects nothing."
+            )

@@ -8,9 +8,10 @@ from commandcenter.auth.caller import require
 from commandcenter.auth.identity import Caller
 from commandcenter.auth.permissions import Permission
 from commandcenter.kit.injection import provide
+from commandcenter.stacks.asking import Asked
 from commandcenter.stacks.changes import StackChanges
-from commandcenter.stacks.schemas import StackAnswer, StackChange, StackView
-from commandcenter.stacks.service import Asked, StackManager
+from commandcenter.stacks.schemas import StackAnswer, StackChange, StackChanged, StackView
+from commandcenter.stacks.service import StackManager
 from commandcenter.stacks.status import StackStatuses
 
 router = APIRouter(tags=["stacks"])
@@ -83,13 +84,13 @@ async def restart_service(
 @router.patch("/projects/{project}/stack")
 async def change_stack(
     project: str, body: StackChange, caller: Runner, changes: Changes, statuses: Statuses
-) -> StackView:
+) -> StackChanged:
     """Change limits, ports and runtime of the stack; they hold from the next start on.
 
     What is left out stays as it is.
     """
-    await changes.change(caller, project, body.model_dump(exclude_unset=True))
-    return StackView.of(await statuses.get(project))
+    warnings = await changes.change(caller, project, body.model_dump(exclude_unset=True))
+    return StackChanged.after_change(await statuses.get(project), warnings)
 
 
 async def _answer(asked: Asked, statuses: StackStatuses, response: Response) -> StackAnswer:

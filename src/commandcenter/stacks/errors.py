@@ -11,8 +11,7 @@ from commandcenter.kit.errors import (
     ProblemError,
 )
 from commandcenter.runtimes.capabilities import Feature
-
-_LAST_PORT = 65535
+from commandcenter.stacks.bounds import LAST_PORT
 
 
 class ServiceUnsupportedError(InvalidInputError):
@@ -101,7 +100,7 @@ class UnknownServiceError(InvalidInputError):
     def __init__(self, name: str, known: Sequence[str]) -> None:
         services = ", ".join(known)
         super().__init__(
-            f"the stack has no service {name[:100]!r}",
+            f"The stack has no service {name[:100]!r}.",
             hint=f"Its services: {services}." if services else "Start the project first.",
             fields={"services": list(known)},
         )
@@ -128,7 +127,7 @@ class PortConflictError(ConflictError):
             f"port {each.port} of {each.service} is taken by {each.taken_by}" for each in conflicts
         )
         first = conflicts[0]
-        free = first.port + 1 if first.port < _LAST_PORT else first.port - 1
+        free = first.port + 1 if first.port < LAST_PORT else first.port - 1
         super().__init__(
             told[0].upper() + told[1:] + ".",
             hint="Stop what listens there, or choose another port, such as: commandcenter project "
@@ -165,6 +164,11 @@ class NothingToForkError(ConflictError):
 class NotAForkError(ConflictError):
     code = "not_a_fork"
     title = "The project is no fork"
+
+
+class ForkKeepsDataError(ConflictError):
+    code = "fork_keeps_data"
+    title = "A fork goes with its data"
 
 
 class ForkNotFoundError(NotFoundError):

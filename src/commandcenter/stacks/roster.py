@@ -94,6 +94,11 @@ class Roster:
     def active(self) -> tuple[str, ...]:
         return tuple(name for name, found in self.members.items() if found.state.is_active)
 
+    def needs(self, name: str) -> tuple[str, ...]:
+        """Return the services whose start, health or end this one waits for."""
+        service = self.stack.service(name)
+        return () if service is None else tuple(each.service for each in service.depends_on)
+
     @property
     def all_run(self) -> bool:
         """Whether no service is just being started or ended."""

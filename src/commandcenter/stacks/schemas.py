@@ -1,14 +1,14 @@
 """Stacks as the API tells of them. Nothing of a service's environment is ever in it."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from commandcenter.stacks.bounds import LAST_PORT, LEAST_CPUS, LEAST_MEMORY_BYTES, MOST_CPUS
 from commandcenter.stacks.states import ServiceState, StackState
 from commandcenter.stacks.status_model import StackStatus
-
-_MIN_MEMORY_BYTES = 16 * 1024**2
 
 
 class _View(BaseModel):
@@ -123,13 +123,21 @@ class StackAnswer(StackView):
         return cls(changed=changed, **StackView.of(status).model_dump())
 
 
+class StackChanged(StackView):
+    warnings: list[str]  # what is done, and may not be what was meant
+
+    @classmethod
+    def after_change(cls, status: StackStatus, warnings: Sequence[str]) -> "StackChanged":
+        return cls(warnings=list(warnings), **StackView.of(status).model_dump())
+
+
 class LimitsIn(BaseModel):
     """Null takes the wish back: the definition's own limit, or the default, holds again."""
 
     model_config = ConfigDict(extra="forbid")
 
-    cpus: Annotated[float, Field(ge=0.01, le=1024)] | None = None  # the least the kernel can
-    memory_bytes: Annotated[int, Field(ge=_MIN_MEMORY_BYTES)] | None = None
+    cpus: Annotated[float, Field(ge=LEAST_CPUS, le=MOST_CPUS)] | None = None
+    memory_bytes: Annotated[int, Field(ge=LEAST_MEMORY_BYTES)] | None = None
     pids: Annotated[int, Field(ge=8, le=100_000)] | None = None
 
 
@@ -142,7 +150,7 @@ class StackChange(BaseModel):
 
     limits: dict[str, LimitsIn] = Field(default_factory=dict, max_length=200)
     # by the service's own port; null: the definition's, or any
-    ports: dict[str, dict[int, Annotated[int, Field(ge=1, le=65535)] | None]] = Field(
+    ports: dict[str, dict[int, Annotated[int, Field(ge=1, le=LAST_PORT)] | None]] = Field(
         default_factory=dict, max_length=200
     )
     # Limits that the project may run without where they cannot be enforced; [] takes it back.

@@ -3,11 +3,8 @@
 import asyncio
 import logging
 from collections import defaultdict
-from contextlib import suppress
-from dataclasses import dataclass
 
-from sqlalchemy import delete, select
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy import select
 
 from commandcenter.auth.audit import record
 from commandcenter.auth.identity import Caller
@@ -16,11 +13,12 @@ from commandcenter.events.types import EventType
 from commandcenter.kit.database import Database
 from commandcenter.kit.draining import Draining
 from commandcenter.kit.errors import ProblemError
-from commandcenter.models import Project, ProjectStack, StackPort, StackService
+from commandcenter.models import Project, ProjectStack
 from commandcenter.projects.service import ProjectService
+from commandcenter.stacks.asking import Asked, not_running, request_mark
 from commandcenter.stacks.begin import StackBeginnings
 from commandcenter.stacks.definition import Wishes
-from commandcenter.stacks.errors import StackBusyError, StackNotRunningError, UnknownServiceError
+from commandcenter.stacks.errors import StackBusyError, UnknownServiceError
 from commandcenter.stacks.found_again import FoundStacks
 from commandcenter.stacks.pending import limited, next_limits
 from commandcenter.stacks.rows import read_services
@@ -32,15 +30,6 @@ logger = logging.getLogger(__name__)
 
 _UP = frozenset({StackState.STARTING, StackState.RUNNING})
 _PUT_AWAY_SECONDS = 6.0
-_LONGEST_REQUEST = 400
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """What became of a wish. `changed` is False when it was so already."""
-
-    project: Project
-    changed: bool
 
 
 class StackManager:
@@ -189,8 +178,8 @@ class StackManager:
                 row = await session.get_one(ProjectStack, project.id)
                 row.last_request = request
                 wish = Wishes.of(row.wishes).limits.get(service)
-                limits = next_limits(running.watched(service).limits or {}, wish)
-                self._beginnings.keep(row, limited(running.stack, service, limits))
+                limits = next_limits(running.roster.watched[service].limits or {}, wish)
+                self._beginnings.keep(row, limited(running.roster.stack, service, limits))
                 await session.flush()
                 data = {"name": project.name, "service": service}
                 await record(session, caller, "stack.service_restart", project.id, data)
@@ -237,26 +226,6 @@ class StackManager:
         await asyncio.gather(*replacing, return_exceptions=True)
         await asyncio.gather(*(each.leave() for each in self._supervisors.values()))
 
-    async def forget(self, session: AsyncSession, project: Project) -> None:
-        """Take a project's stack off the records, as the project goes. Its data stays.
-
-        Raises `StackBusyError` while the stack is not stopped.
-        """
-        row = await session.get(ProjectStack, project.id)
-        if row is None:
-            return
-        running = self.supervisor(project.id)
-        if running is not None and row.state == StackState.STOPPED.value:
-            with suppress(TimeoutError):  # it is only putting things away
-                await asyncio.wait_for(running.wait_ended(), _PUT_AWAY_SECONDS)
-        if row.state != StackState.STOPPED.value or self.supervisor(project.id) is not None:
-            raise StackBusyError(
-                f"the stack of project {project.name!r} is {row.state}",
-                hint=f"Stop it first: commandcenter project stop {project.name}",
-            )
-        for table in (StackPort, StackService, ProjectStack):
-            await session.execute(delete(table).where(table.project_id == project.id))
-
     async def _begin(self, caller: Caller, project: Project, request: str | None) -> None:
         ready = await self._beginnings.ready(project)
         self._supervisors[project.id] = await self._beginnings.begin(
@@ -274,7 +243,7 @@ class StackManager:
         """Have what runs stopped, and the stack as it is defined now started after it."""
         # Before anything is stopped.
         ready = await self._beginnings.ready(project)
-        await self._beginnings.refuse_ports(project, ready.found, running.active)
+        await self._beginnings.refuse_ports(project, ready.found, running.roster.active)
         async with self._database.write() as session:
             row = await session.get_one(ProjectStack, project.id)
             row.desired = Desired.RUNNING.value
@@ -321,15 +290,3 @@ class StackManager:
         async with self._database.read() as session:
             row = await session.get(ProjectStack, project_id)
             return row is not None and row.last_request == request
-
-
-def not_running(project: Project) -> StackNotRunningError:
-    return StackNotRunningError(
-        f"The stack of project {project.name!r} does not run.",
-        hint=f"Start it: commandcenter project start {project.name}",
-    )
-
-
-def request_mark(caller: Caller, what: str, key: str | None) -> str | None:
-    """Return how a request is told from others; None: it has no `Idempotency-Key`."""
-    return None if key is None else f"{caller.principal_id} {what} {key}"[:_LONGEST_REQUEST]

@@ -154,7 +154,8 @@ class StackStatuses:
         hardened, limits = row.hardening, row.limits or {}
         number, runs_as, exit_code = row.number, row.runs_as, row.exit_code
         if supervisor is not None:
-            member, watched = supervisor.member(row.name), supervisor.watched(row.name)
+            roster = supervisor.roster
+            member, watched = roster.members[row.name], roster.watched[row.name]
             state, message, restarts = member.state, member.message, member.restarts
             words, at, progress = watched.health_words, watched.health_at, watched.progress
             hardened, is_asked = watched.hardening, watched.is_asked

@@ -18,12 +18,11 @@ from commandcenter.runtimes.results import Stats
 from commandcenter.stacks.attempt import Attempt, AttemptFacts, Prepare
 from commandcenter.stacks.decide import Stop, decide
 from commandcenter.stacks.errors import StackBusyError
-from commandcenter.stacks.member import Exit, Member
-from commandcenter.stacks.model import Stack
+from commandcenter.stacks.member import Exit
 from commandcenter.stacks.prepared import Prepared
 from commandcenter.stacks.probe import Answer
 from commandcenter.stacks.recorder import StackRecord, StackRecorder, SupersededError
-from commandcenter.stacks.roster import Beginning, Roster, Watched
+from commandcenter.stacks.roster import Beginning, Roster
 from commandcenter.stacks.standing import Standing
 from commandcenter.stacks.states import Desired, ServiceState, StackState, check_stack
 
@@ -52,7 +51,7 @@ class StackSupervisor(AttemptFacts):
         self.desired = beginning.desired
         self.state = beginning.state
         self.reason = ""
-        self._roster = Roster(beginning, clock)
+        self.roster = Roster(beginning, clock)
         self._runtime = runtime
         self._recorder = recorder
         self._prepare = prepare
@@ -93,21 +92,6 @@ class StackSupervisor(AttemptFacts):
             await asyncio.wait([told], timeout=_SETTLED_SECONDS)
 
     @property
-    def stack(self) -> Stack:
-        return self._roster.stack
-
-    @property
-    def active(self) -> tuple[str, ...]:
-        """Return the services of which a process may be there."""
-        return self._roster.active
-
-    def member(self, service: str) -> Member:
-        return self._roster.members[service]
-
-    def watched(self, service: str) -> Watched:
-        return self._roster.watched[service]
-
-    @property
     def stands_for(self) -> str:
         """Why its services stand still, for people; "" while they do not."""
         return self._standing.words
@@ -126,10 +110,10 @@ class StackSupervisor(AttemptFacts):
                 await self._standing.reached.wait()
         except TimeoutError:
             raise StackBusyError(
-                "a service of the stack is just being started or ended",
+                "A service of the stack is just being started or ended.",
                 hint="Try again when it is up.",
             ) from None
-        return self._roster.handles
+        return self.roster.handles
 
     def go_on(self) -> None:
         """Go on where `stand` was called; idempotent."""
@@ -141,7 +125,7 @@ class StackSupervisor(AttemptFacts):
 
     async def stats(self, service: str) -> Stats | None:
         """Limits read back and present use; None while no process is there."""
-        handle = self._roster.handles.get(service)
+        handle = self.roster.handles.get(service)
         if handle is None:
             return None
         try:
@@ -161,31 +145,31 @@ class StackSupervisor(AttemptFacts):
         await asyncio.gather(*watching, return_exceptions=True)
 
     def _watching(self) -> list[asyncio.Task[None]]:
-        return [task for attempt in self._roster.attempts for task in attempt.tasks]
+        return [task for attempt in self.roster.attempts for task in attempt.tasks]
 
     # Facts, told by attempts.
 
     def told(self, service: str, number: int, words: str) -> None:
-        self._roster.told(service, number, words)
+        self.roster.told(service, number, words)
 
     def started(self, service: str, number: int, handle: Handle, prepared: Prepared) -> None:
-        self._facts.put_nowait(lambda: self._roster.started(service, number, handle, prepared))
+        self._facts.put_nowait(lambda: self.roster.started(service, number, handle, prepared))
 
     def probed(
         self, service: str, number: int, answer: Answer, *, counts: bool, retries: int
     ) -> None:
         def apply() -> None:
-            if self._roster.members[service].number == number:
+            if self.roster.members[service].number == number:
                 self._on_answer(answer)
-            self._roster.probed(service, number, answer, counts=counts, retries=retries)
+            self.roster.probed(service, number, answer, counts=counts, retries=retries)
 
         self._facts.put_nowait(apply)
 
     def ended(self, service: str, number: int, exit_: Exit) -> None:
-        self._facts.put_nowait(lambda: self._roster.ended(service, number, exit_))
+        self._facts.put_nowait(lambda: self.roster.ended(service, number, exit_))
 
     def is_healthy(self, service: str) -> bool:
-        return self._roster.members[service].state is ServiceState.HEALTHY
+        return self.roster.members[service].state is ServiceState.HEALTHY
 
     # The task.
 
@@ -208,7 +192,7 @@ class StackSupervisor(AttemptFacts):
         try:
             if self._standing.words and self.desired is Desired.RUNNING:
                 wake_at = None
-                if self._roster.all_run:
+                if self.roster.all_run:
                     self._standing.reached.set()
             else:
                 wake_at = await self._turn()
@@ -225,9 +209,9 @@ class StackSupervisor(AttemptFacts):
 
     def _adopt(self) -> None:
         """Watch what was started before this supervisor; or start it, under the same id."""
-        for name, found in self._roster.members.items():
+        for name, found in self.roster.members.items():
             if found.state.is_active:
-                self._launch(name, found.number, self._roster.watched[name].handle)
+                self._launch(name, found.number, self.roster.watched[name].handle)
 
     async def _wait(self, wake_at: float | None) -> None:
         timeout = None if wake_at is None else max(0.0, wake_at - self._clock())
@@ -243,24 +227,24 @@ class StackSupervisor(AttemptFacts):
         while True:
             decision = decide(
                 self.desired,
-                self._roster.stack,
-                self._roster.members,
+                self.roster.stack,
+                self.roster.members,
                 before=self.state,
                 now=self._clock(),
             )
             launches = [
                 name
                 for action in decision.actions
-                if (name := self._roster.perform(action, self.desired))
+                if (name := self.roster.perform(action, self.desired))
             ]
             if decision.state is not self.state:
                 self.state = check_stack(self.state, decision.state)
             self.reason = decision.reason
             await self._recorder.save_at_last(
-                StackRecord(self.state, self.reason), self._roster.records()
+                StackRecord(self.state, self.reason), self.roster.records()
             )
             for name in launches:
-                self._launch(name, self._roster.members[name].number, None)
+                self._launch(name, self.roster.members[name].number, None)
             if not any(not isinstance(action, Stop) for action in decision.actions):
                 self._tell_settled()
                 return decision.wake_at
@@ -275,24 +259,24 @@ class StackSupervisor(AttemptFacts):
         attempt = Attempt(
             name,
             number,
-            self._roster.limits(name),
+            self.roster.limits(name),
             facts=self,
             runtime=self._runtime,
             prepare=self._prepare,
             clock=self._clock,
         )
-        self._roster.watched[name].attempt = attempt
+        self.roster.watched[name].attempt = attempt
         attempt.begin(Handle(**handle) if handle is not None else None)
 
     def _set_desired(self, desired: Desired) -> None:
         self.desired = desired
         if desired is Desired.RUNNING:
-            self._roster.ask_all()
+            self.roster.ask_all()
 
     def _restart(self, service: str, limits: dict[str, Any]) -> None:
         if self.desired is Desired.RUNNING:
-            self._roster.limit(service, limits)
-            self._roster.restart(service)
+            self.roster.limit(service, limits)
+            self.roster.restart(service)
 
     async def _forget_network(self) -> None:
         with suppress(ProblemError, OSError, TimeoutError):

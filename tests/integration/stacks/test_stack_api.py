@@ -161,14 +161,42 @@ async def test_every_change_of_state_is_an_event(hub: RunningHub) -> None:
     assert told.index(("api", "stopped")) < told.index(("db", "stopped"))
 
 
-async def test_a_project_goes_with_the_records_of_its_stack(hub: RunningHub) -> None:
-    await project(hub)
+async def test_a_project_goes_without_its_data_and_finds_it_again(hub: RunningHub) -> None:
+    keeping = COMPOSE.replace('expose: ["5432"]', 'volumes: ["data:/data"]') + "volumes: {data: }\n"
+    folder = await project(hub, compose=keeping)
+    body = {"path": str(folder), "name": "shop"}
     await post(hub, "shop/start")
-    await until(hub, is_up)
-    assert (await hub.client.delete("/api/v1/projects/shop")).status_code == 409
+    before = await until(hub, is_up)
+    volume = hub.settings.data_directory / "volumes" / before["project_id"] / "data"
+    volume.mkdir(parents=True, exist_ok=True)
+    (volume / "rows").write_text("x" * 3000)
+    for path in ("shop", "shop/data"):
+        assert (await hub.client.delete(f"/api/v1/projects/{path}")).status_code == 409
+    kept = (await hub.client.get("/api/v1/projects/shop/data")).json()["volumes"]
+    assert [(each["name"], each["place"]) for each in kept] == [("data", str(volume))]
+    assert kept[0]["size_bytes"] >= 3000
+    # Right after the stop, while its supervisor is still putting things away.
     await post(hub, "shop/stop")
     await until(hub, lambda found: found["state"] == "stopped")
     assert (await hub.client.delete("/api/v1/projects/shop")).status_code == 204
+    other = await hub.client.post("/api/v1/projects", json={**body, "name": "shop-2"})
+    assert other.json()["id"] != before["project_id"]
+    assert any("--name shop" in words for words in other.json()["warnings"])
+    await hub.client.delete("/api/v1/projects/shop-2")
+    again = (await hub.client.post("/api/v1/projects", json={"path": str(folder)})).json()
+    assert (again["id"], again["name"]) == (before["project_id"], "shop")
+    assert any("taken up again" in words for words in again["warnings"])
+    await post(hub, "shop/start")
+    found = await until(hub, is_up)
+    assert attempts(found) == {"api": 2, "db": 2}  # an attempt's id is never used twice
+    await post(hub, "shop/stop")
+    await until(hub, lambda found: found["state"] == "stopped")
+    assert (volume / "rows").exists()
+    assert (await hub.client.delete("/api/v1/projects/shop/data")).status_code == 204
+    assert not volume.parent.exists()
+    await hub.client.delete("/api/v1/projects/shop")
+    fresh = (await hub.client.post("/api/v1/projects", json=body)).json()
+    assert fresh["id"] != before["project_id"]
 
 
 async def test_a_limit_that_is_not_in_force_stops_the_service_at_once(hub: RunningHub) -> None:
