@@ -7,7 +7,7 @@ from rich.text import Text
 
 from commandcenter.cli.client import segment
 from commandcenter.cli.exit_codes import ExitCode
-from commandcenter.cli.problems import HubUnreachableError
+from commandcenter.cli.patient_hub import PatientHub
 from commandcenter.cli.session import Cli
 from commandcenter.cli.stack_view import StackView, stack_view
 from commandcenter.cli.stack_words import failures, remarks, waiting
@@ -16,7 +16,13 @@ from commandcenter.cli.terminal import clean, print_json
 TIMEOUT_SECONDS = 600.0
 LOOK_SECONDS = 0.1
 _FAILING_SECONDS = 1.0  # how long others may take to fail after the first
-_PATIENCE_SECONDS = 60.0
+_STATES = {
+    "error": "has services that failed",
+    "running": "runs, but not every service is healthy",
+    "starting": "is still being started",
+    "stopping": "is still being stopped",
+    "stopped": "is stopped",
+}
 _OVER = frozenset({"running", "stopped", "error"})
 
 
@@ -79,34 +85,6 @@ def _watched(
     return found
 
 
-class PatientHub:
-    """Asks a hub that may be ended and started again meanwhile."""
-
-    def __init__(self, cli: Cli) -> None:
-        self._cli = cli
-        self._away_since: float | None = None
-
-    def get(self, path: str) -> dict[str, Any] | None:
-        """Return the answer; None while the hub is away.
-
-        Raises `HubUnreachableError` once it is for too long.
-        """
-        try:
-            found: dict[str, Any] = self._cli.client.get(path)
-        except HubUnreachableError:
-            now = time.monotonic()
-            if self._away_since is None:
-                self._away_since = now
-                self._cli.note("The hub is away; it is asked again. Ctrl-C is safe.")
-            if now - self._away_since > _PATIENCE_SECONDS:
-                raise
-            return None
-        if self._away_since is not None:
-            self._away_since = None
-            self._cli.note("The hub is back.")
-        return found
-
-
 def is_over(found: dict[str, Any], wanted: str, newer: dict[str, int]) -> bool:
     """Whether the stack is as wanted, or will not be by itself."""
     state = found["state"]
@@ -143,7 +121,7 @@ def _conclude(cli: Cli, found: dict[str, Any], wanted: str) -> None:
     if found["state"] == wanted:
         cli.out.print(Text(f"{name} is {wanted}."))
         return
-    cli.out.print(Text(f"{name} is {found['state']}.", "bold red"))
+    cli.out.print(Text(f"{name} {_STATES.get(found['state'], found['state'])}.", "bold red"))
     failed = list(failures(cli, found))
     for line in failed:
         cli.out.print(Text(f"  {clean(line)}"))

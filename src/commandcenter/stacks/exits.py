@@ -61,7 +61,7 @@ async def of_result(result: AttemptResult, handle: Handle) -> Exit:
     words = result.message or f"It ended: {result.reason.value}."
     if result.reason is FailureReason.OUT_OF_MEMORY:
         last = await asyncio.to_thread(_last_words, handle)
-        words = f"It was killed (SIGKILL), as it was out of memory. {words}{_besides(last)}"
+        words = f"It was killed (SIGKILL). {words}{_besides(last)}"
     passing = result.reason not in {FailureReason.OUT_OF_MEMORY, FailureReason.DISK_FULL}
     return Exit(
         succeeded=False,

@@ -143,7 +143,8 @@ def test_a_service_that_becomes_unhealthy_is_restarted(stacks: StackHub) -> None
 def test_a_service_that_ends_again_and_again_is_given_up_with_its_words(stacks: StackHub) -> None:
     stacks.project("hopeless", _CRASHING)
     done = stacks.run("project", "start", "hopeless", code=1)
-    assert "hopeless is error" in done.out
+    assert "hopeless has services that failed" in done.out
+    assert "project restart hopeless backend" in done.out
     assert "3 times" in done.out
     assert "no such luck" in done.out
     found = stacks.status("hopeless")
