@@ -18,7 +18,7 @@ def definition_words(source: dict[str, Any]) -> str | None:
 
 
 def runtime_words(found: dict[str, Any]) -> str:
-    present, following = found["runtime"], found["nextruntime_words"]
+    present, following = found["runtime"], found["next_runtime"]
     if found["state"] == "stopped" or present is None:
         return str(following)
     return str(present) if present == following else f"{present}; {following} from the next start"

@@ -9,7 +9,7 @@ from commandcenter.auth.identity import Caller
 from commandcenter.kit.database import Database
 from commandcenter.models import Project, ProjectStack
 from commandcenter.stacks.begin import StackBeginnings
-from commandcenter.stacks.definition import Wishes, merged_wishes
+from commandcenter.stacks.definition import merged_wishes
 from commandcenter.stacks.errors import UnknownServiceError
 from commandcenter.stacks.ports import refuse_held
 from commandcenter.stacks.reserve import reserve_ports
@@ -31,10 +31,9 @@ class StackChanges:
     ) -> tuple[str, ...]:
         """Change people's wishes, given as a `StackChange` has them; what is not there stays.
 
-        Returns in words what is done, and may not be what was meant.
-
-        None takes a wish back. They hold from the next start on. Raises `UnknownServiceError`,
-        `UnknownRuntimeError`, and `PortConflictError` for ports that others have.
+        None takes a wish back. They hold from the next start on. Returns in words what is done,
+        and may not be what was meant. Raises `UnknownServiceError`, `UnknownRuntimeError`, and
+        `PortConflictError` for ports that others have.
         """
         if wishes.get("runtime") is not None:
             self._beginnings.runtimes.get(wishes["runtime"])
@@ -59,7 +58,7 @@ class StackChanges:
                     session,
                     owner=self._beginnings.options.owner,
                     project_id=project.id,
-                    wanted=Wishes.of(row.wishes).ports,
+                    wanted=_new_ports(wishes),
                 )
                 await record(session, caller, "stack.change", project.id, wishes)
             if self._stacks.supervisor(project.id) is None:
@@ -79,6 +78,13 @@ class StackChanges:
                 f"over: on {chosen} they begin with what they had there, or with nothing. To have "
                 f"it back: commandcenter project set {project.name} --runtime {row.runtime}"
             )
+
+
+def _new_ports(wishes: Mapping[str, Any]) -> dict[str, dict[int, int]]:
+    return {
+        name: {inside: port for inside, port in ports.items() if port is not None}
+        for name, ports in wishes.get("ports", {}).items()
+    }
 
 
 def _beyond(limits: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:

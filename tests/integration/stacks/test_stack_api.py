@@ -225,10 +225,12 @@ async def test_the_runtime_is_a_wish_and_others_stay_as_they_are(hub: RunningHub
     await project(hub)
     path = "/api/v1/projects/shop/stack"
     memory = {"limits": {"api": {"memory_bytes": 64 * 1024**2}}}
+    large = await hub.client.patch(path, json={"limits": {"api": {"memory_bytes": 2**50}}})
+    assert "this machine has" in large.json()["warnings"][0]
     await hub.client.patch(path, json=memory)
     unknown = await hub.client.patch(path, json={"runtime": "moon"})
     assert unknown.status_code == 404
-    assert "sandbox" in unknown.json()["hint"]
+    assert unknown.json()["hint"] == "There are: docker, sandbox."
     chosen = await hub.client.patch(
         path, json={"runtime": "docker", "limits": {"api": {"cpus": 2}}}
     )
@@ -241,6 +243,9 @@ async def test_the_runtime_is_a_wish_and_others_stay_as_they_are(hub: RunningHub
     assert (api["memory_bytes"]["asked"], api["cpus"]["asked"]) == (64 * 1024**2, 2)
     assert found["runtime"] == "fake"
     assert api["hardening"]["excepted"][0]["what"] == "no isolation"
+    elsewhere = (await hub.client.patch(path, json={"runtime": "sandbox"})).json()
+    assert "stays with fake" in elsewhere["warnings"][0]
+    assert "project set shop --runtime fake" in elsewhere["warnings"][0]
 
 
 async def test_what_waits_for_a_restart_is_told_and_a_service_alone_takes_its_limits(
