@@ -10,7 +10,7 @@ from commandcenter.cli import project_fork, project_logs, project_remove, projec
 from commandcenter.cli.client import segment
 from commandcenter.cli.command import command, default, noun
 from commandcenter.cli.durations import ago, local
-from commandcenter.cli.options import Limit
+from commandcenter.cli.options import Limit, project_name
 from commandcenter.cli.problems import UsageProblemError
 from commandcenter.cli.session import Cli
 from commandcenter.cli.stack_words import found_lines
@@ -45,7 +45,7 @@ def add(
         )
     body = {"path": str(folder)}
     if name is not None:
-        body["name"] = name
+        body["name"] = project_name("--name", name)
     project = cli.client.post("/projects", body)
 
     def show() -> None:

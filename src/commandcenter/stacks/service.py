@@ -29,7 +29,6 @@ from commandcenter.stacks.supervisor import StackSupervisor
 logger = logging.getLogger(__name__)
 
 _UP = frozenset({StackState.STARTING, StackState.RUNNING})
-_PUT_AWAY_SECONDS = 6.0
 
 
 class StackManager:

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from commandcenter.cli.options import project_name
 from commandcenter.cli.problems import UsageProblemError
 from commandcenter.cli.project_set import _bytes, _cpus, _limit_names, _only_port, _port
 from commandcenter.cli.session import Cli, GlobalOptions
@@ -109,6 +110,7 @@ def test_each_problem_of_a_compose_file_has_its_line_and_none_is_left_out() -> N
         (lambda: _bytes("web", "big"), "--memory web=big"),
         (lambda: _port("web", "80.5"), "--port web=80.5: it wants a port of this machine"),
         (lambda: _port("web", "70000"), "from 1 to 65535"),
+        (lambda: project_name("--as", "My Shop"), "--as My Shop: a name has lower-case letters"),
         (lambda: _limit_names("cpu,disk"), "disk is no limit"),
         (lambda: _only_port(stack(service("web")), "api", "3000"), "no service api"),
     ],
