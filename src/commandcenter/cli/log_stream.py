@@ -8,10 +8,10 @@ from urllib.parse import urlencode
 
 from rich.text import Text
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
-from websockets.sync.client import connect
+from websockets.sync.client import ClientConnection, connect
 
-from commandcenter.cli.client import HubClient
 from commandcenter.cli.durations import clock
+from commandcenter.cli.patient_hub import AWAY, BACK
 from commandcenter.cli.problems import HubUnreachableError
 from commandcenter.cli.progress import readable
 from commandcenter.cli.session import Cli
@@ -20,13 +20,17 @@ from commandcenter.cli.terminal import clean, print_json
 JSON_LINES = "application/x-ndjson"
 _OPEN_SECONDS = 10.0
 _SILENCE_SECONDS = 3600.0
+_CALM_SECONDS = 1.0
+_MOST_FAILURES = 20  # about half a minute
 _STYLES = {"stderr": "yellow", "system": "bold red"}
 
 
-def followed(
-    client: HubClient, path: str, wants: Mapping[str, Any], after: int
-) -> Iterator[dict[str, Any]]:
-    """Yield lines above `after` until the log is closed; come back after a broken connection."""
+def followed(cli: Cli, path: str, wants: Mapping[str, Any], after: int) -> Iterator[dict[str, Any]]:
+    """Yield lines above `after` until the log is closed; come back after a broken connection.
+
+    That the hub is away is told once, and once that it is back.
+    """
+    client = cli.client
     failures = 0
     while True:
         values = {"after": after, **wants}
@@ -42,9 +46,13 @@ def followed(
                 compression=None,
                 proxy=None if client.is_local else True,
             ) as connection:
-                failures = 0
                 while True:
-                    message = json.loads(connection.recv(timeout=_SILENCE_SECONDS))
+                    message = _received(connection, _CALM_SECONDS if failures else None)
+                    if failures:  # only now: a hub that is just starting may break off again
+                        failures = 0
+                        cli.note(BACK)
+                    if message is None:
+                        continue
                     if message["type"] == "end":
                         return
                     for line in message["lines"]:
@@ -52,12 +60,25 @@ def followed(
                         yield line
         except (ConnectionClosed, InvalidHandshake, OSError, TimeoutError) as error:
             failures += 1
-            if failures > 10:  # noqa: PLR2004  # about a quarter of a minute
+            if failures == 1:
+                cli.note(AWAY)
+            if failures > _MOST_FAILURES:
                 raise HubUnreachableError(
                     f"The log cannot be followed any more ({type(error).__name__}).",
                     hint="Is the hub running? commandcenter doctor looks.",
                 ) from error
             threading.Event().wait(min(0.2 * failures, 2.0))
+
+
+def _received(connection: ClientConnection, calm: float | None) -> dict[str, Any] | None:
+    """Return the next message; None when the connection holds for `calm` seconds without one."""
+    try:
+        message: dict[str, Any] = json.loads(connection.recv(timeout=calm or _SILENCE_SECONDS))
+    except TimeoutError:
+        if calm is None:
+            raise
+        return None
+    return message
 
 
 def print_line(cli: Cli, line: dict[str, Any]) -> None:

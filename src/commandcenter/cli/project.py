@@ -6,14 +6,14 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
-from commandcenter.cli import project_fork, project_logs, project_set, project_stack
+from commandcenter.cli import project_fork, project_logs, project_remove, project_set, project_stack
 from commandcenter.cli.client import segment
 from commandcenter.cli.command import command, default, noun
 from commandcenter.cli.durations import ago, local
-from commandcenter.cli.options import Limit
+from commandcenter.cli.options import Limit, project_name
 from commandcenter.cli.problems import UsageProblemError
-from commandcenter.cli.project_stack import found_lines
 from commandcenter.cli.session import Cli
+from commandcenter.cli.stack_words import found_lines
 from commandcenter.cli.terminal import clean, facts, table
 
 app = noun("The folders that workflows work on.")
@@ -45,7 +45,7 @@ def add(
         )
     body = {"path": str(folder)}
     if name is not None:
-        body["name"] = name
+        body["name"] = project_name("--name", name)
     project = cli.client.post("/projects", body)
 
     def show() -> None:
@@ -54,11 +54,8 @@ def add(
             cli.out.print(Text(f"  Note: {clean(warning)}"))
         for line in found_lines(cli, project["name"]):
             cli.out.print(Text(f"  {clean(line)}"))
-        for words in (
-            ("project", "start", project["name"]),
-            ("run", "review-and-patch", "--project", project["name"]),
-        ):
-            cli.out.print(Text(f"  Next: {cli.command(*words)}"))
+        review = cli.command("run", "review-and-patch", "--project", project["name"])
+        cli.out.print(Text(f"  Next: {review}"))
 
     cli.emit(project, show)
 
@@ -108,13 +105,6 @@ def show_project(cli: Cli, name: Name) -> None:
     cli.emit(project, show)
 
 
-@command(app, "remove", examples=["project remove shop"])
-def remove(cli: Cli, name: Name) -> None:
-    """Forget a project. Its folder stays as it is, and so do its past runs."""
-    cli.client.delete(f"/projects/{segment(name)}")
-    cli.emit({"removed": name}, lambda: cli.out.print(Text(f"Removed project {clean(name)}.")))
-
-
 @command(app, "allow", examples=["project allow /srv/repositories"])
 def allow(
     cli: Cli,
@@ -128,6 +118,7 @@ def allow(
     cli.emit({"allowed": str(allowed)}, lambda: cli.out.print(Text(clean(words))))
 
 
+project_remove.register(app)
 project_stack.register(app)
 project_set.register(app)
 project_fork.register(app)

@@ -11,17 +11,13 @@ from rich.text import Text
 from commandcenter.cli.client import segment
 from commandcenter.cli.command import command
 from commandcenter.cli.exit_codes import ExitCode
+from commandcenter.cli.options import project_name
 from commandcenter.cli.problems import HubProblemError, UsageProblemError
-from commandcenter.cli.project_stack import (
-    LOOK_SECONDS,
-    TIMEOUT_SECONDS,
-    Name,
-    Timeout,
-    is_over,
-    remarks,
-)
+from commandcenter.cli.project_stack import Name, Timeout
 from commandcenter.cli.session import Cli
 from commandcenter.cli.stack_view import stack_view
+from commandcenter.cli.stack_wait import LOOK_SECONDS, TIMEOUT_SECONDS, is_over
+from commandcenter.cli.stack_words import remarks
 from commandcenter.cli.terminal import clean, print_json
 
 _MAX_PAUSE_SECONDS = 60.0
@@ -65,7 +61,7 @@ def fork(
     The copy has ports, a network and volumes of its own, and shares the project's folder. The
     origin runs on; its services stand still only while what has changed is copied.
     """
-    body = {"name": as_, "start": start, "max_pause_seconds": max_pause}
+    body = {"name": project_name("--as", as_), "start": start, "max_pause_seconds": max_pause}
     headers = {"Idempotency-Key": uuid.uuid4().hex}
     answer = cli.client.post(f"/projects/{segment(name)}/fork", body, headers=headers)
     try:

@@ -1,5 +1,6 @@
 """`commandcenter project set`: people's own limits, ports and runtime."""
 
+import math
 from collections.abc import Iterable
 from typing import Annotated, Any
 
@@ -11,7 +12,12 @@ from commandcenter.cli.command import command
 from commandcenter.cli.problems import UsageProblemError
 from commandcenter.cli.project_stack import Name
 from commandcenter.cli.session import Cli
+from commandcenter.cli.stack_words import waiting
+from commandcenter.cli.terminal import clean
+from commandcenter.stacks.bounds import LAST_PORT, LEAST_CPUS, LEAST_MEMORY_BYTES, MOST_CPUS
 
+_LIMIT_NAMES = ("cpu", "memory", "pids")
+_MOST_BYTES = 2**60
 _UNITS = {"k": 1024, "m": 1024**2, "g": 1024**3}
 
 
@@ -70,30 +76,37 @@ def set_wishes(
     limits: dict[str, dict[str, Any]] = {}
     ports: dict[str, dict[str, int]] = {}
     for service, value in _pairs("--cpus", cpus):
-        limits.setdefault(service, {})["cpus"] = _number("--cpus", value)
+        limits.setdefault(service, {})["cpus"] = _cpus(service, value)
     for service, value in _pairs("--memory", memory):
-        limits.setdefault(service, {})["memory_bytes"] = _bytes(value)
+        limits.setdefault(service, {})["memory_bytes"] = _bytes(service, value)
     found: dict[str, Any] | None = None
     for service, value in _pairs("--port", port):
         plain, _, inside = service.partition(":")
         if not inside:
             found = found or cli.client.get(f"/projects/{segment(name)}/status")
-            inside = _only_port(found, plain)
-        ports.setdefault(plain, {})[inside] = int(_number("--port", value))
+            inside = _only_port(found, plain, value)
+        ports.setdefault(plain, {})[inside] = _port(service, value)
     if not limits and not ports and accept_unenforced is None and runtime is None:
         raise UsageProblemError("Nothing to change.", hint="See --help.")
     body: dict[str, Any] = {"limits": limits, "ports": ports}
     if accept_unenforced is not None:
-        names = [each.strip() for each in accept_unenforced.split(",")]
-        body["accept_unenforced"] = [] if names == ["none"] else names
+        body["accept_unenforced"] = _limit_names(accept_unenforced)
     if runtime is not None:
         body["runtime"] = None if runtime == "default" else runtime
     changed = cli.client.patch(f"/projects/{segment(name)}/stack", body)
 
     def show() -> None:
-        restarting = cli.command("project", "restart", name)
-        hint = f" Next: {restarting}" if changed["state"] != "stopped" else ""
-        cli.out.print(Text(f"Changed; it holds from the next start on.{hint}"))
+        for warning in changed["warnings"]:
+            cli.out.print(Text(f"Warning: {clean(warning)}", "yellow"))
+        lines = list(waiting(cli, changed))
+        if lines:
+            cli.out.print(Text("Changed; it holds once it is restarted."))
+            for line in lines:
+                cli.out.print(Text(f"  {clean(line)}"))
+            return
+        verb = "start" if changed["state"] == "stopped" else "restart"
+        following = cli.command("project", verb, name)
+        cli.out.print(Text(f"Changed; it holds from the next start on. Next: {following}"))
 
     cli.emit(changed, show)
 
@@ -106,25 +119,73 @@ def _pairs(option: str, given: list[str] | None) -> Iterable[tuple[str, str]]:
         yield service, value
 
 
-def _number(option: str, value: str) -> float:
+def _number(value: str) -> float:
+    """Return the number; one that is none in no range."""
     try:
         return float(value)
     except ValueError:
-        raise UsageProblemError(f"{option}: {value!r} is no number.") from None
+        return math.nan
 
 
-def _bytes(value: str) -> int:
+def _cpus(service: str, value: str) -> float:
+    cpus = _number(value)
+    if not LEAST_CPUS <= cpus <= MOST_CPUS:
+        raise UsageProblemError(
+            f"--cpus {service}={value}: it wants a number of cores from {LEAST_CPUS} to "
+            f"{MOST_CPUS:.0f}, such as 1.5."
+        )
+    return cpus
+
+
+def _bytes(service: str, value: str) -> int:
     text = value.lower().removesuffix("b").removesuffix("i")
     unit = _UNITS.get(text[-1:], 1)
-    number = text[:-1] if text[-1:] in _UNITS else text
-    return int(_number("--memory", number) * unit)
+    size = _number(text[:-1] if text[-1:] in _UNITS else text) * unit
+    if not LEAST_MEMORY_BYTES <= size <= _MOST_BYTES:
+        raise UsageProblemError(
+            f"--memory {service}={value}: it wants a size of at least "
+            f"{LEAST_MEMORY_BYTES // _UNITS['m']}m, such as 512m or 2g."
+        )
+    return int(size)
 
 
-def _only_port(found: dict[str, Any], service: str) -> str:
+def _port(service: str, value: str) -> int:
+    if not value.isascii() or not value.isdigit() or not 1 <= int(value) <= LAST_PORT:
+        raise UsageProblemError(
+            f"--port {service}={value}: it wants a port of this machine from 1 to {LAST_PORT}, "
+            "such as 3000."
+        )
+    return int(value)
+
+
+def _limit_names(given: str) -> list[str]:
+    names = [each.strip() for each in given.split(",")]
+    if names == ["none"]:
+        return []
+    for each in names:
+        if each not in _LIMIT_NAMES:
+            raise UsageProblemError(
+                f"--accept-unenforced {given}: {each or 'nothing'} is no limit.",
+                hint=f"Its limits: {', '.join(_LIMIT_NAMES)}, separated by commas; or none.",
+            )
+    return names
+
+
+def _only_port(found: dict[str, Any], service: str, value: str) -> str:
     for each in found["services"]:
-        ports = {port["service_port"] for port in each["ports"]}
-        if each["name"] == service and len(ports) == 1:
-            return str(ports.pop())
+        if each["name"] != service:
+            continue
+        ports = [port["service_port"] for port in each["ports"]]
+        if len(ports) == 1:
+            return str(ports[0])
+        if not ports:
+            raise UsageProblemError(
+                f"{service} has no port that leads to this machine.",
+                hint="Publish one in the compose file, under ports.",
+            )
+        named = " or ".join(f"--port {service}:{port}={value}" for port in ports)
+        raise UsageProblemError(f"{service} has more ports than one.", hint=f"Say which: {named}")
+    names = ", ".join(each["name"] for each in found["services"])
     raise UsageProblemError(
-        f"Which port of {service}?", hint=f"Name it: --port {service}:8000=8080"
+        f"The stack has no service {service}.", hint=f"Its services: {names}." if names else None
     )

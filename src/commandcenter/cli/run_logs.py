@@ -78,7 +78,7 @@ def logs(
     if follow:
         path = f"/runs/{segment(wanted)}/steps/{segment(node)}/logs/follow"
         wants = {"attempt": attempt, "check": query["check"]}
-        for line in followed(client, path, wants, last):
+        for line in followed(cli, path, wants, last):
             if grep is None or grep in line["text"]:
                 print_line(cli, line)
     return ExitCode.OK

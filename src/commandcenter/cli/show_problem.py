@@ -11,6 +11,7 @@ from commandcenter.cli.terminal import clean, console, print_json
 from commandcenter.kit.errors import ProblemError
 
 _MAX_ERRORS = 20
+_KINDS = {"unsafe": "refused as unsafe: ", "unsupported": "not supported: "}
 
 
 def show_problem(error: ProblemError | HubProblemError, *, as_json: bool) -> ExitCode:
@@ -45,14 +46,16 @@ def problem_lines(document: dict[str, Any]) -> list[Text]:
     title = clean(document.get("title") or "Something went wrong")
     lines = [Text.assemble(("Error: ", "bold red"), (title, "bold"))]
     fields = document.get("fields") or {}
-    errors = fields.get("errors") or fields.get("issues") or []
+    problems = fields.get("problems") or []
+    errors = fields.get("errors") or fields.get("issues") or problems
+    shown = len(errors) if problems else _MAX_ERRORS  # of problems nothing is left out
     detail = _untold(clean(document.get("detail") or ""), errors)
     if detail:
         lines.append(Text(f"  {detail}"))
     if len(errors) > 1:
-        lines += [Text(f"    {_error(item)}") for item in errors[:_MAX_ERRORS]]
-        if len(errors) > _MAX_ERRORS:
-            lines.append(Text(f"    and {len(errors) - _MAX_ERRORS} more", "dim"))
+        lines += [Text(f"    {_error(item)}") for item in errors[:shown]]
+        if len(errors) > shown:
+            lines.append(Text(f"    and {len(errors) - shown} more", "dim"))
     hint = document.get("hint")
     if hint:
         lines.append(Text.assemble(("  Next: ", "bold"), clean(hint)))
@@ -66,12 +69,29 @@ def _untold(detail: str, errors: list[Any]) -> str:
     subject, problems, _ = detail.partition(" problems: ")
     if problems:
         return f"{subject} problems:"
-    return "" if detail.startswith(f"{_error(errors[0])} (and ") else detail
+    first = errors[0]
+    told = clean(first.get("detail") or "") if isinstance(first, dict) else ""
+    if told and detail.startswith(told):
+        return ""
+    return "" if detail.startswith(f"{_error(first)} (and ") else detail
+
+
+def problem_words(problem: dict[str, Any]) -> str:
+    """Return one of a stack's problems in words: of a file, or of a service."""
+    if "file" not in problem:
+        return f"{clean(problem['service'])}: {clean(problem['detail'])}"
+    hint = f" ({clean(problem['hint'])})" if problem["hint"] else ""
+    line = f":{problem['line']}" if problem["line"] else ""
+    path = f"{clean(problem['path'])}: " if problem["path"] else ""
+    kind = _KINDS.get(problem["kind"], "")
+    return f"{clean(problem['file'])}{line}: {kind}{path}{clean(problem['message'])}{hint}"
 
 
 def _error(item: Any) -> str:
     if not isinstance(item, dict):
         return clean(item)
+    if "file" in item or "service" in item:
+        return problem_words(item)
     place = clean(item.get("path") or "")
     if item.get("line"):
         place = f"line {item['line']}:{item.get('column') or 1} {place}".rstrip()

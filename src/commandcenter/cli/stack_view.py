@@ -1,6 +1,6 @@
 """A stack on its way up or down: redrawn in a terminal, a line per change elsewhere."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Protocol
 
@@ -113,14 +113,18 @@ def _addresses(service: dict[str, Any]) -> Text:
             made.append(" ")
         address = clean(port["address"])
         made.append(address, f"link {address}" if address.startswith("http") else "")
+        if port["pending"] is not None:
+            made.append(f" -> {port['pending']}")
     return made
 
 
 def _limit(limit: dict[str, Any], words: Any) -> str:
     used, actual, asked = (limit[key] for key in ("used", "actual", "asked"))
+    following = "" if limit["pending"] is None else f" -> {words(limit['pending'])}"
     if used is None and actual is None:
-        return f"- / - / {words(asked)}"
-    return f"{words(used)} / {words(actual) if actual is not None else 'none'} / {words(asked)}"
+        return f"- / - / {words(asked)}{following}"
+    in_force = words(actual) if actual is not None else "none"
+    return f"{words(used)} / {in_force} / {words(asked)}{following}"
 
 
 def _cores(value: float | None) -> str:
@@ -131,3 +135,11 @@ def _size(value: float | None) -> str:
     if value is None:
         return "-"
     return f"{value / _GIB:.1f}G" if value >= _GIB else f"{value / _MIB:.0f}M"
+
+
+# What is told of each limit that waits for a restart: its name, and how a value is written.
+LIMITS: dict[str, tuple[str, Callable[[float | None], str]]] = {
+    "cpus": ("CPU", _cores),
+    "memory_bytes": ("memory", _size),
+    "pids": ("processes", str),
+}

@@ -40,6 +40,7 @@ from commandcenter.secrets import endpoints as secret_endpoints
 from commandcenter.stacks import endpoints as stack_endpoints
 from commandcenter.stacks import fork_endpoints as stack_fork_endpoints
 from commandcenter.stacks import log_endpoints as stack_log_endpoints
+from commandcenter.stacks import removal_endpoints as stack_removal_endpoints
 from commandcenter.workflows import endpoints as workflow_endpoints
 
 # Everything under /api/v1. A domain's router goes here and nowhere else.
@@ -51,6 +52,7 @@ API_ROUTERS: Sequence[APIRouter] = (
     stack_endpoints.aliases,
     stack_log_endpoints.router,
     stack_fork_endpoints.router,
+    stack_removal_endpoints.router,
     agent_endpoints.router,
     workflow_endpoints.router,
     run_endpoints.router,

@@ -20,9 +20,11 @@ from commandcenter.runtimes.opened import OpenedRuntimes
 from commandcenter.runtimes.registry import create_runtime, runtime_names
 from commandcenter.secrets.service import SecretService
 from commandcenter.stacks.begin import StackBeginnings, StackOptions
+from commandcenter.stacks.changes import StackChanges
 from commandcenter.stacks.fork_records import ForkRecords
 from commandcenter.stacks.forks import Forks
 from commandcenter.stacks.logs import StackLogs
+from commandcenter.stacks.removal import StackRemoval
 from commandcenter.stacks.reserve import reserve_ports
 from commandcenter.stacks.runtime_choice import RuntimeChoice
 from commandcenter.stacks.service import StackManager
@@ -56,9 +58,13 @@ async def add_stacks(assembly: Assembly) -> None:
     )
     stacks = StackManager(database, events, projects, beginnings, services.get(Draining))
     services.add(stacks)
+    services.add(StackChanges(database, beginnings, stacks))
     services.add(StackNumbers(database, stacks, metrics))
     services.get(HealthService).add("stacks", stacks_check(database, stacks, options.owner))
-    projects.before_removal(stacks.forget)
+    removal = StackRemoval(database, projects, services.get(SecretService), beginnings, stacks)
+    services.add(removal)
+    projects.before_removal(removal.forget)
+    projects.on_addition(removal.kept, removal.take_up)
     projects.after_addition(partial(reserve_ports, database, beginnings))
     records = ForkRecords(database, events, projects, services.get(SecretService), beginnings)
     draining = services.get(Draining)

@@ -156,7 +156,8 @@ def _read(reader: SegmentReader, query: LogQuery) -> list[Record]:
             found = reader.search(query.grep, regex=query.regex, after=query.after or 0)
         except ValueError as error:
             raise LogPatternError(
-                str(error), hint="Leave regex=true away to search for plain text."
+                str(error),
+                hint="Search for plain text instead: leave --regex away (in the API, regex=true).",
             ) from error
     elif query.after is None and query.stream is None:
         found = reader.tail(query.lines)

@@ -8,6 +8,7 @@ from commandcenter.models.audit import AuditEntry
 from commandcenter.models.base import Base
 from commandcenter.models.event import Event
 from commandcenter.models.fork import StackFork
+from commandcenter.models.kept import KeptData
 from commandcenter.models.notification import Notification
 from commandcenter.models.principal import Principal, Token
 from commandcenter.models.project import Project
@@ -27,6 +28,7 @@ __all__ = [
     "AuditEntry",
     "Base",
     "Event",
+    "KeptData",
     "Notification",
     "Principal",
     "Project",

@@ -45,7 +45,7 @@ def list_folder(path: Path, roots: tuple[Path, ...]) -> FolderListing:
                     break
                 names.append(entry.name)
     except OSError as error:
-        raise FolderNotFoundError(f"{path} cannot be listed: {error.strerror}") from error
+        raise FolderNotFoundError(f"{path} cannot be listed: {error.strerror}.") from error
     parent = path.parent if any(path.parent.is_relative_to(root) for root in roots) else None
     folders = tuple(_folder(name, path / name) for name in sorted(names))
     return FolderListing(path=path, parent=parent, folders=folders, truncated=truncated)

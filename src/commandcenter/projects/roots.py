@@ -47,11 +47,11 @@ class AllowedRoots:
         given = os.fspath(path)
         if not given or "\0" in given or len(os.fsencode(given)) > _MAX_PATH:
             raise PathInvalidError(
-                "a path must be between 1 and 4096 bytes long and have no NUL character"
+                "A path must be between 1 and 4096 bytes long and have no NUL character."
             )
         if not Path(given).is_absolute():
             raise PathInvalidError(
-                f"{given!r} is a relative path, and the hub has no working folder of yours",
+                f"{given!r} is a relative path, and the hub has no working folder of yours.",
                 hint="Give the absolute path, as printed by pwd.",
             )
         resolved = _real(Path(given))
@@ -60,13 +60,13 @@ class AllowedRoots:
         if not any(resolved.is_relative_to(root) for root in roots):
             where = given if str(resolved) == given else f"{given} (which is {resolved})"
             raise PathNotAllowedError(
-                f"{where} lies in none of the allowed roots: {', '.join(map(str, roots))}",
+                f"{where} lies in none of the allowed roots: {', '.join(map(str, roots))}.",
                 hint=f"To allow it, on the hub's machine: commandcenter project allow {resolved}",
                 fields={"roots": [str(root) for root in roots]},
             )
         if not resolved.is_dir():
             raise FolderNotFoundError(
-                f"{given} is not a folder that the hub can see",
+                f"{given} is not a folder that the hub can see.",
                 hint="Check the spelling and that the hub's user may read it.",
             )
         return resolved
@@ -79,7 +79,7 @@ class AllowedRoots:
         resolved = _real(path.absolute())
         self._refuse_reserved(str(path), resolved)
         if "\n" in str(resolved) or not resolved.is_dir():
-            raise FolderNotFoundError(f"{path} is not a folder")
+            raise FolderNotFoundError(f"{path} is not a folder.")
         lines = [str(line) for line in self._from_file()]
         if str(resolved) in lines:
             return resolved
@@ -95,18 +95,19 @@ class AllowedRoots:
 
     def _refuse_reserved(self, given: str, resolved: Path) -> None:
         if resolved == Path(resolved.anchor):
-            raise PathNotAllowedError(f"{given} is the root of the file system")
+            raise PathNotAllowedError(f"{given} is the root of the file system.")
         demo = self._data / DEMO_FOLDER
         if resolved.is_relative_to(self._data) and not (
             resolved != demo and resolved.is_relative_to(demo)
         ):
-            raise PathNotAllowedError(f"{given} belongs to CommandCenter's own data, {self._data}")
+            raise PathNotAllowedError(f"{given} belongs to CommandCenter's own data, {self._data}.")
 
     def refuse_workspace(self, folder: Path) -> None:
         """Refuse a folder that holds the data directory: agents would see the vault and tokens."""
         if self._data.is_relative_to(folder):
             raise PathNotAllowedError(
-                f"{folder} contains CommandCenter's own data, {self._data}, which no agent may see",
+                f"{folder} contains CommandCenter's own data, {self._data}, "
+                "which no agent may see.",
                 hint="Add the folder of one repository, not the one around them all.",
             )
 
@@ -120,12 +121,12 @@ class AllowedRoots:
         except FileNotFoundError:
             return []
         except OSError as error:
-            raise PathNotAllowedError(f"{self._file} cannot be read: {error.strerror}") from error
+            raise PathNotAllowedError(f"{self._file} cannot be read: {error.strerror}.") from error
         with os.fdopen(descriptor, "rb") as file:
             found = os.fstat(file.fileno())
             if not stat.S_ISREG(found.st_mode) or found.st_mode & 0o022:
                 raise PathNotAllowedError(
-                    f"{self._file} could be written by other users, so nothing in it counts",
+                    f"{self._file} could be written by other users, so nothing in it counts.",
                     hint=f"Look at its content, then: chmod 600 {self._file}",
                 )
             content = file.read(_MAX_FILE_BYTES).decode(errors="surrogateescape")
@@ -136,4 +137,4 @@ def _real(path: Path) -> Path:
     try:
         return Path(os.path.realpath(path))
     except (OSError, RuntimeError) as error:
-        raise PathInvalidError(f"{path} cannot be resolved: {error}") from error
+        raise PathInvalidError(f"{path} cannot be resolved: {error}.") from error

@@ -18,12 +18,12 @@ from commandcenter.kit.errors import ProblemError
 from commandcenter.kit.ids import new_id
 from commandcenter.models import Project
 from commandcenter.projects import repository
+from commandcenter.projects.adding import FindKept, TakeUp, free_name, kept_for
 from commandcenter.projects.advice import advice_about
 from commandcenter.projects.errors import (
     PathNotAllowedError,
     ProjectAlreadyAddedError,
     ProjectBusyError,
-    ProjectNameTakenError,
     ProjectNotFoundError,
 )
 from commandcenter.projects.folders import FolderListing, list_folder, list_roots
@@ -33,7 +33,6 @@ from commandcenter.projects.git_facts import (
     git_facts,
     history_directory,
 )
-from commandcenter.projects.naming import name_from_folder, unique_name
 from commandcenter.projects.roots import AllowedRoots
 
 # Counts the runs of a project that have not ended, within the given transaction.
@@ -74,10 +73,16 @@ class ProjectService:
         self._active_runs = active_runs
         self._before_removal: list[BeforeRemoval] = []
         self._after_addition: list[AfterAddition] = []
+        self._find_kept: FindKept | None = None
+        self._take_up: TakeUp | None = None
 
     def before_removal(self, hook: BeforeRemoval) -> None:
         """Have `hook` called in the transaction that removes a project; it may refuse."""
         self._before_removal.append(hook)
+
+    def on_addition(self, find_kept: FindKept, take_up: TakeUp) -> None:
+        """Have a folder that was a project before get its id again, and what was kept of it."""
+        self._find_kept, self._take_up = find_kept, take_up
 
     def after_addition(self, hook: AfterAddition) -> None:
         """Have `hook` called once a new project is stored."""
@@ -97,19 +102,24 @@ class ProjectService:
             if existing is not None:
                 if name is not None and name != existing.name:
                     raise ProjectAlreadyAddedError(
-                        f"{folder} is the project {existing.name!r} already",
+                        f"{folder} is the project {existing.name!r} already.",
                         hint=f"Use {existing.name!r}, or remove that project first.",
                         fields={"project_id": existing.id},
                     )
                 return Added(existing, created=False, warnings=warnings)
+            kept, note = await kept_for(session, self._find_kept, folder, name)
             project = Project(
-                id=new_id("project"),
-                name=await self._free_name(session, folder, name),
+                id=new_id("project") if kept is None else kept.id,
+                name=await free_name(session, folder, name) if kept is None else kept.name,
                 path=str(folder),
                 created_at=utc_now(),
                 created_by=caller.principal_id,
             )
             session.add(project)
+            await session.flush()
+            if self._take_up is not None:
+                await self._take_up(session, project)
+            warnings = [*warnings, *note]
             await record(
                 session,
                 caller,
@@ -138,7 +148,7 @@ class ProjectService:
         project = await repository.find(session, reference)
         if project is None:
             raise ProjectNotFoundError(
-                f"there is no project {reference[:100]!r}",
+                f"There is no project {reference[:100]!r}.",
                 hint="commandcenter project list shows them all.",
             )
         return project
@@ -161,8 +171,8 @@ class ProjectService:
         folder = await asyncio.to_thread(self._usable_folder, project.path)
         if str(folder) != project.path:
             raise PathNotAllowedError(
-                f"the folder of project {project.name!r}, {project.path}, has become a link to "
-                f"{folder}",
+                f"The folder of project {project.name!r}, {project.path}, has become a link to "
+                f"{folder}.",
                 hint=f"If that is meant: commandcenter project add {folder}",
             )
         return folder
@@ -194,7 +204,7 @@ class ProjectService:
         now = utc_now()
         project = Project(
             id=project_id,
-            name=await self._free_name(session, Path(origin.path), name),
+            name=await free_name(session, Path(origin.path), name),
             path=origin.path,
             created_at=now,
             created_by=caller.principal_id,
@@ -211,7 +221,7 @@ class ProjectService:
         active = await self._active_runs(session, project.id)
         if active:
             raise ProjectBusyError(
-                f"{active} of the runs of project {project.name!r} have not ended",
+                f"{active} of the runs of project {project.name!r} have not ended.",
                 hint=f"Cancel them or wait: commandcenter runs list --project {project.name}",
                 fields={"active_runs": active},
             )
@@ -233,7 +243,7 @@ class ProjectService:
             # the locks that are taken below.
             await session.flush()
         except IntegrityError:
-            raise ProjectBusyError(f"a run of project {name!r} has just been started") from None
+            raise ProjectBusyError(f"A run of project {name!r} has just been started.") from None
         await record(
             session,
             caller,
@@ -267,27 +277,13 @@ class ProjectService:
             history = history_directory(folder)
         except GitUnclearError as error:
             raise PathNotAllowedError(
-                f"the repository of {folder} keeps its history elsewhere, and git cannot say "
-                f"where: {error}"
+                f"The repository of {folder} keeps its history elsewhere, and git cannot say "
+                f"where: {error}."
             ) from error
         if history is not None and not self._roots.covers(history):
             raise PathNotAllowedError(
-                f"the repository of {folder} keeps its history in {history}, "
-                "which lies in none of the allowed roots",
+                f"The repository of {folder} keeps its history in {history}, "
+                "which lies in none of the allowed roots.",
                 hint=f"To allow it, on the hub's machine: commandcenter project allow {history}",
             )
         return folder
-
-    async def _free_name(self, session: AsyncSession, folder: Path, name: str | None) -> str:
-        if name is None:
-            wanted = name_from_folder(folder.name)
-            # Shortening for a suffix keeps at least this much of the name.
-            taken = await repository.names_like(session, wanted[:40])
-            return unique_name(wanted, taken.__contains__)
-        owner = await repository.find(session, name)
-        if owner is not None:
-            raise ProjectNameTakenError(
-                f"the name {name!r} belongs to the project in {owner.path}",
-                hint="Give another name, or leave it out to have one made.",
-            )
-        return name

@@ -24,13 +24,18 @@ def runtime_names() -> tuple[str, ...]:
     return tuple(sorted(_CLASSES))
 
 
+def choosable_names() -> tuple[str, ...]:
+    """Return those for people: the fake one is for tests."""
+    return tuple(name for name in runtime_names() if name != "fake")
+
+
 def create_runtime(name: str, data_directory: Path) -> Runtime:
     """A runtime that keeps its attempts under the data directory; nothing is started yet."""
     try:
         module, kind = _CLASSES[name]
     except KeyError:
         raise UnknownRuntimeError(
-            f"There is no runtime {name!r}.", hint=f"Known are: {', '.join(runtime_names())}."
+            f"There is no runtime {name!r}.", hint=f"There are: {', '.join(choosable_names())}."
         ) from None
     factory: Callable[[Path], Runtime] = getattr(importlib.import_module(module), kind)
     return factory(data_directory)

@@ -19,6 +19,7 @@ from commandcenter.stacks.limits import refuse_unapplied
 from commandcenter.stacks.member import Exit
 from commandcenter.stacks.prepared import Prepared
 from commandcenter.stacks.probe import Answer, ask
+from commandcenter.stacks.resources import ServiceLimits
 from commandcenter.stacks.volumes import note_made, trouble
 
 logger = logging.getLogger(__name__)
@@ -41,7 +42,13 @@ class Prepare(Protocol):
     """`runs`: it was started before, and is only to be watched. `tell` hears how it goes."""
 
     def __call__(
-        self, name: str, number: int, *, runs: bool, tell: Callable[[str], None]
+        self,
+        name: str,
+        number: int,
+        *,
+        limits: ServiceLimits,
+        runs: bool,
+        tell: Callable[[str], None],
     ) -> Coroutine[Any, Any, Prepared]: ...
 
 
@@ -73,6 +80,7 @@ class Attempt:
         self,
         service: str,
         number: int,
+        limits: ServiceLimits,
         *,
         facts: AttemptFacts,
         runtime: Runtime,
@@ -81,6 +89,7 @@ class Attempt:
     ) -> None:
         self.service = service
         self.number = number
+        self._limits = limits
         self.handle: Handle | None = None
         self.tasks: list[asyncio.Task[None]] = []
         self._facts = facts
@@ -173,7 +182,11 @@ class Attempt:
         preparing = asyncio.create_task(
             self._answered(
                 lambda: self._prepare(
-                    self.service, self.number, runs=handle is not None, tell=self._tell
+                    self.service,
+                    self.number,
+                    limits=self._limits,
+                    runs=handle is not None,
+                    tell=self._tell,
                 ),
                 _AWAY_SECONDS if handle is None else math.inf,
             )

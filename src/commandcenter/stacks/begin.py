@@ -2,9 +2,7 @@
 
 import asyncio
 import secrets as random
-from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,30 +15,29 @@ from commandcenter.events.store import EventStore
 from commandcenter.events.types import EventType
 from commandcenter.kit.clock import utc_now
 from commandcenter.kit.database import Database
-from commandcenter.kit.errors import ProblemError
 from commandcenter.models import Project, ProjectStack, StackPort
 from commandcenter.projects.service import ProjectService
-from commandcenter.runtimes.base import Handle, Runtime
+from commandcenter.runtimes.base import Runtime
 from commandcenter.secrets.service import SecretService
 from commandcenter.stacks.default_stack import StackSecrets
 from commandcenter.stacks.definition import Definition, Wishes, check_wishes, outline
 from commandcenter.stacks.errors import StackCannotStartError, StackElsewhereError
-from commandcenter.stacks.fork_copy import resume_all
 from commandcenter.stacks.limits import refuse_unenforced
 from commandcenter.stacks.member import Member
-from commandcenter.stacks.ports import Key, check_free, give_ports
+from commandcenter.stacks.model import Stack
+from commandcenter.stacks.ports import Key, check_free, give_ports, plan_ports
 from commandcenter.stacks.preparing.facts import facts_of
 from commandcenter.stacks.preparing.place import Place
 from commandcenter.stacks.preparing.preparer import Preparer
 from commandcenter.stacks.probe import Answer
 from commandcenter.stacks.recorder import ServiceRecord, StackRecord, StackRecorder
-from commandcenter.stacks.resources import Protocol
-from commandcenter.stacks.rows import found_member, read_services, record_of, store_services
+from commandcenter.stacks.roster import Beginning
+from commandcenter.stacks.rows import store_services
 from commandcenter.stacks.runtime_choice import RuntimeChoice
-from commandcenter.stacks.snapshot import from_text, to_text
-from commandcenter.stacks.states import Desired, ServiceState, StackState
-from commandcenter.stacks.stored import StoredDefinition, seal, stored_stack, unsealed
-from commandcenter.stacks.supervisor import Beginning, StackSupervisor
+from commandcenter.stacks.snapshot import to_text
+from commandcenter.stacks.states import Desired, StackState
+from commandcenter.stacks.stored import StoredDefinition, seal, stored_stack
+from commandcenter.stacks.supervisor import StackSupervisor
 
 _SECRET_BYTES = 32
 _GRACE_SECONDS = 10.0
@@ -89,7 +86,7 @@ class StackBeginnings:
             row = await session.get(ProjectStack, project.id)
         wishes = Wishes.of(row.wishes) if row is not None else Wishes()
         if row is not None and project.forked_from is not None:
-            return StoredDefinition(stored_stack(self._vault, row), row.source, wishes)
+            return StoredDefinition(self.kept(row), row.source, wishes)
         return await asyncio.to_thread(outline, project.name, folder, wishes)
 
     async def ready(self, project: Project) -> Ready:
@@ -112,6 +109,24 @@ class StackBeginnings:
         except StackCannotStartError as error:
             raise await self.runtimes.with_way_out(error, project.name) from error
         return Ready(found, folder, own, name, notes)
+
+    async def refuse_ports(
+        self, project: Project, found: Definition, running: Collection[str]
+    ) -> None:
+        """Raise what `begin` would about ports; those of the services that run are to be free."""
+        async with self._database.read() as session:
+            own = select(StackPort.host_port).where(
+                StackPort.project_id == project.id, StackPort.service.in_(running)
+            )
+            in_use = frozenset(await session.scalars(own))
+            ports = await plan_ports(
+                session,
+                owner=self.options.owner,
+                project_id=project.id,
+                needs=found.port_needs,
+                pool=self.options.ports,
+            )
+        check_free(project.name, ports, besides=in_use)
 
     async def begin(
         self, caller: Caller, project: Project, ready: Ready, request: str | None
@@ -146,11 +161,11 @@ class StackBeginnings:
                 needs=found.port_needs,
                 pool=self.options.ports,
             )
-            check_free(ports, besides=frozenset())
+            check_free(project.name, ports, besides=frozenset())
             stack = found.stack(ports, ready.secrets)
-            seal(self._vault, row, to_text(stack))
+            self.keep(row, stack)
             row.state = StackState.STARTING.value
-            records = await store_services(session, project.id, stack)
+            records = await store_services(session, project.id, stack, found.own_limits)
             epoch = row.epoch
             await session.flush()
             await record(session, caller, "stack.start", project.id, {"name": project.name})
@@ -167,77 +182,7 @@ class StackBeginnings:
         }
         beginning = Beginning(stack, Desired.RUNNING, StackState.STARTING, members, records)
         place = self.place(project.id, ready.folder, ports, ready.secrets, found.wishes, source)
-        return self._supervise(project, self.runtimes.get(ready.runtime), place, beginning, epoch)
-
-    async def take_over(self, row: ProjectStack) -> StackSupervisor:
-        """Supervise what an earlier hub started, from its records.
-
-        Raises `SnapshotError`, `UnknownRuntimeError` and the errors of the vault.
-        """
-        runtime = self.runtimes.get(row.runtime)
-        project = await self._projects.get(row.project_id)
-        own = await self.secrets(project.id)
-        text = unsealed(self._vault, row)
-        stack = from_text(text)
-        desired, state = Desired(row.desired), StackState(row.state)
-        if desired is Desired.RUNNING and state is StackState.STOPPING:
-            state = StackState.STARTING  # a restart was under way: what was stopped is started
-        async with self._database.write() as session:
-            present = await session.get_one(ProjectStack, row.project_id)
-            present.epoch += 1
-            present.state = state.value
-            seal(self._vault, present, text)
-            epoch = present.epoch
-            records = {
-                each.name: record_of(each) for each in await read_services(session, project.id)
-            }
-            given = select(StackPort).where(StackPort.project_id == project.id)
-            ports = {
-                (port.service, port.container_port, Protocol(port.protocol)): port.host_port
-                for port in await session.scalars(given)
-            }
-        members = {
-            service.name: found_member(service, records[service.name], desired)
-            for service in stack.services
-        }
-        beginning = Beginning(stack, desired, state, members, records)
-        wishes = Wishes.of(row.wishes)
-        place = self.place(project.id, Path(project.path), ports, own, wishes, row.source)
-        return self._supervise(project, runtime, place, beginning, epoch)
-
-    async def resume(self, rows: Sequence[ProjectStack]) -> None:
-        """Let all services go on that stand still since an earlier hub paused them."""
-        async with self._database.read() as session:
-            services = [
-                each for row in rows for each in await read_services(session, row.project_id)
-            ]
-        by_runtime: defaultdict[str, dict[str, Handle]] = defaultdict(dict)
-        for each in services:
-            if each.handle is not None:
-                handle = Handle(**each.handle)
-                by_runtime[handle.runtime][handle.attempt_id] = handle
-        for name, handles in by_runtime.items():
-            await resume_all(self.runtimes.get(name), handles)
-
-    async def abandon(self, row: ProjectStack, why: str) -> None:
-        """End the services of a stack that cannot be taken over, and say so."""
-        async with self._database.read() as session:
-            services = await read_services(session, row.project_id)
-        for service in services:
-            if service.handle is not None:
-                with suppress(ProblemError, OSError):
-                    handle = Handle(**service.handle)
-                    runtime = self.runtimes.get(handle.runtime)
-                    await runtime.stop(handle, grace_seconds=_GRACE_SECONDS)
-        async with self._database.write() as session:
-            present = await session.get_one(ProjectStack, row.project_id)
-            present.epoch += 1
-            present.desired = Desired.STOPPED.value
-            present.state = StackState.STOPPED.value
-            present.reason = f"It could not be taken over after a restart of the hub: {why}"
-            present.last_stopped_at = present.changed_at = utc_now()
-            for each in await read_services(session, row.project_id):
-                each.state = ServiceState.STOPPED.value
+        return self.supervise(project, self.runtimes.get(ready.runtime), place, beginning, epoch)
 
     def new_row(self, project_id: str) -> ProjectStack:
         """Return the row of a stack that was never started."""
@@ -253,6 +198,14 @@ class StackBeginnings:
             runtime=self.runtimes.usual,
             changed_at=utc_now(),
         )
+
+    def kept(self, row: ProjectStack) -> Stack:
+        """Return what was stored. Raises `SnapshotError` and the errors of the vault."""
+        return stored_stack(self._vault, row)
+
+    def keep(self, row: ProjectStack, stack: Stack) -> None:
+        """Store what runs from now on, within a transaction."""
+        seal(self._vault, row, to_text(stack))
 
     def refuse_elsewhere(self, row: ProjectStack) -> None:
         """Raise `StackElsewhereError` if another hub has the stack running."""
@@ -280,7 +233,7 @@ class StackBeginnings:
             is_default=source.get("kind") == "default",
         )
 
-    def _supervise(
+    def supervise(
         self, project: Project, runtime: Runtime, place: Place, beginning: Beginning, epoch: int
     ) -> StackSupervisor:
         recorder = StackRecorder(self._database, self._events, project.id, project.name, epoch)

@@ -25,7 +25,7 @@ from commandcenter.stacks.default_stack import (
 )
 from commandcenter.stacks.detect import ComposeFound, detect_stack
 from commandcenter.stacks.errors import UnknownServiceError
-from commandcenter.stacks.model import Service, Stack
+from commandcenter.stacks.model import DependencyCondition, RestartMode, Service, Stack
 from commandcenter.stacks.ports import Key, PortNeed
 from commandcenter.stacks.resources import PortRange, Protocol, ServiceLimits
 
@@ -80,6 +80,9 @@ class Definition(Interface):
     def port_needs(self) -> tuple[PortNeed, ...]: ...
 
     @property
+    def own_limits(self) -> Mapping[str, ServiceLimits]: ...
+
+    @property
     def wishes(self) -> Wishes: ...
 
     @property
@@ -125,6 +128,13 @@ class Outline:
             for need in found
         )
 
+    @property
+    def own_limits(self) -> Mapping[str, ServiceLimits]:
+        """Return what is asked for where people have no wish."""
+        if self.compose is not None:
+            return {each.name: each.limits for each in self.compose.stack.services}
+        return {name: DEFAULT_LIMITS[name] for name in self.services}
+
     def stack(self, ports: Mapping[Key, int], secrets: StackSecrets) -> Stack:
         """Return the whole stack; `secrets` are only of use to the default one."""
         if self.compose is not None:
@@ -136,7 +146,7 @@ class Outline:
             for name, inside in _DEFAULT_PORTS.items()
         }
         limits = {
-            name: _over(DEFAULT_LIMITS[name], wish)
+            name: over(DEFAULT_LIMITS[name], wish)
             for name, wish in self.wishes.limits.items()
             if name in DEFAULT_LIMITS
         }
@@ -160,6 +170,7 @@ class Outline:
             "kind": "compose",
             "files": list(self.compose.files),
             "notes": [*_notes(self.compose)],
+            "without_restart": [*_without_restart(self.compose.stack)],
             "left_out": [
                 {"service": each.service, "reason": each.reason} for each in self.left_out
             ],
@@ -172,6 +183,19 @@ def _notes(compose: ComposeStack) -> Iterator[str]:
     for service in compose.stack.services:
         if any(port.host_ip not in _LOOPBACKS for port in service.ports):
             yield f"the ports of {service.name} are opened on 127.0.0.1 only"
+
+
+def _without_restart(stack: Stack) -> Iterator[str]:
+    """Yield the services that stay dead when they end; those that are to end are none of them."""
+    jobs = {
+        each.service
+        for service in stack.services
+        for each in service.depends_on
+        if each.condition is DependencyCondition.COMPLETED
+    }
+    for service in stack.services:
+        if service.restart.mode is RestartMode.NO and service.name not in jobs:
+            yield service.name
 
 
 def outline(project_name: str, folder: Path, wishes: Wishes) -> Outline:
@@ -202,7 +226,7 @@ def wished_port(wishes: Wishes, service: str, inside: int) -> PortRange | None:
 def limited(service: Service, wishes: Wishes) -> Service:
     """Return the service with the limits that people want."""
     wish = wishes.limits.get(service.name)
-    return service if wish is None else replace(service, limits=_over(service.limits, wish))
+    return service if wish is None else replace(service, limits=over(service.limits, wish))
 
 
 def check_wishes(found: Definition) -> None:
@@ -213,7 +237,8 @@ def check_wishes(found: Definition) -> None:
             raise UnknownServiceError(name, found.services)
 
 
-def _over(asked: ServiceLimits, wish: ServiceLimits) -> ServiceLimits:
+def over(asked: ServiceLimits, wish: ServiceLimits) -> ServiceLimits:
+    """Return the limits with those that people want put over them."""
     return ServiceLimits(
         cpus=wish.cpus if wish.cpus is not None else asked.cpus,
         memory_bytes=wish.memory_bytes if wish.memory_bytes is not None else asked.memory_bytes,

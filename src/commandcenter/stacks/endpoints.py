@@ -8,8 +8,10 @@ from commandcenter.auth.caller import require
 from commandcenter.auth.identity import Caller
 from commandcenter.auth.permissions import Permission
 from commandcenter.kit.injection import provide
-from commandcenter.stacks.schemas import StackAnswer, StackChange, StackView
-from commandcenter.stacks.service import Asked, StackManager
+from commandcenter.stacks.asking import Asked
+from commandcenter.stacks.changes import StackChanges
+from commandcenter.stacks.schemas import StackAnswer, StackChange, StackChanged, StackView
+from commandcenter.stacks.service import StackManager
 from commandcenter.stacks.status import StackStatuses
 
 router = APIRouter(tags=["stacks"])
@@ -17,6 +19,7 @@ router = APIRouter(tags=["stacks"])
 aliases = APIRouter(tags=["stacks"])
 
 Stacks = Annotated[StackManager, Depends(provide(StackManager))]
+Changes = Annotated[StackChanges, Depends(provide(StackChanges))]
 Statuses = Annotated[StackStatuses, Depends(provide(StackStatuses))]
 Reader = Annotated[Caller, Depends(require(Permission.STACKS_READ))]
 Runner = Annotated[Caller, Depends(require(Permission.STACKS_RUN))]
@@ -80,14 +83,14 @@ async def restart_service(
 
 @router.patch("/projects/{project}/stack")
 async def change_stack(
-    project: str, body: StackChange, caller: Runner, stacks: Stacks, statuses: Statuses
-) -> StackView:
+    project: str, body: StackChange, caller: Runner, changes: Changes, statuses: Statuses
+) -> StackChanged:
     """Change limits, ports and runtime of the stack; they hold from the next start on.
 
     What is left out stays as it is.
     """
-    await stacks.change(caller, project, body.model_dump(exclude_unset=True))
-    return StackView.of(await statuses.get(project))
+    warnings = await changes.change(caller, project, body.model_dump(exclude_unset=True))
+    return StackChanged.after_change(await statuses.get(project), warnings)
 
 
 async def _answer(asked: Asked, statuses: StackStatuses, response: Response) -> StackAnswer:

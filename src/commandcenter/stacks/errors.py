@@ -1,6 +1,7 @@
 """What can be wrong with starting, stopping or asking a stack."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
 from commandcenter.kit.errors import (
@@ -10,6 +11,7 @@ from commandcenter.kit.errors import (
     ProblemError,
 )
 from commandcenter.runtimes.capabilities import Feature
+from commandcenter.stacks.bounds import LAST_PORT
 
 
 class ServiceUnsupportedError(InvalidInputError):
@@ -98,17 +100,40 @@ class UnknownServiceError(InvalidInputError):
     def __init__(self, name: str, known: Sequence[str]) -> None:
         services = ", ".join(known)
         super().__init__(
-            f"the stack has no service {name[:100]!r}",
+            f"The stack has no service {name[:100]!r}.",
             hint=f"Its services: {services}." if services else "Start the project first.",
             fields={"services": list(known)},
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """A port of the host that a service wants for one of its own, and by whom it is taken."""
+
+    service: str
+    service_port: int
+    port: int
+    taken_by: str
+
+
 class PortConflictError(ConflictError):
-    """`fields` has `conflicts`: service, port and by whom it is taken."""
+    """`fields` has `conflicts`: service, its own port, the host's and by whom that is taken."""
 
     code = "port_conflict"
     title = "Ports are taken"
+
+    def __init__(self, project: str, conflicts: Sequence[Conflict]) -> None:
+        told = "; ".join(
+            f"port {each.port} of {each.service} is taken by {each.taken_by}" for each in conflicts
+        )
+        first = conflicts[0]
+        free = first.port + 1 if first.port < LAST_PORT else first.port - 1
+        super().__init__(
+            told[0].upper() + told[1:] + ".",
+            hint="Stop what listens there, or choose another port, such as: commandcenter project "
+            f"set {project} --port {first.service}:{first.service_port}={free}",
+            fields={"conflicts": [asdict(each) for each in conflicts]},
+        )
 
 
 class NoPortLeftError(ConflictError):
@@ -139,6 +164,11 @@ class NothingToForkError(ConflictError):
 class NotAForkError(ConflictError):
     code = "not_a_fork"
     title = "The project is no fork"
+
+
+class ForkKeepsDataError(ConflictError):
+    code = "fork_keeps_data"
+    title = "A fork goes with its data"
 
 
 class ForkNotFoundError(NotFoundError):

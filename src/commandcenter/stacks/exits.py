@@ -1,6 +1,7 @@
 """What the end of an attempt, or the failure to start it, means: passing or not, in words."""
 
 import asyncio
+import signal
 from pathlib import Path
 
 from commandcenter.kit.disk import DiskFullError
@@ -17,6 +18,8 @@ from commandcenter.stacks.errors import LimitNotAppliedError, VolumeGoneError
 from commandcenter.stacks.member import Exit
 
 _NEVER_RUNS = frozenset({126, 127})  # not executable, not found
+_SIGNALLED = 128
+_CRASHES = frozenset({signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGILL, signal.SIGFPE})
 _MAX_WORDS = 300
 _LOOKED_AT = 5
 _PASSING = (ServiceConflictError, RuntimeAwayError)
@@ -47,7 +50,7 @@ async def of_result(result: AttemptResult, handle: Handle) -> Exit:
     code, cause = result.exit_code, result.reason.value
     if result.reason is FailureReason.EXIT_CODE:
         last = await asyncio.to_thread(_last_words, handle)
-        words = f"It exited with {code}" + (f": {last}" if last else ".")
+        words = _how(code, last)
         return Exit(
             succeeded=False,
             is_passing=code not in _NEVER_RUNS,
@@ -55,14 +58,32 @@ async def of_result(result: AttemptResult, handle: Handle) -> Exit:
             exit_code=code,
             cause=cause,
         )
+    words = result.message or f"It ended: {result.reason.value}."
+    if result.reason is FailureReason.OUT_OF_MEMORY:
+        last = await asyncio.to_thread(_last_words, handle)
+        words = f"It was killed (SIGKILL). {words}{_besides(last)}"
     passing = result.reason not in {FailureReason.OUT_OF_MEMORY, FailureReason.DISK_FULL}
     return Exit(
         succeeded=False,
         is_passing=passing,
-        words=result.message or f"It ended: {result.reason.value}.",
+        words=words,
         exit_code=code,
         cause=cause,
     )
+
+
+def _how(code: int | None, last: str) -> str:
+    """Say how it ended. What a signal ends has its number above 128 as exit code."""
+    number = (code or 0) - _SIGNALLED
+    if number == signal.SIGKILL:
+        return f"It was killed (SIGKILL).{_besides(last)}"
+    if number in _CRASHES:
+        return f"It crashed ({signal.Signals(number).name}).{_besides(last)}"
+    return f"It exited with {code}: {last}" if last else f"It exited with {code}."
+
+
+def _besides(last: str) -> str:
+    return f" Its last words: {last}" if last else ""
 
 
 def _last_words(handle: Handle) -> str:

@@ -75,7 +75,7 @@ class ForkRecords:
             ports = await _ports(session, project.id)
         if row is None or row.definition is None:
             raise NothingToForkError(
-                f"the stack of project {project.name!r} has never been started",
+                f"The stack of project {project.name!r} has never been started.",
                 hint=f"Start it first: commandcenter project start {project.name}",
             )
         self._beginnings.refuse_elsewhere(row)
@@ -184,7 +184,8 @@ class ForkRecords:
         moved = definition.moved(ports)
         made.source = _told(row.source, moved, await _ports(session, origin.id), origin.name)
         seal(self._vault, made, to_text(moved))
-        await store_services(session, project.id, moved, state=ServiceState.STOPPED)
+        own = definition.own_limits
+        await store_services(session, project.id, moved, own, state=ServiceState.STOPPED)
 
     async def enter(
         self,
@@ -253,7 +254,7 @@ class ForkRecords:
             return
         if row.phase != ForkPhase.READY.value:
             raise StackBusyError(
-                f"the fork {project.name!r} is {row.phase}",
+                f"The fork {project.name!r} is not ready: it is {row.phase}.",
                 hint=f"To have it gone: commandcenter project discard {project.name}",
             )
         await session.delete(row)

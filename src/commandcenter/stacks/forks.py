@@ -22,6 +22,7 @@ from commandcenter.kit.ids import new_id
 from commandcenter.models import Project, StackFork
 from commandcenter.projects.service import ProjectService
 from commandcenter.runtimes.base import Runtime
+from commandcenter.stacks.asking import request_mark
 from commandcenter.stacks.begin import StackBeginnings
 from commandcenter.stacks.errors import (
     ForkGivenUpError,
@@ -32,7 +33,7 @@ from commandcenter.stacks.errors import (
 from commandcenter.stacks.fork_copy import Copied, StackCopier, VolumeCopy
 from commandcenter.stacks.fork_phases import CopyProgress, ForkPhase
 from commandcenter.stacks.fork_records import ForkRecords, ForkWish
-from commandcenter.stacks.service import StackManager, request_mark
+from commandcenter.stacks.service import StackManager
 from commandcenter.stacks.states import Desired, StackState
 from commandcenter.stacks.stored import volumes_of
 
@@ -79,7 +80,7 @@ class Forks:
         found = await self._records.find(reference)
         if found is None:
             raise ForkNotFoundError(
-                f"there is no fork {reference[:100]!r}",
+                f"There is no fork {reference[:100]!r}.",
                 hint="commandcenter project list shows which projects are forks.",
             )
         return found
@@ -126,7 +127,7 @@ class Forks:
         self, caller: Caller, origin: Project, wish: ForkWish
     ) -> tuple[StackFork, Project | None]:
         """Put it on record; nobody can start it before its data is there."""
-        await self._stacks.reserve(wish.project_id, f"{wish.name} is still being copied")
+        await self._stacks.reserve(wish.project_id, f"{wish.name} is still being copied.")
         project = None
         try:
             fork, project = await self._records.create(caller, origin, wish)
@@ -144,7 +145,7 @@ class Forks:
         project = await self._projects.get(reference)
         if project.forked_from is None:
             raise NotAForkError(
-                f"project {project.name!r} is not a fork, and its data is not discarded",
+                f"Project {project.name!r} is not a fork, and its data is not discarded.",
                 hint="To forget the project and keep its data: "
                 f"commandcenter project remove {project.name}",
             )
@@ -168,7 +169,7 @@ class Forks:
                 why = "The hub ended while it was copied. Fork it again."
                 await self._records.enter(fork, ForkPhase.UNDOING, reason=why)
             if fork.phase == ForkPhase.UNDOING:
-                await self._stacks.reserve(fork.project_id, f"{fork.name} is being taken back")
+                await self._stacks.reserve(fork.project_id, f"{fork.name} is being taken back.")
                 await self._undo(fork)
             elif fork.phase == ForkPhase.STARTING:
                 self._run(fork, self._start(SYSTEM, fork))
@@ -198,7 +199,7 @@ class Forks:
             return
         if self._stacks.is_replacing(origin.id) or running.state not in _FORKABLE:
             raise StackBusyError(
-                f"the stack of project {origin.name!r} is {running.state}",
+                f"The stack of project {origin.name!r} {running.state.words}.",
                 hint=f"Wait until it is up: commandcenter project status {origin.name}",
             )
 
@@ -244,7 +245,7 @@ class Forks:
         ]
         copier = StackCopier(runtime, copies, self._progress[fork.project_id])
         words = f"paused for a copy to {fork.name}"
-        running = await self._stacks.reserve(origin.id, f"{origin.name} is being copied")
+        running = await self._stacks.reserve(origin.id, f"{origin.name} is being copied.")
         if running is not None:
             self._refuse_unsettled(origin)
             return await copier.copy_running(running, words, fork.max_pause_seconds)
@@ -272,7 +273,7 @@ class Forks:
             self._stacks.release(fork.project_id)
 
     async def _discard(self, caller: Caller, fork: StackFork) -> None:
-        why = f"{fork.name} is being discarded"
+        why = f"{fork.name} is being discarded."
         try:
             while running := await self._stacks.reserve(fork.project_id, why):
                 running.ask(Desired.STOPPED)

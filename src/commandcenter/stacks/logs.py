@@ -11,9 +11,14 @@ from commandcenter.kit.segment_reader import SegmentReader
 from commandcenter.kit.segments import Record
 from commandcenter.logs.service import AttemptLog, LogQuery, LogService
 from commandcenter.models import Project, StackService
-from commandcenter.stacks.errors import StackLogNotFoundError, UnknownServiceError
+from commandcenter.stacks.asking import not_running
+from commandcenter.stacks.errors import (
+    StackLogNotFoundError,
+    StackNotRunningError,
+    UnknownServiceError,
+)
 from commandcenter.stacks.preparing.place import attempt_id
-from commandcenter.stacks.service import StackManager, not_running
+from commandcenter.stacks.service import StackManager
 from commandcenter.stacks.states import ServiceState
 
 
@@ -43,18 +48,35 @@ class StackLogs:
                 raise UnknownServiceError(service, known)
             raise not_running(project)
         if row.number == 0:
-            raise not_running(project)
+            raise self._never_ran(project, service)
         if number is not None and number > row.number:
-            raise StackLogNotFoundError(f"service {service!r} has no attempt {number}")
+            raise StackLogNotFoundError(
+                f"Service {service!r} has no attempt {number}; its last is {row.number}."
+            )
         name = attempt_id(project.id, service, number or row.number)
         directory = self._directory / project.id / name
         is_latest = number is None or number == row.number
         finished = not is_latest or not ServiceState(row.state).is_active
         if finished and not await asyncio.to_thread(directory.is_dir):
             raise StackLogNotFoundError(
-                f"attempt {number or row.number} of {service!r} left no log, or it was deleted"
+                f"Attempt {number or row.number} of {service!r} left no log, or it was deleted."
             )
         return AttemptLog(name, finished, SegmentReader(directory))
+
+    def _never_ran(self, project: Project, service: str) -> StackNotRunningError:
+        supervisor = self._stacks.supervisor(project.id)
+        if supervisor is None:
+            return not_running(project)
+        member = supervisor.roster.members[service]
+        needs = supervisor.roster.needs(service)
+        if member.message or not needs:
+            why = member.message or f"It is {member.state}."
+        else:
+            why = f"It waits for {' and '.join(needs)}."
+        return StackNotRunningError(
+            f"The service {service!r} has not been started yet, so it has no log. {why}",
+            hint=f"See how the others are: commandcenter project status {project.name}",
+        )
 
     async def read(self, log: AttemptLog, query: LogQuery) -> list[Record]:
         """Return the lines asked for. Raises `LogPatternError`."""
@@ -70,7 +92,7 @@ class StackLogs:
             supervisor = self._stacks.supervisor(project.id)
             if supervisor is None:
                 return True
-            member = supervisor.member(service)
+            member = supervisor.roster.members[service]
             return member.number != number or not member.state.is_active
 
         return self._logs.follow(log, after, is_over=is_over)

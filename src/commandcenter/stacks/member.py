@@ -129,7 +129,8 @@ def _why_given_up(member: Member, exit_: Exit, failures: int) -> str | None:
     if exit_.is_final or (not exit_.is_passing and not member.was_healthy):
         return exit_.words
     if member.was_healthy and member.restart.mode is RestartMode.NO:
-        return f'{exit_.words} It is not started again: its restart policy is "no".'
+        words = exit_.words if exit_.words.endswith(".") else f"{exit_.words}."
+        return f'{words} It is not started again: its restart policy is "no".'
     most = REPAIRS if member.was_healthy else START_TRIES
     if member.restart.mode is RestartMode.ON_FAILURE and member.restart.max_attempts is not None:
         most = min(most, member.restart.max_attempts)

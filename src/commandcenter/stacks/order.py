@@ -17,8 +17,8 @@ class DependencyCycleError(InvalidInputError):
     def __init__(self, cycle: tuple[str, ...]) -> None:
         self.cycle = cycle
         super().__init__(
-            f"These services wait for each other: {' -> '.join((*cycle, cycle[0]))}",
-            hint="take one of the depends_on away",
+            f"These services wait for each other: {' -> '.join((*cycle, cycle[0]))}.",
+            hint="Take one of the depends_on away.",
             fields={"services": list(cycle)},
         )
 

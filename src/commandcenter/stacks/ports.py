@@ -8,7 +8,7 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from commandcenter.models import Project, StackPort
-from commandcenter.stacks.errors import NoPortLeftError, PortConflictError
+from commandcenter.stacks.errors import Conflict, NoPortLeftError, PortConflictError
 from commandcenter.stacks.resources import PortRange, Protocol
 
 LOOPBACK = "127.0.0.1"
@@ -46,6 +46,14 @@ def is_free(port: int, protocol: Protocol = Protocol.TCP) -> bool:
     return True
 
 
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """The ports that projects of one hub have: those of the others, and a project's own."""
+
+    others: Mapping[tuple[Protocol, int], StackPort]
+    own: Mapping[Key, StackPort]
+
+
 async def give_ports(
     session: AsyncSession,
     *,
@@ -62,30 +70,99 @@ async def give_ports(
     """
     if session.get_bind().dialect.name == "postgresql":
         await session.execute(select(func.pg_advisory_xact_lock(_ADVISORY_LOCK)))
-    rows = list(await session.scalars(select(StackPort).where(StackPort.owner == owner)))
-    others = {_place(row): row for row in rows if row.project_id != project_id}
-    had = {
-        (row.service, row.container_port, Protocol(row.protocol)): row
-        for row in rows
-        if row.project_id == project_id
+    held = await _held(session, owner, project_id)
+    given = await _planned(session, project_id, held, needs, pool, free)
+    automatic = {need.key: need.wanted is None for need in needs}
+    await _store(session, owner, project_id, held.own, given, automatic)
+    return given
+
+
+async def plan_ports(
+    session: AsyncSession,
+    *,
+    owner: str,
+    project_id: str,
+    needs: Sequence[PortNeed],
+    pool: range,
+    free: Free = is_free,
+) -> dict[Key, int]:
+    """Return what `give_ports` would give now, and raise what it would; nothing is changed."""
+    held = await _held(session, owner, project_id)
+    return await _planned(session, project_id, held, needs, pool, free)
+
+
+async def refuse_held(
+    session: AsyncSession,
+    *,
+    owner: str,
+    project_id: str,
+    wanted: Mapping[str, Mapping[int, int]],
+) -> None:
+    """Raise `PortConflictError` for ports, by service and its own, that are somebody else's."""
+    held = await _held(session, owner, project_id)
+    fixed = {
+        key: row.host_port
+        for key, row in held.own.items()
+        if not row.is_automatic and key[1] not in wanted.get(key[0], {})
     }
+    needs = [
+        PortNeed(service, inside, PortRange(port, port), _protocol(held, service, inside))
+        for service, ports in wanted.items()
+        for inside, port in ports.items()
+    ]
+    given: dict[Key, int] = dict(fixed)
+    conflicts = []
+    for need in needs:
+        if need.wanted is not None and need.wanted.first in _taken(need, held.others, given):
+            conflicts.append(await _conflict(session, need, held.others))
+        elif need.wanted is not None:
+            given[need.key] = need.wanted.first
+    if conflicts:
+        raise await _conflict_error(session, project_id, conflicts)
+
+
+def _protocol(held: _Held, service: str, inside: int) -> Protocol:
+    has = {protocol for protocol in Protocol if (service, inside, protocol) in held.own}
+    return Protocol.UDP if has == {Protocol.UDP} else Protocol.TCP
+
+
+async def _held(session: AsyncSession, owner: str, project_id: str) -> _Held:
+    rows = list(await session.scalars(select(StackPort).where(StackPort.owner == owner)))
+    return _Held(
+        {_place(row): row for row in rows if row.project_id != project_id},
+        {
+            (row.service, row.container_port, Protocol(row.protocol)): row
+            for row in rows
+            if row.project_id == project_id
+        },
+    )
+
+
+async def _planned(
+    session: AsyncSession,
+    project_id: str,
+    held: _Held,
+    needs: Sequence[PortNeed],
+    pool: range,
+    free: Free,
+) -> dict[Key, int]:
     given: dict[Key, int] = {}
-    conflicts: list[dict[str, object]] = []
+    conflicts: list[Conflict] = []
     for need in (each for each in needs if each.wanted is not None):
-        port = _fixed(need, had, _taken(need, others, given), free)
+        port = _fixed(need, held.own, _taken(need, held.others, given), free)
         if port is None:
-            conflicts.append(await _conflict(session, need, others))
+            conflicts.append(await _conflict(session, need, held.others))
         else:
             given[need.key] = port
     if conflicts:
-        raise conflict_error(conflicts)
+        raise await _conflict_error(session, project_id, conflicts)
     for need in (each for each in needs if each.wanted is None):
-        before = had.get(need.key)
-        taken = _taken(need, others, given)
+        before = held.own.get(need.key)
+        taken = _taken(need, held.others, given)
         if before is not None and before.is_automatic and before.host_port not in taken:
             given[need.key] = before.host_port
     for need in (each for each in needs if each.wanted is None and each.key not in given):
-        taken = _taken(need, others, given)
+        taken = _taken(need, held.others, given)
         fits = (port for port in pool if port not in taken and free(port, need.protocol))
         port = next(fits, None)
         if port is None:
@@ -94,8 +171,6 @@ async def give_ports(
                 hint="Widen COMMANDCENTER_STACK_PORTS, or remove projects that are not used.",
             )
         given[need.key] = port
-    automatic = {need.key: need.wanted is None for need in needs}
-    await _store(session, owner, project_id, had, given, automatic)
     return given
 
 
@@ -146,6 +221,7 @@ async def _store(
 
 
 def check_free(
+    project: str,
     ports: Mapping[Key, int],
     *,
     besides: frozenset[int],
@@ -153,28 +229,15 @@ def check_free(
 ) -> None:
     """Raise `PortConflictError` naming every port on which another program listens.
 
-    `besides` are those on which services of the stack itself do.
+    `besides` are those on which services of the project's stack itself do.
     """
-    conflicts: list[dict[str, object]] = [
-        {"service": service, "port": port, "taken_by": "another program"}
-        for (service, _, protocol), port in ports.items()
+    conflicts = [
+        Conflict(service, inside, port, "another program")
+        for (service, inside, protocol), port in ports.items()
         if port not in besides and not free(port, protocol)
     ]
     if conflicts:
-        raise conflict_error(conflicts)
-
-
-def conflict_error(conflicts: Sequence[Mapping[str, object]]) -> PortConflictError:
-    told = "; ".join(
-        f"port {each['port']} of {each['service']} is taken by {each['taken_by']}"
-        for each in conflicts
-    )
-    return PortConflictError(
-        told[0].upper() + told[1:] + ".",
-        hint="Stop what listens there, or choose another port: "
-        "commandcenter project set NAME --port SERVICE=PORT",
-        fields={"conflicts": [dict(each) for each in conflicts]},
-    )
+        raise PortConflictError(project, conflicts)
 
 
 def _fixed(
@@ -198,15 +261,21 @@ def _fixed(
 
 async def _conflict(
     session: AsyncSession, need: PortNeed, others: Mapping[tuple[Protocol, int], StackPort]
-) -> dict[str, object]:
+) -> Conflict:
     port = need.wanted.first if need.wanted is not None else 0
     row = others.get((need.protocol, port))
-    if row is None:
-        return {"service": need.service, "port": port, "taken_by": "another service of the stack"}
-    project = await session.get(Project, row.project_id)
-    name = project.name if project is not None else row.project_id
-    return {
-        "service": need.service,
-        "port": port,
-        "taken_by": f"service {row.service} of project {name}",
-    }
+    whose = "another service of the stack"
+    if row is not None:
+        whose = f"service {row.service} of project {await _name(session, row.project_id)}"
+    return Conflict(need.service, need.container, port, whose)
+
+
+async def _conflict_error(
+    session: AsyncSession, project_id: str, conflicts: Sequence[Conflict]
+) -> PortConflictError:
+    return PortConflictError(await _name(session, project_id), conflicts)
+
+
+async def _name(session: AsyncSession, project_id: str) -> str:
+    project = await session.get(Project, project_id)
+    return project.name if project is not None else project_id

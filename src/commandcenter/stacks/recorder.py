@@ -1,5 +1,7 @@
 """What a stack's supervisor knows, on record: one transaction per change, fenced by the epoch."""
 
+import asyncio
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,6 +16,10 @@ from commandcenter.kit.clock import utc_now
 from commandcenter.kit.database import Database
 from commandcenter.models import ProjectStack, StackService
 from commandcenter.stacks.states import ServiceState, StackState
+
+logger = logging.getLogger(__name__)
+
+_AGAIN_SECONDS = 2.0
 
 
 class SupersededError(Exception):
@@ -95,6 +101,19 @@ class StackRecorder:
                 )
         self._stack = stack
         self._services |= {each.name: each for each in changed}
+
+    async def save_at_last(self, stack: StackRecord, services: Sequence[ServiceRecord]) -> None:
+        """Do the same; a database that is away for a while is waited for."""
+        while True:
+            try:
+                await self.save(stack, services)
+            except (SupersededError, asyncio.CancelledError):
+                raise
+            except Exception as error:  # noqa: BLE001 - whatever it is, the stack goes on
+                logger.warning("the state of a stack cannot be stored: %s", error)
+                await asyncio.sleep(_AGAIN_SECONDS)
+            else:
+                return
 
     async def _write_stack(self, session: AsyncSession, stack: StackRecord) -> None:
         now = utc_now()

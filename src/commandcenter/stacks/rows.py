@@ -1,6 +1,6 @@
 """The rows of a stack's services, and what they mean to a supervisor."""
 
-from typing import Any
+from collections.abc import Mapping
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -9,8 +9,9 @@ from commandcenter.kit.clock import utc_now
 from commandcenter.models import StackService
 from commandcenter.stacks.member import Member
 from commandcenter.stacks.model import Service, Stack
-from commandcenter.stacks.preparing.common import effective_limits
+from commandcenter.stacks.pending import stored_limits
 from commandcenter.stacks.recorder import ServiceRecord
+from commandcenter.stacks.resources import ServiceLimits
 from commandcenter.stacks.states import Desired, ServiceState
 
 
@@ -28,10 +29,14 @@ async def store_services(
     session: AsyncSession,
     project_id: str,
     stack: Stack,
+    own: Mapping[str, ServiceLimits],
     *,
     state: ServiceState = ServiceState.PENDING,
 ) -> dict[str, ServiceRecord]:
-    """Store the services, as pending; attempt numbers go on from where they were."""
+    """Store the services, as pending; attempt numbers go on from where they were.
+
+    `own` are the limits of the definition itself, without people's wishes.
+    """
     query = select(StackService).where(StackService.project_id == project_id)
     rows = {row.name: row for row in await session.scalars(query)}
     for row in rows.values():
@@ -49,7 +54,7 @@ async def store_services(
         row.failures = row.restarts = 0
         row.exit_code = row.handle = row.health_at = row.started_at = None
         row.image = row.hardening = None
-        row.limits = _limits(service)
+        row.limits = stored_limits(service.limits, own[service.name])
         row.changed_at = utc_now()
     await session.flush()
     return {service.name: record_of(rows[service.name]) for service in stack.services}
@@ -97,8 +102,3 @@ def found_member(service: Service, stored: ServiceRecord, desired: Desired) -> M
         restarts=stored.restarts,
         message=stored.message,
     )
-
-
-def _limits(service: Service) -> dict[str, Any]:
-    limits = effective_limits(service.limits)
-    return {"cpus": limits.cpu, "memory_bytes": limits.memory_bytes, "pids": limits.pids}

@@ -1,14 +1,14 @@
 """Stacks as the API tells of them. Nothing of a service's environment is ever in it."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from commandcenter.stacks.bounds import LAST_PORT, LEAST_CPUS, LEAST_MEMORY_BYTES, MOST_CPUS
 from commandcenter.stacks.states import ServiceState, StackState
-from commandcenter.stacks.status import StackStatus
-
-_MIN_MEMORY_BYTES = 16 * 1024**2
+from commandcenter.stacks.status_model import StackStatus
 
 
 class _View(BaseModel):
@@ -16,18 +16,35 @@ class _View(BaseModel):
 
 
 class PortView(_View):
+    """`pending`: the port of the host from the next start on; null: the same."""
+
     host_port: int
     service_port: int
     protocol: str
     address: str
+    pending: int | None
 
 
 class LimitView(_View):
-    """Asked for; as read back (null: not enforced, or not running); used now."""
+    """Asked for; as read back (null: not enforced, or not running); used now.
+
+    `pending` is asked for from the next start on (null: the same). Where nothing runs, `asked` is
+    that already.
+    """
 
     asked: float | None
     actual: float | None
     used: float | None
+    pending: float | None
+
+
+class AmountView(_View):
+    """The same, of what is counted."""
+
+    asked: int | None
+    actual: int | None
+    used: int | None
+    pending: int | None
 
 
 class ExceptedView(_View):
@@ -57,8 +74,8 @@ class ServiceView(_View):
     started_at: datetime | None
     ports: list[PortView]
     cpus: LimitView
-    memory_bytes: LimitView
-    pids: LimitView
+    memory_bytes: AmountView
+    pids: AmountView
     hardening: HardeningView
 
 
@@ -74,6 +91,7 @@ class StackView(_View):
     runtime: str | None  # on which it was started last
     next_runtime: str  # on which the next start will be
     source: dict[str, Any]
+    problems: list[dict[str, Any]]  # one by one what stands against a first start
     accept_unenforced: list[str]  # limits that the project may run without
     services: list[ServiceView]
 
@@ -91,6 +109,7 @@ class StackView(_View):
             runtime=status.runtime,
             next_runtime=status.next_runtime,
             source=dict(status.source),
+            problems=[dict(each) for each in status.problems],
             accept_unenforced=list(status.accept_unenforced),
             services=[ServiceView.model_validate(each) for each in status.services],
         )
@@ -104,13 +123,21 @@ class StackAnswer(StackView):
         return cls(changed=changed, **StackView.of(status).model_dump())
 
 
+class StackChanged(StackView):
+    warnings: list[str]  # what is done, and may not be what was meant
+
+    @classmethod
+    def after_change(cls, status: StackStatus, warnings: Sequence[str]) -> "StackChanged":
+        return cls(warnings=list(warnings), **StackView.of(status).model_dump())
+
+
 class LimitsIn(BaseModel):
     """Null takes the wish back: the definition's own limit, or the default, holds again."""
 
     model_config = ConfigDict(extra="forbid")
 
-    cpus: Annotated[float, Field(ge=0.01, le=1024)] | None = None  # the least the kernel can
-    memory_bytes: Annotated[int, Field(ge=_MIN_MEMORY_BYTES)] | None = None
+    cpus: Annotated[float, Field(ge=LEAST_CPUS, le=MOST_CPUS)] | None = None
+    memory_bytes: Annotated[int, Field(ge=LEAST_MEMORY_BYTES)] | None = None
     pids: Annotated[int, Field(ge=8, le=100_000)] | None = None
 
 
@@ -123,7 +150,7 @@ class StackChange(BaseModel):
 
     limits: dict[str, LimitsIn] = Field(default_factory=dict, max_length=200)
     # by the service's own port; null: the definition's, or any
-    ports: dict[str, dict[int, Annotated[int, Field(ge=1, le=65535)] | None]] = Field(
+    ports: dict[str, dict[int, Annotated[int, Field(ge=1, le=LAST_PORT)] | None]] = Field(
         default_factory=dict, max_length=200
     )
     # Limits that the project may run without where they cannot be enforced; [] takes it back.

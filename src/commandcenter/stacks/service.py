@@ -3,13 +3,8 @@
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import Mapping
-from contextlib import suppress
-from dataclasses import dataclass
-from typing import Any
 
-from sqlalchemy import delete, select
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy import select
 
 from commandcenter.auth.audit import record
 from commandcenter.auth.identity import Caller
@@ -18,12 +13,14 @@ from commandcenter.events.types import EventType
 from commandcenter.kit.database import Database
 from commandcenter.kit.draining import Draining
 from commandcenter.kit.errors import ProblemError
-from commandcenter.models import Project, ProjectStack, StackPort, StackService
+from commandcenter.models import Project, ProjectStack
 from commandcenter.projects.service import ProjectService
+from commandcenter.stacks.asking import Asked, not_running, request_mark
 from commandcenter.stacks.begin import StackBeginnings
-from commandcenter.stacks.definition import merged_wishes
-from commandcenter.stacks.errors import StackBusyError, StackNotRunningError, UnknownServiceError
-from commandcenter.stacks.reserve import reserve_ports
+from commandcenter.stacks.definition import Wishes
+from commandcenter.stacks.errors import StackBusyError, UnknownServiceError
+from commandcenter.stacks.found_again import FoundStacks
+from commandcenter.stacks.pending import limited, next_limits
 from commandcenter.stacks.rows import read_services
 from commandcenter.stacks.snapshot import SnapshotError
 from commandcenter.stacks.states import Desired, StackState
@@ -32,16 +29,6 @@ from commandcenter.stacks.supervisor import StackSupervisor
 logger = logging.getLogger(__name__)
 
 _UP = frozenset({StackState.STARTING, StackState.RUNNING})
-_PUT_AWAY_SECONDS = 6.0
-_LONGEST_REQUEST = 400
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """What became of a wish. `changed` is False when it was so already."""
-
-    project: Project
-    changed: bool
 
 
 class StackManager:
@@ -91,7 +78,11 @@ class StackManager:
         if why is not None:
             raise StackBusyError(why, hint="Wait until that is done.")
 
-    async def _open(self, reference: str) -> Project:
+    def alone(self, project_id: str) -> asyncio.Lock:
+        """Return what is held while something is done to the project's stack."""
+        return self._locks[project_id]
+
+    async def open(self, reference: str) -> Project:
         """Return the project, if commands for its stack are taken now."""
         project = await self._projects.get(reference)
         self._refuse_reserved(project.id)
@@ -107,7 +98,7 @@ class StackManager:
         Starting what runs is no change. Raises the errors of `StackBeginnings.ready` and `begin`.
         """
         self._draining.refuse_new_work()
-        project = await self._open(reference)
+        project = await self.open(reference)
         async with self._locks[project.id]:
             running = self.supervisor(project.id)
             if running is None:
@@ -122,7 +113,7 @@ class StackManager:
 
     async def stop(self, caller: Caller, reference: str) -> Asked:
         """Have the stack stopped; stopping what is stopped is no change."""
-        project = await self._open(reference)
+        project = await self.open(reference)
         replacing = self._replacing.pop(project.id, None)
         if replacing is not None:
             replacing.cancel()
@@ -150,7 +141,7 @@ class StackManager:
         `Idempotency-Key` again is no change.
         """
         self._draining.refuse_new_work()
-        project = await self._open(reference)
+        project = await self.open(reference)
         request = request_mark(caller, "restart", key)
         async with self._locks[project.id]:
             if self.is_replacing(project.id) or await self._was_asked(project.id, request):
@@ -166,12 +157,12 @@ class StackManager:
     async def restart_service(
         self, caller: Caller, reference: str, service: str, *, key: str | None = None
     ) -> Asked:
-        """Restart one service without the rest; returns at once.
+        """Restart one service without the rest, with the limits people want; returns at once.
 
         Raises `UnknownServiceError` and `StackNotRunningError`.
         """
         self._draining.refuse_new_work()
-        project = await self._open(reference)
+        project = await self.open(reference)
         request = request_mark(caller, f"restart {service[:200]}", key)
         async with self._locks[project.id]:
             known = await self.service_names(project)
@@ -185,37 +176,15 @@ class StackManager:
             async with self._database.write() as session:
                 row = await session.get_one(ProjectStack, project.id)
                 row.last_request = request
+                wish = Wishes.of(row.wishes).limits.get(service)
+                limits = next_limits(running.roster.watched[service].limits or {}, wish)
+                self._beginnings.keep(row, limited(running.roster.stack, service, limits))
                 await session.flush()
                 data = {"name": project.name, "service": service}
                 await record(session, caller, "stack.service_restart", project.id, data)
-            running.ask_restart(service)
+            running.ask_restart(service, limits)
             await running.settled()
         return Asked(project, changed=True)
-
-    async def change(self, caller: Caller, reference: str, wishes: Mapping[str, Any]) -> None:
-        """Change people's wishes, given as a `StackChange` has them; what is not there stays.
-
-        None takes a wish back. They hold from the next start on. Raises `UnknownServiceError` and
-        `UnknownRuntimeError`.
-        """
-        if wishes.get("runtime") is not None:
-            self._beginnings.runtimes.get(wishes["runtime"])
-        project = await self._open(reference)
-        async with self._locks[project.id]:
-            known = await self.service_names(project)
-            for name in (*wishes.get("limits", ()), *wishes.get("ports", ())):
-                if name not in known:
-                    raise UnknownServiceError(name, known)
-            async with self._database.write() as session:
-                row = await session.get(ProjectStack, project.id)
-                if row is None:
-                    row = self._beginnings.new_row(project.id)
-                    session.add(row)
-                row.wishes = merged_wishes(row.wishes, wishes)
-                await session.flush()
-                await record(session, caller, "stack.change", project.id, wishes)
-            if self.supervisor(project.id) is None:
-                await reserve_ports(self._database, self._beginnings, project)
 
     async def service_names(self, project: Project) -> tuple[str, ...]:
         """Return the services of the stack as it was started last, else of the folder now."""
@@ -236,13 +205,14 @@ class StackManager:
                 ProjectStack.state != StackState.STOPPED.value,
             )
             rows = list(await session.scalars(query))
-        await self._beginnings.resume(rows)
+        found = FoundStacks(self._database, self._projects, self._beginnings)
+        await found.resume(rows)
         for row in rows:
             try:
-                made = await self._beginnings.take_over(row)
+                made = await found.take_over(row)
             except (ProblemError, SnapshotError, LookupError, OSError) as error:
                 logger.warning("the stack of %s cannot be taken over: %s", row.project_id, error)
-                await self._beginnings.abandon(row, str(error))
+                await found.abandon(row, str(error))
             else:
                 self._supervisors[row.project_id] = made
         return len(rows)
@@ -254,26 +224,6 @@ class StackManager:
             task.cancel()
         await asyncio.gather(*replacing, return_exceptions=True)
         await asyncio.gather(*(each.leave() for each in self._supervisors.values()))
-
-    async def forget(self, session: AsyncSession, project: Project) -> None:
-        """Take a project's stack off the records, as the project goes. Its data stays.
-
-        Raises `StackBusyError` while the stack is not stopped.
-        """
-        row = await session.get(ProjectStack, project.id)
-        if row is None:
-            return
-        running = self.supervisor(project.id)
-        if running is not None and row.state == StackState.STOPPED.value:
-            with suppress(TimeoutError):  # it is only putting things away
-                await asyncio.wait_for(running.wait_ended(), _PUT_AWAY_SECONDS)
-        if row.state != StackState.STOPPED.value or self.supervisor(project.id) is not None:
-            raise StackBusyError(
-                f"the stack of project {project.name!r} is {row.state}",
-                hint=f"Stop it first: commandcenter project stop {project.name}",
-            )
-        for table in (StackPort, StackService, ProjectStack):
-            await session.execute(delete(table).where(table.project_id == project.id))
 
     async def _begin(self, caller: Caller, project: Project, request: str | None) -> None:
         ready = await self._beginnings.ready(project)
@@ -290,7 +240,9 @@ class StackManager:
         request: str | None,
     ) -> None:
         """Have what runs stopped, and the stack as it is defined now started after it."""
-        await self._beginnings.ready(project)  # before anything is stopped
+        # Before anything is stopped.
+        ready = await self._beginnings.ready(project)
+        await self._beginnings.refuse_ports(project, ready.found, running.roster.active)
         async with self._database.write() as session:
             row = await session.get_one(ProjectStack, project.id)
             row.desired = Desired.RUNNING.value
@@ -337,15 +289,3 @@ class StackManager:
         async with self._database.read() as session:
             row = await session.get(ProjectStack, project_id)
             return row is not None and row.last_request == request
-
-
-def not_running(project: Project) -> StackNotRunningError:
-    return StackNotRunningError(
-        f"The stack of project {project.name!r} does not run.",
-        hint=f"Start it: commandcenter project start {project.name}",
-    )
-
-
-def request_mark(caller: Caller, what: str, key: str | None) -> str | None:
-    """Return how a request is told from others; None: it has no `Idempotency-Key`."""
-    return None if key is None else f"{caller.principal_id} {what} {key}"[:_LONGEST_REQUEST]

@@ -19,6 +19,13 @@ class StackState(StrEnum):
     STOPPING = "stopping"
     ERROR = "error"  # a service was given up; the reason says which and why
 
+    @property
+    def words(self) -> str:
+        """Return what a sentence about the stack goes on with."""
+        if self is StackState.ERROR:
+            return "has services that failed"
+        return f"is {self.value}"
+
 
 class ServiceState(StrEnum):
     PENDING = "pending"  # waits for what it depends on

@@ -4,7 +4,6 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import Any
 
 from sqlalchemy import select
@@ -16,72 +15,21 @@ from commandcenter.models import Project, ProjectStack, StackPort, StackService
 from commandcenter.projects.service import ProjectService
 from commandcenter.runtimes.results import Stats
 from commandcenter.stacks.begin import StackBeginnings
-from commandcenter.stacks.definition import Wishes
+from commandcenter.stacks.definition import Wishes, over
 from commandcenter.stacks.fork_phases import CopyProgress
 from commandcenter.stacks.hardening import Hardening
+from commandcenter.stacks.pending import next_limits
 from commandcenter.stacks.ports import LOOPBACK
-from commandcenter.stacks.resources import Protocol
+from commandcenter.stacks.preparing.common import effective_limits
+from commandcenter.stacks.resources import Protocol, ServiceLimits
 from commandcenter.stacks.rows import read_services
 from commandcenter.stacks.service import StackManager
 from commandcenter.stacks.states import ServiceState, StackState
+from commandcenter.stacks.status_model import LimitStatus, PortStatus, ServiceStatus, StackStatus
 from commandcenter.stacks.supervisor import StackSupervisor
 
 _NOT_HTTP = frozenset({5432, 6379, 3306, 27017, 5672})
 _MIN_SPAN_SECONDS = 0.2
-
-
-@dataclass(frozen=True, slots=True)
-class PortStatus:
-    host_port: int
-    service_port: int
-    protocol: str
-    address: str  # a link where a browser can open it
-
-
-@dataclass(frozen=True, slots=True)
-class LimitStatus:
-    """Asked for, as the kernel has it (None: not enforced here), used now (None: not running)."""
-
-    asked: float | None
-    actual: float | None
-    used: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class ServiceStatus:
-    name: str
-    state: ServiceState
-    healthy: bool
-    health_words: str
-    health_at: datetime | None
-    message: str
-    progress: str
-    runs_as: str
-    restarts: int
-    attempt: int
-    exit_code: int | None
-    started_at: datetime | None
-    ports: tuple[PortStatus, ...]
-    cpus: LimitStatus
-    memory_bytes: LimitStatus
-    pids: LimitStatus
-    hardening: Hardening
-
-
-@dataclass(frozen=True, slots=True)
-class StackStatus:
-    project: Project
-    state: StackState
-    reason: str
-    overall_healthy: bool
-    checked_at: datetime
-    last_started_at: datetime | None
-    last_stopped_at: datetime | None
-    runtime: str | None
-    next_runtime: str
-    source: Mapping[str, Any]
-    accept_unenforced: tuple[str, ...]
-    services: tuple[ServiceStatus, ...]
 
 
 @dataclass(slots=True)
@@ -128,7 +76,9 @@ class StackStatuses:
         if row is None or not services:
             return await self._never_started(project, row, ports, next_runtime)
         supervisor = self._stacks.supervisor(project.id)
-        found = await asyncio.gather(*(self._service(each, ports, supervisor) for each in services))
+        found = await asyncio.gather(
+            *(self._service(each, ports, wishes, supervisor) for each in services)
+        )
         state = StackState(row.state)  # as it is on record, with the times that belong to it
         if self._stacks.is_replacing(project.id) and state is not StackState.STOPPED:
             state = StackState.STOPPING  # from the moment it was asked for
@@ -146,6 +96,7 @@ class StackStatuses:
             runtime=row.runtime,
             next_runtime=next_runtime,
             source=row.source,
+            problems=(),
             accept_unenforced=_accepted(row),
             services=tuple(found),
         )
@@ -160,14 +111,19 @@ class StackStatuses:
         """Say what the folder brings, or what stands against it."""
         source: Mapping[str, Any] = {}
         services: tuple[ServiceStatus, ...] = ()
+        problems: Sequence[Mapping[str, Any]] = ()
         reason = row.reason if row is not None else ""
         try:
             found = await self._beginnings.outline(project)
         except ProblemError as error:
             reason = f"{error.detail} {error.hint or ''}".strip()
+            problems = error.fields.get("problems", ())
         else:
             source = found.source()
-            services = tuple(_stopped(name, ports) for name in found.services)
+            services = tuple(
+                _stopped(name, ports, over(own, found.wishes.limits.get(name, ServiceLimits())))
+                for name, own in found.own_limits.items()
+            )
         return StackStatus(
             project=project,
             state=StackState.STOPPED,
@@ -179,31 +135,44 @@ class StackStatuses:
             runtime=None,
             next_runtime=next_runtime,
             source=source,
+            problems=problems,
             accept_unenforced=_accepted(row),
             services=services,
         )
 
     async def _service(
-        self, row: StackService, ports: Sequence[StackPort], supervisor: StackSupervisor | None
+        self,
+        row: StackService,
+        ports: Sequence[StackPort],
+        wishes: Wishes,
+        supervisor: StackSupervisor | None,
     ) -> ServiceStatus:
         stats = None
         state, message, restarts = ServiceState(row.state), row.message, row.restarts
         words, at, progress = row.health_words, row.health_at, ""
         is_asked = True
-        hardened = row.hardening
+        hardened, limits = row.hardening, row.limits or {}
         number, runs_as, exit_code = row.number, row.runs_as, row.exit_code
         if supervisor is not None:
-            member, watched = supervisor.member(row.name), supervisor.watched(row.name)
+            roster = supervisor.roster
+            member, watched = roster.members[row.name], roster.watched[row.name]
             state, message, restarts = member.state, member.message, member.restarts
             words, at, progress = watched.health_words, watched.health_at, watched.progress
             hardened, is_asked = watched.hardening, watched.is_asked
             number, exit_code = member.number, watched.exit_code
-            runs_as = watched.runs_as or runs_as
+            runs_as, limits = watched.runs_as or runs_as, watched.limits or {}
             if supervisor.stands_for and state.is_active:
                 message = supervisor.stands_for
             stats = await supervisor.stats(row.name)
         cores = self._cores(row, number, stats)
-        asked = row.limits or {}
+        following = next_limits(limits, wishes.limits.get(row.name))
+        if supervisor is None:
+            limits, wishes = following, Wishes()  # nothing is in force, and ports are given at once
+
+        def limit(name: str, actual: float | None, used: float | None) -> LimitStatus:
+            asked, pending = limits.get(name), following[name]
+            return LimitStatus(asked, actual, used, None if pending == asked else pending)
+
         return ServiceStatus(
             name=row.name,
             state=state,
@@ -217,18 +186,14 @@ class StackStatuses:
             attempt=number,
             exit_code=exit_code,
             started_at=row.started_at,
-            ports=_ports(row.name, ports),
-            cpus=LimitStatus(asked.get("cpus"), stats.actual_cpu if stats else None, cores),
-            memory_bytes=LimitStatus(
-                asked.get("memory_bytes"),
+            ports=_ports(row.name, ports, wishes),
+            cpus=limit("cpus", stats.actual_cpu if stats else None, cores),
+            memory_bytes=limit(
+                "memory_bytes",
                 stats.actual_memory_bytes if stats else None,
                 stats.memory_bytes if stats else None,
             ),
-            pids=LimitStatus(
-                asked.get("pids"),
-                stats.actual_pids if stats else None,
-                stats.pids if stats else None,
-            ),
+            pids=limit("pids", stats.actual_pids if stats else None, stats.pids if stats else None),
             hardening=Hardening.of(hardened),
         )
 
@@ -256,9 +221,18 @@ def _accepted(row: ProjectStack | None) -> tuple[str, ...]:
     return tuple(row.wishes.get("accept_unenforced", ())) if row is not None else ()
 
 
-def _ports(service: str, ports: Sequence[StackPort]) -> tuple[PortStatus, ...]:
+def _ports(
+    service: str, ports: Sequence[StackPort], wishes: Wishes | None = None
+) -> tuple[PortStatus, ...]:
+    wanted = wishes.ports.get(service, {}) if wishes is not None else {}
     return tuple(
-        PortStatus(port.host_port, port.container_port, port.protocol, _address(port))
+        PortStatus(
+            port.host_port,
+            port.container_port,
+            port.protocol,
+            _address(port),
+            pending if (pending := wanted.get(port.container_port)) != port.host_port else None,
+        )
         for port in ports
         if port.service == service
     )
@@ -279,6 +253,7 @@ def _being_copied(
         runtime=row.runtime,
         next_runtime=row.runtime,
         source=row.source,
+        problems=(),
         accept_unenforced=_accepted(row),
         services=tuple(
             replace(
@@ -297,8 +272,8 @@ def _address(port: StackPort) -> str:
     return f"http://{LOOPBACK}:{port.host_port}"
 
 
-def _stopped(name: str, ports: Sequence[StackPort]) -> ServiceStatus:
-    unknown = LimitStatus(None, None, None)
+def _stopped(name: str, ports: Sequence[StackPort], limits: ServiceLimits) -> ServiceStatus:
+    asked = effective_limits(limits)
     return ServiceStatus(
         name=name,
         state=ServiceState.STOPPED,
@@ -313,8 +288,8 @@ def _stopped(name: str, ports: Sequence[StackPort]) -> ServiceStatus:
         exit_code=None,
         started_at=None,
         ports=_ports(name, ports),
-        cpus=unknown,
-        memory_bytes=unknown,
-        pids=unknown,
+        cpus=LimitStatus(asked.cpu),
+        memory_bytes=LimitStatus(asked.memory_bytes),
+        pids=LimitStatus(asked.pids),
         hardening=Hardening(),
     )

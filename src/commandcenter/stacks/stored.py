@@ -14,7 +14,7 @@ from commandcenter.stacks.definition import LeftOut, Wishes, limited, wished_por
 from commandcenter.stacks.model import Service, Stack
 from commandcenter.stacks.ports import Key, PortNeed
 from commandcenter.stacks.preparing.common import volume_name
-from commandcenter.stacks.resources import Port, PortRange, VolumeMount
+from commandcenter.stacks.resources import Port, PortRange, ServiceLimits, VolumeMount
 from commandcenter.stacks.snapshot import SnapshotError, from_text
 
 
@@ -38,6 +38,10 @@ class StoredDefinition:
             PortNeed(name, inside, wished_port(self.wishes, name, inside), protocol)
             for name, inside, protocol in ports_of(self.kept)
         )
+
+    @property
+    def own_limits(self) -> Mapping[str, ServiceLimits]:
+        return {each.name: each.limits for each in self.kept.services}
 
     def stack(self, ports: Mapping[Key, int], secrets: StackSecrets) -> Stack:  # noqa: ARG002
         """Return the whole stack; it holds the secrets that it was started with."""

@@ -8,70 +8,29 @@ the same attempt id finds what was started, or starts it.
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field, replace
-from datetime import datetime
 from typing import Any
 
-from commandcenter.kit.clock import utc_now
 from commandcenter.kit.errors import ProblemError
 from commandcenter.runtimes.base import Handle, Runtime
 from commandcenter.runtimes.results import Stats
-from commandcenter.stacks import member as members
 from commandcenter.stacks.attempt import Attempt, AttemptFacts, Prepare
-from commandcenter.stacks.decide import Action, Decision, Drop, GiveUp, Start, Stop, Wait, decide
+from commandcenter.stacks.decide import Stop, decide
 from commandcenter.stacks.errors import StackBusyError
-from commandcenter.stacks.member import Exit, Member
-from commandcenter.stacks.model import Stack
+from commandcenter.stacks.member import Exit
 from commandcenter.stacks.prepared import Prepared
-from commandcenter.stacks.preparing.facts import stored_facts
 from commandcenter.stacks.probe import Answer
-from commandcenter.stacks.recorder import (
-    ServiceRecord,
-    StackRecord,
-    StackRecorder,
-    SupersededError,
-)
+from commandcenter.stacks.recorder import StackRecord, StackRecorder, SupersededError
+from commandcenter.stacks.roster import Beginning, Roster
 from commandcenter.stacks.standing import Standing
 from commandcenter.stacks.states import Desired, ServiceState, StackState, check_stack
 
 logger = logging.getLogger(__name__)
 
-_SAVE_AGAIN_SECONDS = 2.0
+_AGAIN_SECONDS = 2.0
 _SETTLED_SECONDS = 2.0
 _STAND_SECONDS = 10.0
-
-
-@dataclass(slots=True)
-class Watched:
-    """What is known of a service besides its `Member`."""
-
-    handle: dict[str, Any] | None = None
-    exit_code: int | None = None
-    progress: str = ""  # what is done before its process runs; on no record
-    health_words: str = ""
-    health_at: datetime | None = None
-    is_asked: bool = True  # False: its runtime is away, so how it is now nobody knows
-    told_words: str = ""  # as of the last change of state: what is on record
-    told_at: datetime | None = None
-    runs_as: str = ""
-    limits: dict[str, Any] | None = None
-    image: dict[str, Any] | None = None
-    hardening: dict[str, Any] | None = None
-    started_at: datetime | None = None
-    attempt: Attempt | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Beginning:
-    """What a supervisor starts from."""
-
-    stack: Stack
-    desired: Desired
-    state: StackState
-    members: Mapping[str, Member]
-    records: Mapping[str, ServiceRecord] = field(default_factory=dict)
 
 
 class StackSupervisor(AttemptFacts):
@@ -89,26 +48,10 @@ class StackSupervisor(AttemptFacts):
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.project_id = project_id
-        self.stack = beginning.stack
         self.desired = beginning.desired
         self.state = beginning.state
         self.reason = ""
-        self._members = dict(beginning.members)
-        self._watched = {name: Watched() for name in self._members}
-        for name, record in beginning.records.items():
-            self._watched[name] = Watched(
-                handle=record.handle,
-                exit_code=record.exit_code,
-                health_words=record.health_words,
-                health_at=record.health_at,
-                told_words=record.health_words,
-                told_at=record.health_at,
-                runs_as=record.runs_as,
-                limits=record.limits,
-                image=record.image,
-                hardening=record.hardening,
-                started_at=record.started_at,
-            )
+        self.roster = Roster(beginning, clock)
         self._runtime = runtime
         self._recorder = recorder
         self._prepare = prepare
@@ -137,9 +80,9 @@ class StackSupervisor(AttemptFacts):
         """Have the stack running or stopped; returns at once."""
         self._facts.put_nowait(lambda: self._set_desired(desired))
 
-    def ask_restart(self, service: str) -> None:
-        """Have one service ended and started again; returns at once."""
-        self._facts.put_nowait(lambda: self._restart(service))
+    def ask_restart(self, service: str, limits: dict[str, Any]) -> None:
+        """Have one service ended and started again, with these limits; returns at once."""
+        self._facts.put_nowait(lambda: self._restart(service, limits))
 
     async def settled(self) -> None:
         """Return once what was asked before is on record; or after a while, if it cannot be."""
@@ -147,12 +90,6 @@ class StackSupervisor(AttemptFacts):
         self._facts.put_nowait(lambda: self._settling.append(told))
         if not self.has_ended:
             await asyncio.wait([told], timeout=_SETTLED_SECONDS)
-
-    def member(self, service: str) -> Member:
-        return self._members[service]
-
-    def watched(self, service: str) -> Watched:
-        return self._watched[service]
 
     @property
     def stands_for(self) -> str:
@@ -173,40 +110,27 @@ class StackSupervisor(AttemptFacts):
                 await self._standing.reached.wait()
         except TimeoutError:
             raise StackBusyError(
-                "a service of the stack is just being started or ended",
+                "A service of the stack is just being started or ended.",
                 hint="Try again when it is up.",
             ) from None
-        return {
-            name: watched.attempt.handle
-            for name, watched in self._watched.items()
-            if watched.attempt is not None and watched.attempt.handle is not None
-        }
+        return self.roster.handles
 
     def go_on(self) -> None:
         """Go on where `stand` was called; idempotent."""
         self._standing.end()
         self._facts.put_nowait(lambda: None)
 
-    def _all_run(self) -> bool:
-        return all(
-            found.state is not ServiceState.STOPPING
-            and (attempt := self._watched[name].attempt) is not None
-            and attempt.handle is not None
-            for name, found in self._members.items()
-            if found.state.is_active
-        )
-
     async def until_going(self) -> int:
         return await self._standing.until_over()
 
     async def stats(self, service: str) -> Stats | None:
         """Limits read back and present use; None while no process is there."""
-        attempt = self._watched[service].attempt
-        if attempt is None or attempt.handle is None:
+        handle = self.roster.handles.get(service)
+        if handle is None:
             return None
         try:
             async with asyncio.timeout(2.0):
-                return await self._runtime.stats(attempt.handle)
+                return await self._runtime.stats(handle)
         except (ProblemError, OSError, TimeoutError):
             return None
 
@@ -221,50 +145,31 @@ class StackSupervisor(AttemptFacts):
         await asyncio.gather(*watching, return_exceptions=True)
 
     def _watching(self) -> list[asyncio.Task[None]]:
-        return [
-            task
-            for watched in self._watched.values()
-            if watched.attempt is not None
-            for task in watched.attempt.tasks
-        ]
+        return [task for attempt in self.roster.attempts for task in attempt.tasks]
 
     # Facts, told by attempts.
 
     def told(self, service: str, number: int, words: str) -> None:
-        if self._members[service].number == number:  # nothing is decided on it
-            self._watched[service].progress = words
+        self.roster.told(service, number, words)
 
     def started(self, service: str, number: int, handle: Handle, prepared: Prepared) -> None:
-        self._facts.put_nowait(lambda: self._started(service, number, handle, prepared))
+        self._facts.put_nowait(lambda: self.roster.started(service, number, handle, prepared))
 
     def probed(
         self, service: str, number: int, answer: Answer, *, counts: bool, retries: int
     ) -> None:
         def apply() -> None:
-            if self._members[service].number != number:
-                return
-            watched = self._watched[service]
-            self._on_answer(answer)
-            watched.health_words, watched.health_at = answer.words, utc_now()
-            watched.is_asked = answer.is_known
-            self._change(
-                service,
-                members.probed(
-                    self._members[service],
-                    self._clock(),
-                    healthy=answer.healthy,
-                    counts=counts,
-                    retries=retries,
-                ),
-            )
+            if self.roster.members[service].number == number:
+                self._on_answer(answer)
+            self.roster.probed(service, number, answer, counts=counts, retries=retries)
 
         self._facts.put_nowait(apply)
 
     def ended(self, service: str, number: int, exit_: Exit) -> None:
-        self._facts.put_nowait(lambda: self._service_ended(service, number, exit_))
+        self._facts.put_nowait(lambda: self.roster.ended(service, number, exit_))
 
     def is_healthy(self, service: str) -> bool:
-        return self._members[service].state is ServiceState.HEALTHY
+        return self.roster.members[service].state is ServiceState.HEALTHY
 
     # The task.
 
@@ -287,7 +192,7 @@ class StackSupervisor(AttemptFacts):
         try:
             if self._standing.words and self.desired is Desired.RUNNING:
                 wake_at = None
-                if self._all_run():
+                if self.roster.all_run:
                     self._standing.reached.set()
             else:
                 wake_at = await self._turn()
@@ -299,14 +204,14 @@ class StackSupervisor(AttemptFacts):
         except Exception:
             # A mistake about one fact must not leave services without anybody who looks after them.
             logger.exception("the supervisor of the stack of %s stumbled", self.project_id)
-            await asyncio.sleep(_SAVE_AGAIN_SECONDS)
+            await asyncio.sleep(_AGAIN_SECONDS)
         return False
 
     def _adopt(self) -> None:
         """Watch what was started before this supervisor; or start it, under the same id."""
-        for name, found in self._members.items():
+        for name, found in self.roster.members.items():
             if found.state.is_active:
-                self._launch(name, found.number, self._watched[name].handle)
+                self._launch(name, found.number, self.roster.watched[name].handle)
 
     async def _wait(self, wake_at: float | None) -> None:
         timeout = None if wake_at is None else max(0.0, wake_at - self._clock())
@@ -322,16 +227,24 @@ class StackSupervisor(AttemptFacts):
         while True:
             decision = decide(
                 self.desired,
-                self.stack,
-                self._members,
+                self.roster.stack,
+                self.roster.members,
                 before=self.state,
                 now=self._clock(),
             )
-            launches = [name for action in decision.actions if (name := self._perform(action))]
-            self._conclude(decision)
-            await self._save()
+            launches = [
+                name
+                for action in decision.actions
+                if (name := self.roster.perform(action, self.desired))
+            ]
+            if decision.state is not self.state:
+                self.state = check_stack(self.state, decision.state)
+            self.reason = decision.reason
+            await self._recorder.save_at_last(
+                StackRecord(self.state, self.reason), self.roster.records()
+            )
             for name in launches:
-                self._launch(name, self._members[name].number, None)
+                self._launch(name, self.roster.members[name].number, None)
             if not any(not isinstance(action, Stop) for action in decision.actions):
                 self._tell_settled()
                 return decision.wake_at
@@ -342,173 +255,28 @@ class StackSupervisor(AttemptFacts):
                 told.set_result(None)
         self._settling.clear()
 
-    def _perform(self, action: Action) -> str | None:
-        """Change the states as the action begins; the name of a service to be started."""
-        found = self._members[action.service]
-        watched = self._watched[action.service]
-        match action:
-            case Start():
-                watched.handle = watched.exit_code = None
-                watched.health_words, watched.health_at = "", None
-                watched.started_at = utc_now()
-                self._change(
-                    action.service,
-                    found.to(
-                        ServiceState.STARTING,
-                        number=found.number + 1,
-                        retry_at=None,
-                        misses=0,
-                        message="" if found.state is ServiceState.PENDING else found.message,
-                    ),
-                )
-                return action.service
-            case Stop():
-                if self.desired is Desired.STOPPED:
-                    self._change(
-                        action.service, found.to(ServiceState.STOPPING, restart_asked=False)
-                    )
-                if watched.attempt is not None:
-                    watched.attempt.stop()
-            case GiveUp(why=why):
-                self._change(action.service, found.to(ServiceState.FAILED, message=why))
-            case Wait(why=why):
-                self._change(action.service, replace(found, message=why))
-            case Drop():
-                self._change(
-                    action.service,
-                    found.to(ServiceState.STOPPED, retry_at=None, message=found.message),
-                )
-        return None
-
-    def _conclude(self, decision: Decision) -> None:
-        if decision.state is not self.state:
-            self.state = check_stack(self.state, decision.state)
-        self.reason = decision.reason
-
     def _launch(self, name: str, number: int, handle: dict[str, Any] | None) -> None:
         attempt = Attempt(
             name,
             number,
+            self.roster.limits(name),
             facts=self,
             runtime=self._runtime,
             prepare=self._prepare,
             clock=self._clock,
         )
-        self._watched[name].attempt = attempt
+        self.roster.watched[name].attempt = attempt
         attempt.begin(Handle(**handle) if handle is not None else None)
-
-    async def _save(self) -> None:
-        """Put the states on record; a database that is away for a while is waited for."""
-        while True:
-            try:
-                await self._recorder.save(
-                    StackRecord(self.state, self.reason),
-                    [self._record(name) for name in self._members],
-                )
-            except (SupersededError, asyncio.CancelledError):
-                raise
-            except Exception as error:  # noqa: BLE001 - whatever it is, the stack goes on
-                logger.warning("the state of a stack cannot be stored: %s", error)
-                await asyncio.sleep(_SAVE_AGAIN_SECONDS)
-            else:
-                return
-
-    def _record(self, name: str) -> ServiceRecord:
-        found, watched = self._members[name], self._watched[name]
-        return ServiceRecord(
-            name=name,
-            state=found.state,
-            message=found.message,
-            number=found.number,
-            handle=watched.handle,
-            was_healthy=found.was_healthy,
-            failures=found.failures,
-            restarts=found.restarts,
-            exit_code=watched.exit_code,
-            health_words=watched.told_words,
-            health_at=watched.told_at,
-            runs_as=watched.runs_as,
-            limits=watched.limits,
-            image=watched.image,
-            hardening=watched.hardening,
-            started_at=watched.started_at,
-            cause=found.cause,
-        )
-
-    # Applying facts.
-
-    def _change(self, name: str, changed: Member) -> None:
-        watched = self._watched[name]
-        if changed.state is not self._members[name].state:
-            # Every probe on record would be a write every few seconds; those that matter are.
-            watched.told_words, watched.told_at = watched.health_words, watched.health_at
-        self._members[name] = changed
 
     def _set_desired(self, desired: Desired) -> None:
         self.desired = desired
         if desired is Desired.RUNNING:
-            for name, found in self._members.items():
-                if found.state.is_settled and found.state is not ServiceState.COMPLETED:
-                    self._change(name, members.asked_to_start(found))
+            self.roster.ask_all()
 
-    def _restart(self, name: str) -> None:
-        for each in self.stack.services:
-            if any(need.restart and need.service == name for need in each.depends_on):
-                self._restart(each.name)
-        found = self._members[name]
-        attempt = self._watched[name].attempt
-        if found.state is ServiceState.STOPPING or self.desired is Desired.STOPPED:
-            return
-        if found.state.is_active and attempt is not None:
-            self._change(
-                name,
-                found.to(
-                    ServiceState.STOPPING,
-                    restart_asked=True,
-                    failures=0,
-                    was_healthy=False,
-                    restarts=0,
-                ),
-            )
-            attempt.stop()
-        else:
-            self._change(name, members.asked_to_start(found))
-
-    def _started(self, name: str, number: int, handle: Handle, prepared: Prepared) -> None:
-        found = self._members[name]
-        if found.number != number:
-            return
-        watched = self._watched[name]
-        watched.handle = asdict(handle)
-        watched.progress = ""
-        watched.runs_as = prepared.runs_as
-        watched.image = stored_facts(prepared.image)
-        watched.hardening = prepared.hardening.stored()
-        if found.state is ServiceState.STARTING:
-            self._change(
-                name,
-                members.started(found, self._clock(), has_probe=prepared.check is not None),
-            )
-        elif found.started_at is None:
-            now = self._clock()
-            healthy_since = now if found.state is ServiceState.HEALTHY else None
-            self._members[name] = replace(found, started_at=now, healthy_since=healthy_since)
-
-    def _service_ended(self, name: str, number: int, exit_: Exit) -> None:
-        found, watched = self._members[name], self._watched[name]
-        if found.number != number:
-            return
-        if found.state is ServiceState.UNHEALTHY:
-            exit_ = Exit(
-                succeeded=False,
-                is_passing=found.was_healthy,
-                words=f"It was not healthy: {watched.health_words or 'it gave no answer'}.",
-                cause="unhealthy",
-            )
-        watched.exit_code = exit_.exit_code
-        watched.attempt = None
-        watched.progress = ""
-        self._change(name, members.ended(found, self._clock(), exit_))
+    def _restart(self, service: str, limits: dict[str, Any]) -> None:
+        if self.desired is Desired.RUNNING:
+            self.roster.limit(service, limits)
+            self.roster.restart(service)
 
     async def _forget_network(self) -> None:
         with suppress(ProblemError, OSError, TimeoutError):

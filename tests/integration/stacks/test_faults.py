@@ -141,7 +141,8 @@ def test_a_service_out_of_memory_says_so_and_the_others_go_on(stacks: StackHub) 
         assert connection.execute("SELECT count(*) FROM kept").fetchone() == (100,)
     assert found["state"] == "running"
     words = "It needed more than its memory limit of 64 MiB."
-    assert ("web", words) in messages(stacks, "hungry")
+    killed = f"It was killed (SIGKILL). {words} Its last words: eating"
+    assert ("web", killed) in messages(stacks, "hungry")
     log = stacks.run("project", "logs", "hungry", "web", "--attempt", "1").out
     assert "eating" in log
     assert words in log

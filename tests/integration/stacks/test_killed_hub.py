@@ -33,10 +33,15 @@ def test_services_outlive_the_hub_and_are_found_again(mortal: StackHub, shop: st
     environment = mortal.environment_of(shop)
     before = {each["name"]: each["attempt"] for each in mortal.status(shop)["services"]}
     servers = mortal.processes("postgres -D")
-    mortal.kill()
-    assert mortal.processes("postgres -D") == servers
-    mortal.start()
-    found = mortal.healthy(shop)
+    with mortal.begin("project", "logs", shop, "backend", "-f") as following:
+        following.says("Uvicorn running")
+        mortal.kill()
+        assert mortal.processes("postgres -D") == servers
+        following.says("The hub is away")
+        mortal.start()
+        following.says("The hub is back.")
+        found = mortal.healthy(shop)
+        assert [following.out.count(words) for words in ("is away", "is back")] == [1, 1]
     assert {each["name"]: each["attempt"] for each in found["services"]} == before
     assert mortal.processes("postgres -D") == servers
     assert mortal.environment_of(shop)["SECRET_KEY"] == environment["SECRET_KEY"]
@@ -46,7 +51,19 @@ def test_services_outlive_the_hub_and_are_found_again(mortal: StackHub, shop: st
     mortal.healthy(shop)
 
 
-@pytest.mark.parametrize("seconds", [0.0, 0.15, 0.5, 1.0])
+def test_a_start_waits_for_a_hub_that_is_killed_and_started_again(mortal: StackHub, shop: str) -> None:
+    with mortal.begin("project", "start", shop) as starting:
+        starting.says("postgres starting")
+        mortal.kill()
+        starting.says("The hub is away")
+        mortal.start()
+        starting.says("every service is healthy")
+        assert [starting.out.count(words) for words in ("is away", "is back")] == [1, 1]
+    assert max(each["restarts"] for each in mortal.status(shop)["services"]) == 0
+    assert len(_mains(mortal)) == 1
+
+
+@pytest.mark.parametrize("seconds", [0.15, 0.5, 1.0])
 def test_a_hub_killed_while_starting_goes_on_with_the_start(
     mortal: StackHub, shop: str, seconds: float
 ) -> None:

@@ -90,8 +90,14 @@ async def test_a_port_of_another_project_is_refused_by_name(database: Database) 
     with pytest.raises(PortConflictError, match=r"3000 of site .* web of project one") as caught:
         await give(database, "two", fixed("site", 3000), any_port("b"))
     assert caught.value.fields["conflicts"] == [
-        {"service": "site", "port": 3000, "taken_by": "service web of project one"}
+        {
+            "service": "site",
+            "service_port": 80,
+            "port": 3000,
+            "taken_by": "service web of project one",
+        }
     ]
+    assert "project set two --port site:80=3001" in (caught.value.hint or "")
     assert await give(database, "two", fixed("site", 3000, 3005)) == {("site", 80, TCP): 3001}
 
 
@@ -119,9 +125,9 @@ def test_every_port_on_which_a_program_listens_is_named() -> None:
     ):
         ports = {("a", 80, TCP): one.getsockname()[1], ("b", 80, TCP): two.getsockname()[1]}
         with pytest.raises(PortConflictError) as caught:
-            check_free(ports, besides=frozenset())
+            check_free("one", ports, besides=frozenset())
         assert [each["service"] for each in caught.value.fields["conflicts"]] == ["a", "b"]
-        check_free(ports, besides=frozenset(ports.values()))
+        check_free("one", ports, besides=frozenset(ports.values()))
 
 
 def test_a_port_is_looked_at_by_its_own_protocol() -> None:
@@ -129,5 +135,5 @@ def test_a_port_is_looked_at_by_its_own_protocol() -> None:
         server.bind(("127.0.0.1", 0))
         port = server.getsockname()[1]
         with pytest.raises(PortConflictError):
-            check_free({("dns", 53, Protocol.UDP): port}, besides=frozenset())
-        check_free({("dns", 53, TCP): port}, besides=frozenset())
+            check_free("one", {("dns", 53, Protocol.UDP): port}, besides=frozenset())
+        check_free("one", {("dns", 53, TCP): port}, besides=frozenset())

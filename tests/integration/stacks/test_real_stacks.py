@@ -119,7 +119,15 @@ def test_secrets_are_on_no_record_and_on_no_command_line(stacks: StackHub) -> No
 def test_one_service_is_restarted_without_the_rest(stacks: StackHub) -> None:
     stacks.project("partly", BACKEND)
     stacks.run("project", "start", "partly")
-    stacks.run("project", "restart", "partly", "backend")
+    waits = "backend: memory 1.0G -> 300M at its next restart. Next: "
+    assert waits in stacks.run("project", "set", "partly", "--memory", "backend=300m").out
+    assert "1.0G -> 300M" in stacks.run("project", "status", "partly").out
+    assert waits in stacks.run("project", "start", "partly").out
+    again = stacks.run("project", "restart", "partly", "backend").out
+    assert "next restart" not in again
+    backend = stacks.service("partly", "backend")
+    assert backend["memory_bytes"]["asked"] == 300 * 1024**2
+    assert backend["memory_bytes"]["actual"] in {None, 300 * 1024**2}
     attempts = [each["attempt"] for each in stacks.status("partly")["services"]]
     assert attempts == [1, 1, 2]
     stacks.run("project", "restart", "partly")
@@ -144,7 +152,8 @@ def test_a_service_that_becomes_unhealthy_is_restarted(stacks: StackHub) -> None
 def test_a_service_that_ends_again_and_again_is_given_up_with_its_words(stacks: StackHub) -> None:
     stacks.project("hopeless", _CRASHING)
     done = stacks.run("project", "start", "hopeless", code=1)
-    assert "hopeless is error" in done.out
+    assert "hopeless has services that failed" in done.out
+    assert "project restart hopeless backend" in done.out
     assert "3 times" in done.out
     assert "no such luck" in done.out
     found = stacks.status("hopeless")
@@ -213,7 +222,15 @@ def test_a_running_project_is_not_removed(stacks: StackHub) -> None:
     stacks.run("project", "start", "staying")
     assert "project stop" in stacks.run("project", "remove", "staying", code=8).err
     stacks.run("project", "stop", "staying")
-    stacks.run("project", "remove", "staying")
+    removed = stacks.run("project", "remove", "staying").out
+    assert "postgres-data (" in removed
+    folder = stacks.projects / "staying"
+    assert f"project add {folder} --name staying" in " ".join(removed.split())
+    assert "taken up again" in " ".join(stacks.run("project", "add", str(folder)).out.split())
+    assert "--yes" in stacks.run("project", "remove", "staying", "--delete-data", code=2).err
+    gone = stacks.run("project", "remove", "staying", "--delete-data", "--yes").out
+    assert "Its data is deleted." in gone
+    assert "taken up again" not in stacks.run("project", "add", str(folder)).out
 
 
 def test_a_compose_file_with_known_images_runs(stacks: StackHub) -> None:
@@ -241,6 +258,11 @@ volumes: {{data: }}
     stacks.project("composed", compose__yaml=compose)
     stacks.run("project", "start", "composed")
     assert web.get(f"http://127.0.0.1:{port}/compose.yaml").text == compose
+    os.kill(stacks.processes("redis-server", _volume("composed", stacks))[-1], signal.SIGKILL)
+    stacks.until("composed", "the end", lambda found: found["state"] == "error")
+    told = " ".join(stacks.run("project", "status", "composed", code=1).out.split())
+    assert "cache failed: It was killed (SIGKILL)." in told
+    assert "project restart composed cache" in told
     other = compose.replace("image: redis:7", "image: example/other:1")
     stacks.project("foreign", compose__yaml=other.replace(str(port), str(free_port())))
     done = stacks.run("project", "start", "foreign", code=8)

@@ -130,3 +130,29 @@ async def test_a_status_has_its_times_and_is_found_by_id_at_the_older_addresses(
     assert down["last_stopped_at"] > down["last_started_at"]
     assert (await hub.client.get(f"{old}/status")).json()["state"] == "stopped"
     assert (await hub.client.post("/api/orchestration/nobody/start")).status_code == 404
+
+
+async def test_a_service_that_waits_says_for_what_when_its_log_is_asked_for(
+    hub: RunningHub,
+) -> None:
+    failing = COMPOSE.replace('db.py\n    environment: {FAKE_SECONDS: "1000"}', "db.py\n    "
+                              'environment: {FAKE_SECONDS: "0", FAKE_EXIT_CODE: "127"}')  # fmt: skip
+    folder = await project(hub, compose=failing)
+    before = await until(hub, lambda _: True)
+    assert before["source"]["without_restart"] == ["api", "db"]
+    assert before["services"][0]["memory_bytes"]["asked"] == 512 * 1024**2
+    await post(hub, "shop/start")
+    await until(hub, lambda found: found["state"] == "error" and found["services"][0]["message"])
+    answer = await get(hub, "shop/services/api/logs")
+    assert (answer.status_code, answer.json()["code"]) == (409, "stack_not_running")
+    assert "It waits for db, which failed." in answer.json()["detail"]
+    (folder.parent / "broken").mkdir()
+    (folder.parent / "broken" / "compose.yaml").write_text(
+        "services: {a: {image: 1}, b: {image: 2}}"
+    )
+    body = {"path": str(folder.parent / "broken"), "name": "broken"}
+    await hub.client.post("/api/v1/projects", json=body)
+    broken = await until(hub, lambda _: True, "broken")
+    assert [(each["file"], each["line"]) for each in broken["problems"]] == [
+        ("compose.yaml", 1)
+    ] * 2

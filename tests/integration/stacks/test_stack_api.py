@@ -1,6 +1,7 @@
 """The API of stacks over both databases, on the fake runtime."""
 
 import asyncio
+import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 from commandcenter.events.store import EventStore
 from tests.conftest import RunningHub
 
+_MIB = 1024**2
 COMPOSE = """
 services:
   api:
@@ -159,14 +161,42 @@ async def test_every_change_of_state_is_an_event(hub: RunningHub) -> None:
     assert told.index(("api", "stopped")) < told.index(("db", "stopped"))
 
 
-async def test_a_project_goes_with_the_records_of_its_stack(hub: RunningHub) -> None:
-    await project(hub)
+async def test_a_project_goes_without_its_data_and_finds_it_again(hub: RunningHub) -> None:
+    keeping = COMPOSE.replace('expose: ["5432"]', 'volumes: ["data:/data"]') + "volumes: {data: }\n"
+    folder = await project(hub, compose=keeping)
+    body = {"path": str(folder), "name": "shop"}
     await post(hub, "shop/start")
-    await until(hub, is_up)
-    assert (await hub.client.delete("/api/v1/projects/shop")).status_code == 409
+    before = await until(hub, is_up)
+    volume = hub.settings.data_directory / "volumes" / before["project_id"] / "data"
+    volume.mkdir(parents=True, exist_ok=True)
+    (volume / "rows").write_text("x" * 3000)
+    for path in ("shop", "shop/data"):
+        assert (await hub.client.delete(f"/api/v1/projects/{path}")).status_code == 409
+    kept = (await hub.client.get("/api/v1/projects/shop/data")).json()["volumes"]
+    assert [(each["name"], each["place"]) for each in kept] == [("data", str(volume))]
+    assert kept[0]["size_bytes"] >= 3000
+    # Right after the stop, while its supervisor is still putting things away.
     await post(hub, "shop/stop")
     await until(hub, lambda found: found["state"] == "stopped")
     assert (await hub.client.delete("/api/v1/projects/shop")).status_code == 204
+    other = await hub.client.post("/api/v1/projects", json={**body, "name": "shop-2"})
+    assert other.json()["id"] != before["project_id"]
+    assert any("--name shop" in words for words in other.json()["warnings"])
+    await hub.client.delete("/api/v1/projects/shop-2")
+    again = (await hub.client.post("/api/v1/projects", json={"path": str(folder)})).json()
+    assert (again["id"], again["name"]) == (before["project_id"], "shop")
+    assert any("taken up again" in words for words in again["warnings"])
+    await post(hub, "shop/start")
+    found = await until(hub, is_up)
+    assert attempts(found) == {"api": 2, "db": 2}  # an attempt's id is never used twice
+    await post(hub, "shop/stop")
+    await until(hub, lambda found: found["state"] == "stopped")
+    assert (volume / "rows").exists()
+    assert (await hub.client.delete("/api/v1/projects/shop/data")).status_code == 204
+    assert not volume.parent.exists()
+    await hub.client.delete("/api/v1/projects/shop")
+    fresh = (await hub.client.post("/api/v1/projects", json=body)).json()
+    assert fresh["id"] != before["project_id"]
 
 
 async def test_a_limit_that_is_not_in_force_stops_the_service_at_once(hub: RunningHub) -> None:
@@ -195,10 +225,12 @@ async def test_the_runtime_is_a_wish_and_others_stay_as_they_are(hub: RunningHub
     await project(hub)
     path = "/api/v1/projects/shop/stack"
     memory = {"limits": {"api": {"memory_bytes": 64 * 1024**2}}}
+    large = await hub.client.patch(path, json={"limits": {"api": {"memory_bytes": 2**50}}})
+    assert "this machine has" in large.json()["warnings"][0]
     await hub.client.patch(path, json=memory)
     unknown = await hub.client.patch(path, json={"runtime": "moon"})
     assert unknown.status_code == 404
-    assert "sandbox" in unknown.json()["hint"]
+    assert unknown.json()["hint"] == "There are: docker, sandbox."
     chosen = await hub.client.patch(
         path, json={"runtime": "docker", "limits": {"api": {"cpus": 2}}}
     )
@@ -211,3 +243,61 @@ async def test_the_runtime_is_a_wish_and_others_stay_as_they_are(hub: RunningHub
     assert (api["memory_bytes"]["asked"], api["cpus"]["asked"]) == (64 * 1024**2, 2)
     assert found["runtime"] == "fake"
     assert api["hardening"]["excepted"][0]["what"] == "no isolation"
+    elsewhere = (await hub.client.patch(path, json={"runtime": "sandbox"})).json()
+    assert "stays with fake" in elsewhere["warnings"][0]
+    assert "project set shop --runtime fake" in elsewhere["warnings"][0]
+
+
+async def test_what_waits_for_a_restart_is_told_and_a_service_alone_takes_its_limits(
+    hub: RunningHub,
+) -> None:
+    await project(hub)
+    await project(hub, "other")
+    path = "/api/v1/projects/shop/stack"
+    taken = (await until(hub, lambda _: True, "other"))["services"][0]["ports"][0]["host_port"]
+    await post(hub, "shop/start")
+    before = await until(hub, is_up)
+    port = before["services"][0]["ports"][0]
+    assert (port["pending"], before["services"][0]["memory_bytes"]["pending"]) == (None, None)
+    refused = await hub.client.patch(path, json={"ports": {"api": {"8000": taken}}})
+    assert (refused.status_code, refused.json()["code"]) == (409, "port_conflict")
+    assert "service api of project other" in refused.json()["detail"]
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        wanted = server.getsockname()[1]
+        change = {
+            "limits": {"api": {"memory_bytes": 64 * _MIB}, "db": {"cpus": 0.5}},
+            "ports": {"api": {"8000": wanted}},
+        }
+        api, db = (await hub.client.patch(path, json=change)).json()["services"]
+        assert (api["memory_bytes"]["asked"], api["memory_bytes"]["pending"]) == (
+            512 * _MIB,
+            64 * _MIB,
+        )
+        assert (db["cpus"]["asked"], db["cpus"]["pending"]) == (1, 0.5)
+        assert (api["ports"][0]["host_port"], api["ports"][0]["pending"]) == (
+            port["host_port"],
+            wanted,
+        )
+        # Somebody listens there: found before anything is stopped.
+        answer = await post(hub, "shop/restart")
+        assert (answer.status_code, answer.json()["code"]) == (409, "port_conflict")
+        assert f"project set shop --port api:8000={wanted + 1}" in answer.json()["hint"]
+        assert attempts(await until(hub, is_up)) == {"api": 1, "db": 1}
+    await post(hub, "shop/services/api/restart")
+    found = await until(hub, lambda found: is_up(found) and attempts(found) == {"api": 2, "db": 1})
+    api, db = found["services"]
+    memory = {"asked": 64 * _MIB, "actual": 64 * _MIB, "used": api["memory_bytes"]["used"]}
+    assert api["memory_bytes"] == {**memory, "pending": None}
+    assert (db["cpus"]["pending"], api["ports"][0]["pending"]) == (0.5, wanted)
+    await post(hub, "shop/stop")
+    stopped = await until(hub, lambda found: found["state"] == "stopped")
+    assert stopped["services"][1]["cpus"] == {
+        "asked": 0.5,
+        "actual": None,
+        "used": None,
+        "pending": None,
+    }
+    await post(hub, "shop/start")
+    found = await until(hub, is_up)
+    assert found["services"][1]["cpus"]["asked"] == 0.5
+    assert found["services"][0]["ports"][0]["host_port"] == wanted

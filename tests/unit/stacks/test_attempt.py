@@ -16,6 +16,7 @@ from commandcenter.stacks.prepared import Prepared
 from commandcenter.stacks.preparing.place import Place
 from commandcenter.stacks.preparing.preparer import Preparer
 from commandcenter.stacks.probe import Answer
+from commandcenter.stacks.resources import ServiceLimits
 from tests.unit.stacks.shelf import Shelf
 
 
@@ -67,7 +68,13 @@ def attempt(shelf: Shelf, folder: Path, facts: Facts) -> Attempt:
         shelf,
     )
     return Attempt(
-        "cache", 1, facts=facts, runtime=shelf, prepare=preparer.prepare, clock=time.monotonic
+        "cache",
+        1,
+        ServiceLimits(),
+        facts=facts,
+        runtime=shelf,
+        prepare=preparer.prepare,
+        clock=time.monotonic,
     )
 
 

@@ -4,6 +4,7 @@ import asyncio
 import os
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import replace
 
 from commandcenter.kit.errors import ProblemError
 from commandcenter.projects.errors import FolderNotFoundError
@@ -18,6 +19,7 @@ from commandcenter.stacks.preparing import with_images, with_programs
 from commandcenter.stacks.preparing.default_apps import completed
 from commandcenter.stacks.preparing.place import Place
 from commandcenter.stacks.preparing.wanted import image_wanted, with_builds_of_others
+from commandcenter.stacks.resources import ServiceLimits
 
 
 class Preparer:
@@ -59,15 +61,22 @@ class Preparer:
         return found
 
     async def prepare(
-        self, name: str, number: int, *, runs: bool, tell: Callable[[str], None]
+        self,
+        name: str,
+        number: int,
+        *,
+        limits: ServiceLimits,
+        runs: bool,
+        tell: Callable[[str], None],
     ) -> Prepared:
         """Return what is started as attempt `number`; its image is there then.
 
-        `runs`: it was started before, and is only to be watched. `tell` hears how it goes. Raises
-        what `check` does for the service, and the errors of `Runtime.provide_image`.
+        `limits` take the place of the definition's. `runs`: it was started before, and is only to
+        be watched. `tell` hears how it goes. Raises what `check` does for the service, and the
+        errors of `Runtime.provide_image`.
         """
         self._refuse_moved()
-        service = self._services[name]
+        service = replace(self._services[name], limits=limits)
         can = await self._runtime.capabilities()
         if Feature.IMAGES not in can.features:
             return await asyncio.to_thread(with_programs.prepare, service, number, self._place, can)

@@ -14,6 +14,7 @@ from commandcenter.stacks.prepared import Prepared
 from commandcenter.stacks.preparing.facts import facts_of, stored_facts
 from commandcenter.stacks.preparing.place import Place
 from commandcenter.stacks.preparing.preparer import Preparer
+from commandcenter.stacks.resources import ServiceLimits
 from tests.unit.stacks.shelf import Shelf
 
 CACHE = Service("cache", "cache:1", pull_policy=PullPolicy.ALWAYS)
@@ -27,7 +28,7 @@ def preparer(shelf: Shelf, folder: Path, *services: Service, **images: ImageFact
 async def prepared(
     made: Preparer, number: int = 1, name: str = "cache", *, runs: bool = False
 ) -> Prepared:
-    return await made.prepare(name, number, runs=runs, tell=lambda _: None)
+    return await made.prepare(name, number, limits=ServiceLimits(), runs=runs, tell=lambda _: None)
 
 
 @pytest.fixture

@@ -1,0 +1,32 @@
+"""What is left of removed projects"""
+
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+from alembic import op
+from sqlalchemy.dialects import postgresql
+
+revision: str = "0007"
+down_revision: str | None = "0006"
+branch_labels: str | Sequence[str] | None = None
+depends_on: str | Sequence[str] | None = None
+
+_JSON = sa.JSON().with_variant(postgresql.JSONB(), "postgresql")
+
+
+def upgrade() -> None:
+    op.create_table(
+        "kept_data",
+        sa.Column("project_id", sa.String(length=64), nullable=False),
+        sa.Column("name", sa.String(length=64), nullable=False),
+        sa.Column("path", sa.String(length=4096), nullable=False),
+        sa.Column("owner", sa.String(length=128), nullable=False),
+        sa.Column("runtime", sa.String(length=32), nullable=False),
+        sa.Column("numbers", _JSON, nullable=False),
+        sa.Column("removed_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("project_id", name=op.f("pk_kept_data")),
+    )
+
+
+def downgrade() -> None:
+    op.drop_table("kept_data")

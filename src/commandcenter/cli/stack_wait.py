@@ -1,0 +1,133 @@
+"""Waiting until a stack is as wanted, or has come to nothing."""
+
+import time
+from typing import Any
+
+from rich.text import Text
+
+from commandcenter.cli.client import segment
+from commandcenter.cli.exit_codes import ExitCode
+from commandcenter.cli.patient_hub import PatientHub
+from commandcenter.cli.session import Cli
+from commandcenter.cli.stack_view import StackView, stack_view
+from commandcenter.cli.stack_words import failures, remarks, waiting
+from commandcenter.cli.terminal import clean, print_json
+
+TIMEOUT_SECONDS = 600.0
+LOOK_SECONDS = 0.1
+_FAILING_SECONDS = 1.0  # how long others may take to fail after the first
+_STATES = {
+    "error": "has services that failed",
+    "running": "runs, but not every service is healthy",
+    "starting": "is still being started",
+    "stopping": "is still being stopped",
+    "stopped": "is stopped",
+}
+_OVER = frozenset({"running", "stopped", "error"})
+
+
+def until(
+    cli: Cli,
+    answer: dict[str, Any],
+    *,
+    wait: bool,
+    timeout: float,
+    wanted: str,
+    newer: dict[str, int] | None = None,
+) -> ExitCode:
+    """Show the stack until it is as wanted, or cannot be; over restarts of the hub, too."""
+    found = answer
+    target = cli.err if cli.json else cli.out
+    if wait:
+        with stack_view(target) as view:
+            try:
+                found = _watched(cli, answer, view, timeout, wanted, newer or {})
+            except KeyboardInterrupt:
+                cli.err.print(Text("\nDetached; it goes on."))
+                return ExitCode.INTERRUPTED
+    if cli.json:
+        print_json(found)
+    else:
+        _conclude(cli, found, wanted)
+    if not wait or found["state"] == wanted:
+        return ExitCode.OK
+    return ExitCode.FAILED if found["state"] in _OVER else ExitCode.TIMED_OUT
+
+
+def _watched(
+    cli: Cli,
+    found: dict[str, Any],
+    view: StackView,
+    timeout: float,
+    wanted: str,
+    newer: dict[str, int],
+) -> dict[str, Any]:
+    """Return the stack's last status."""
+    path = f"/projects/{segment(found['project_id'])}/status"
+    hub = PatientHub(cli)
+    deadline = time.monotonic() + timeout
+    failed: list[str] = []
+    failed_at = 0.0
+    while time.monotonic() < deadline:
+        view.update(found)
+        if is_over(found, wanted, newer):
+            if found["state"] != "error":
+                break
+            # What fails beside it is told as well.
+            now = [each["name"] for each in found["services"] if each["state"] == "failed"]
+            if now != failed:
+                failed, failed_at = now, time.monotonic()
+            elif time.monotonic() - failed_at > _FAILING_SECONDS:
+                break
+        time.sleep(LOOK_SECONDS)
+        found = hub.get(path) or found
+    view.update(found)
+    return found
+
+
+def is_over(found: dict[str, Any], wanted: str, newer: dict[str, int]) -> bool:
+    """Whether the stack is as wanted, or will not be by itself."""
+    state = found["state"]
+    if wanted == "stopped":
+        return bool(state == "stopped")
+    later = all(
+        each["attempt"] > newer[each["name"]] for each in found["services"] if each["name"] in newer
+    )
+    if state == "running":
+        return later and bool(found["overall_healthy"])
+    if state == "stopped":
+        return bool(found["reason"])
+    settling = any(
+        each["state"] in {"starting", "restarting", "stopping"}
+        # One that waits for a failed one says so, and will not go on by itself.
+        or (each["state"] == "pending" and not each["message"])
+        for each in found["services"]
+    )
+    return bool(state == "error") and not settling
+
+
+def _conclude(cli: Cli, found: dict[str, Any], wanted: str) -> None:
+    name = clean(found["project"])
+    if found["state"] == wanted == "running":
+        cli.out.print(Text(f"{name} is up: every service is healthy.", "green"))
+        for service in found["services"]:
+            for port in service["ports"]:
+                cli.out.print(Text(f"  {clean(service['name'])}: {port['address']}"))
+        for line in remarks(found):
+            cli.out.print(Text(f"  {clean(line)}", "dim"))
+        for line in waiting(cli, found):
+            cli.out.print(Text(f"  {clean(line)}", "yellow"))
+        return
+    if found["state"] == wanted:
+        cli.out.print(Text(f"{name} is {wanted}."))
+        return
+    cli.out.print(Text(f"{name} {_STATES.get(found['state'], found['state'])}.", "bold red"))
+    failed = list(failures(cli, found))
+    for line in failed:
+        cli.out.print(Text(f"  {clean(line)}"))
+    if found["reason"] and not failed:
+        cli.out.print(Text(f"  {clean(found['reason'])}"))
+    for service in found["services"] if failed else ():
+        if service["state"] != "failed":
+            why = f": {clean(service['message'])}" if service["message"] else "."
+            cli.out.print(Text(f"  {clean(service['name'])} is {service['state']}{why}", "dim"))

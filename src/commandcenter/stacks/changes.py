@@ -1,0 +1,104 @@
+"""People's own limits, ports and runtime for the stack of a project."""
+
+import os
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from commandcenter.auth.audit import record
+from commandcenter.auth.identity import Caller
+from commandcenter.kit.database import Database
+from commandcenter.models import Project, ProjectStack
+from commandcenter.stacks.begin import StackBeginnings
+from commandcenter.stacks.definition import merged_wishes
+from commandcenter.stacks.errors import UnknownServiceError
+from commandcenter.stacks.ports import refuse_held
+from commandcenter.stacks.reserve import reserve_ports
+from commandcenter.stacks.service import StackManager
+
+_GIB = 1024**3
+
+
+class StackChanges:
+    def __init__(
+        self, database: Database, beginnings: StackBeginnings, stacks: StackManager
+    ) -> None:
+        self._database = database
+        self._beginnings = beginnings
+        self._stacks = stacks
+
+    async def change(
+        self, caller: Caller, reference: str, wishes: Mapping[str, Any]
+    ) -> tuple[str, ...]:
+        """Change people's wishes, given as a `StackChange` has them; what is not there stays.
+
+        None takes a wish back. They hold from the next start on. Returns in words what is done,
+        and may not be what was meant. Raises `UnknownServiceError`, `UnknownRuntimeError`, and
+        `PortConflictError` for ports that others have.
+        """
+        if wishes.get("runtime") is not None:
+            self._beginnings.runtimes.get(wishes["runtime"])
+        project = await self._stacks.open(reference)
+        async with self._stacks.alone(project.id):
+            known = await self._stacks.service_names(project)
+            for name in (*wishes.get("limits", ()), *wishes.get("ports", ())):
+                if name not in known:
+                    raise UnknownServiceError(name, known)
+            async with self._database.write() as session:
+                row = await session.get(ProjectStack, project.id)
+                if row is None:
+                    row = self._beginnings.new_row(project.id)
+                    session.add(row)
+                warnings = (
+                    *_beyond(wishes.get("limits", {})),
+                    *self._left_behind(project, row, wishes),
+                )
+                row.wishes = merged_wishes(row.wishes, wishes)
+                await session.flush()
+                await refuse_held(
+                    session,
+                    owner=self._beginnings.options.owner,
+                    project_id=project.id,
+                    wanted=_new_ports(wishes),
+                )
+                await record(session, caller, "stack.change", project.id, wishes)
+            if self._stacks.supervisor(project.id) is None:
+                await reserve_ports(self._database, self._beginnings, project)
+        return warnings
+
+    def _left_behind(
+        self, project: Project, row: ProjectStack, wishes: Mapping[str, Any]
+    ) -> Iterator[str]:
+        """Say that what the services keep stays with the runtime that made it."""
+        if "runtime" not in wishes or row.definition is None:
+            return
+        chosen = wishes["runtime"] or self._beginnings.runtimes.usual
+        if chosen != row.runtime:
+            yield (
+                f"What the services keep in volumes stays with {row.runtime}, and is not carried "
+                f"over: on {chosen} they begin with what they had there, or with nothing. To have "
+                f"it back: commandcenter project set {project.name} --runtime {row.runtime}"
+            )
+
+
+def _new_ports(wishes: Mapping[str, Any]) -> dict[str, dict[int, int]]:
+    return {
+        name: {inside: port for inside, port in ports.items() if port is not None}
+        for name, ports in wishes.get("ports", {}).items()
+    }
+
+
+def _beyond(limits: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    """Name the limits that are above what this machine has."""
+    cores = os.cpu_count() or 1
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    for name, limit in limits.items():
+        if (limit.get("memory_bytes") or 0) > memory:
+            yield (
+                f"{name} may use {limit['memory_bytes'] / _GIB:.1f} GB of memory, and this machine "
+                f"has {memory / _GIB:.1f} GB: the limit protects nothing."
+            )
+        if (limit.get("cpus") or 0) > cores:
+            yield (
+                f"{name} may use {limit['cpus']:g} cores, and this machine has {cores}: the limit "
+                "protects nothing."
+            )

@@ -1,0 +1,129 @@
+"""What commands say of stacks: what waits for a restart, what failed, and what to do next."""
+
+from typing import Any
+
+import pytest
+
+from commandcenter.cli.options import project_name
+from commandcenter.cli.problems import UsageProblemError
+from commandcenter.cli.project_set import _bytes, _cpus, _limit_names, _only_port, _port
+from commandcenter.cli.session import Cli, GlobalOptions
+from commandcenter.cli.show_problem import problem_lines as error_lines
+from commandcenter.cli.stack_view import service_rows
+from commandcenter.cli.stack_wait import _conclude
+from commandcenter.cli.stack_words import problem_lines, runtime_words, waiting
+from commandcenter.stacks.compose.problems import (
+    ComposeProblem,
+    ComposeRefusedError,
+    Place,
+    Refusal,
+)
+
+CLI = Cli(GlobalOptions())
+_MIB = 1024**2
+
+
+def limit(asked: float, pending: float | None = None) -> dict[str, float | None]:
+    return {"asked": asked, "actual": asked, "used": 0, "pending": pending}
+
+
+def service(name: str, **more: Any) -> dict[str, Any]:
+    port = {"host_port": 20001, "service_port": 80, "address": "127.0.0.1:20001", "pending": None}
+    found = {"state": "healthy", "message": "", "progress": "", "health_words": "", "restarts": 0}
+    limits = {"cpus": limit(1), "memory_bytes": limit(256 * _MIB), "pids": limit(64)}
+    return {"name": name, **found, **limits, "ports": [port], "runs_as": "", **more}
+
+
+def stack(*services: dict[str, Any], **more: Any) -> dict[str, Any]:
+    found = {"project": "shop", "state": "running", "reason": "", "problems": [], "source": {}}
+    runtimes = {"runtime": "sandbox", "next_runtime": "sandbox"}
+    return {**found, **runtimes, "services": list(services), **more}
+
+
+def test_what_waits_for_a_restart_is_told_with_the_command_that_does_it() -> None:
+    web = service("web", memory_bytes=limit(256 * _MIB, 512 * _MIB))
+    web["ports"][0]["pending"] = 3000
+    found = stack(web, service("db"), next_runtime="docker")
+    assert list(waiting(CLI, found)) == [
+        "web: memory 256M -> 512M at its next restart. Next: commandcenter project restart shop web",
+        "web: port 20001 -> 3000 at the next restart of the whole stack. "
+        "Next: commandcenter project restart shop",
+        "runtime sandbox -> docker at the next restart of the whole stack. "
+        "Next: commandcenter project restart shop",
+    ]
+    assert runtime_words(found) == "sandbox; docker from the next start"
+    (row,) = service_rows([web])
+    assert str(row[3]) == "127.0.0.1:20001 -> 3000"
+    assert row[5] == "0M / 256M / 256M -> 512M"
+
+
+def test_every_service_that_failed_is_told_and_what_the_others_do(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    failed = {"state": "failed", "message": "It was killed (SIGKILL)."}
+    waits = {"state": "pending", "message": "It waits for web, which failed."}
+    services = (service("web", **failed), service("db", **failed), service("page", **waits))
+    _conclude(CLI, stack(*services, service("cache"), state="error", reason="web; db"), "running")
+    said = capsys.readouterr().out
+    assert said.splitlines() == [
+        "shop has services that failed.",
+        "  web failed: It was killed (SIGKILL).",
+        "    Its log: commandcenter project logs shop web",
+        "    Next: commandcenter project restart shop web",
+        "  db failed: It was killed (SIGKILL).",
+        "    Its log: commandcenter project logs shop db",
+        "    Next: commandcenter project restart shop db",
+        "  page is pending: It waits for web, which failed.",
+        "  cache is healthy.",
+    ]
+
+
+def test_each_problem_of_a_compose_file_has_its_line_and_none_is_left_out() -> None:
+    error = ComposeRefusedError(
+        "compose.yaml",
+        [
+            ComposeProblem(
+                Refusal.UNSAFE, f"services.s{line}", Place("compose.yaml", line, 3), "no", "do"
+            )
+            for line in range(1, 31)
+        ],
+    )
+    words = [f"compose.yaml:{line}: refused as unsafe: services.s{line}: no (do)"
+             for line in range(1, 31)]  # fmt: skip
+    found = stack(state="stopped", problems=error.fields["problems"])
+    assert list(problem_lines(CLI, found)) == [
+        "It cannot be started as it is:",
+        *(f"  {each}" for each in words),
+        "Next: mend what is named above, then: commandcenter project start shop",
+    ]
+    document = {"title": error.title, "detail": error.detail, "hint": error.hint}
+    lines = [line.plain for line in error_lines({**document, "fields": error.fields})]
+    assert lines[1:-1] == ["  compose.yaml has 30 problems:", *(f"    {each}" for each in words)]
+
+
+@pytest.mark.parametrize(
+    ("refused", "words"),
+    [
+        (lambda: _cpus("web", "banana"), "--cpus web=banana: it wants a number of cores"),
+        (lambda: _cpus("web", "nan"), "--cpus web=nan"),
+        (lambda: _bytes("web", "1k"), "--memory web=1k: it wants a size of at least 16m"),
+        (lambda: _bytes("web", "big"), "--memory web=big"),
+        (lambda: _port("web", "80.5"), "--port web=80.5: it wants a port of this machine"),
+        (lambda: _port("web", "70000"), "from 1 to 65535"),
+        (lambda: project_name("--as", "My Shop"), "--as My Shop: a name has lower-case letters"),
+        (lambda: _limit_names("cpu,disk"), "disk is no limit"),
+        (lambda: _only_port(stack(service("web")), "api", "3000"), "no service api"),
+    ],
+)
+def test_what_cannot_be_set_is_refused_with_the_option(refused: Any, words: str) -> None:
+    with pytest.raises(UsageProblemError) as caught:
+        refused()
+    assert words in caught.value.detail
+    assert "body" not in caught.value.detail
+
+
+def test_sizes_are_written_as_people_do() -> None:
+    assert _bytes("web", "512m") == _bytes("web", "512MiB") == 512 * _MIB
+    assert _bytes("web", "2g") == 2048 * _MIB
+    assert _port("web", "3000") == 3000
+    assert _limit_names("none") == []

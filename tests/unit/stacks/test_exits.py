@@ -1,0 +1,43 @@
+"""How the end of a service is told: by what ended it, and its last words besides."""
+
+import pytest
+
+from commandcenter.kit.clock import utc_now
+from commandcenter.runtimes.base import Handle
+from commandcenter.runtimes.results import AttemptResult, FailureReason
+from commandcenter.stacks import member as members
+from commandcenter.stacks.exits import _how, of_result
+from commandcenter.stacks.member import Exit, Member
+from commandcenter.stacks.model import RestartPolicy
+from commandcenter.stacks.states import ServiceState
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        (3, "It exited with 3: going away"),
+        (137, "It was killed (SIGKILL). Its last words: going away"),
+        (139, "It crashed (SIGSEGV). Its last words: going away"),
+        (143, "It exited with 143: going away"),
+    ],
+)
+def test_what_ended_a_service_comes_before_its_last_words(code: int, words: str) -> None:
+    assert _how(code, "going away") == words
+    assert _how(code, "").endswith((f"{code}.", "(SIGKILL).", "(SIGSEGV)."))
+
+
+async def test_out_of_memory_is_told_as_such() -> None:
+    now = utc_now()
+    why = "It needed more than its memory limit of 64 MiB."
+    result = AttemptResult(137, FailureReason.OUT_OF_MEMORY, why, now, now)
+    found = await of_result(result, Handle("fake", "prj.web.1"))
+    assert (found.words, found.is_passing) == (f"It was killed (SIGKILL). {why}", False)
+
+
+def test_without_a_restart_policy_its_end_is_told_in_whole_sentences() -> None:
+    running = Member("web", RestartPolicy(), state=ServiceState.HEALTHY, number=1, was_healthy=True)
+    exit_ = Exit(succeeded=False, is_passing=True, words="It exited with 3: going away")
+    found = members.ended(running, 1.0, exit_)
+    assert found.message == (
+        'It exited with 3: going away. It is not started again: its restart policy is "no".'
+    )
