@@ -10,7 +10,11 @@ import pytest
 from commandcenter.kit.disk import DiskFullError
 from commandcenter.runtimes.docker import firewall
 from commandcenter.runtimes.docker.runtime import DockerRuntime
-from commandcenter.runtimes.errors import ServiceConflictError, VolumeCopyError
+from commandcenter.runtimes.errors import (
+    RuntimeRefusedError,
+    ServiceConflictError,
+    VolumeCopyError,
+)
 from commandcenter.runtimes.spec import PublishedPort, Volume
 from tests.conformance.runtimes.harness import free_port, job, service
 
@@ -150,6 +154,25 @@ async def test_a_copy_that_was_cut_short_is_not_there(runtime: DockerRuntime, da
     project, name = held.parts.places.volume(target)
     await held.parts.volumes._make(name, project)  # as a killed hub leaves it
     assert await runtime.copy_volume(source, target) > 0
+    await runtime.remove_volumes("shop")
+
+
+async def test_a_volume_removed_behind_our_back_does_not_come_back_empty(
+    runtime: DockerRuntime, data: Path
+) -> None:
+    kept = Volume(data / "volumes" / "shop" / "kept", "/data")
+    spec = service("ls /data; echo 1 > /data/file", details={"volumes": (kept,)})
+    assert await run(runtime, spec) == []
+    held = await runtime._open()
+    _, name = held.parts.places.volume(kept.source)
+    await held.parts.engine.call("DELETE", f"volumes/{name}")
+    with pytest.raises(RuntimeRefusedError, match="kept is gone from the engine") as caught:
+        await runtime.start(spec)
+    mark = str(caught.value.hint).partition("rm ")[2].partition(",")[0]
+    Path(mark).unlink()
+    assert await run(runtime, spec) == []
+    await runtime.remove_volumes("shop")
+    assert await run(runtime, spec) == []  # what was removed in order is no loss
     await runtime.remove_volumes("shop")
 
 

@@ -67,7 +67,11 @@ class Volumes:
                 name, volume.target, volume.writable, is_volume=True, copies_content=copies
             )
             async with self._lock(name):
-                if await self._make(name, project) or not self._places.volume_mark(name).exists():
+                is_there = await self._is_there(name)
+                self._refuse_lost(volume.source, name, is_there=is_there)
+                if not is_there:
+                    await self._make(name, project)
+                if not self._places.volume_mark(name).exists():
                     if copies and spec.image is not None:
                         await self._fill(spec.image.reference, mount)
                     await self._give(name, owner)
@@ -132,6 +136,7 @@ class Volumes:
                 if self._places.volume_mark(new).exists():
                     raise VolumeCopyError(f"There is a volume {target} already.")
                 await self._engine.call("DELETE", f"volumes/{new}")
+            self._places.volume_mark(new).unlink(missing_ok=True)
             await self._make(new, project)
             mounts = (
                 Mount(old, "/source", is_volume=True),
@@ -223,13 +228,19 @@ class Volumes:
     def _lock(self, name: str) -> asyncio.Lock:
         return self._locks.setdefault(name, asyncio.Lock())
 
-    async def _make(self, name: str, project: str) -> bool:
-        """Whether it was not there."""
-        if await self._is_there(name):
-            return False
+    def _refuse_lost(self, source: Path, name: str, *, is_there: bool) -> None:
+        """An empty one must not silently take the place of lost data."""
+        mark = self._places.volume_mark(name)
+        if not is_there and mark.exists():
+            raise RuntimeRefusedError(
+                f"The volume {source.name} is gone from the engine ({name} there), with its data.",
+                hint="Bring it back (docker volume create, and fill it from a backup). To begin "
+                f"with an empty one instead: rm {mark}, and start the service again.",
+            )
+
+    async def _make(self, name: str, project: str) -> None:
         labels = self._places.labels(project=project)
         await self._engine.call("POST", "volumes/create", body={"Name": name, "Labels": labels})
-        return True
 
     async def _fill(self, image: str, mount: Mount) -> None:
         """The engine copies what the image has at the place when a container is made with it."""
