@@ -76,6 +76,22 @@ async def test_volumes_begin_with_what_the_image_has(
         assert [line for line in told if "No such" not in line and "can't" not in line] == expected
 
 
+async def test_whose_a_volume_is_that_may_not_be_written_to_is_told(
+    runtime: DockerRuntime, busybox: str, data: Path
+) -> None:
+    kept = Volume(data / "volumes" / "shop" / "kept", "/data", copy_image_content=True)
+    details = {"volumes": (kept,), "uid": 1234, "gid": 50}
+    spec = service("echo begun; echo more > /data/from-image", details=details)
+    handle = await runtime.start(replace(spec, image=Image(busybox, entrypoint=())))
+    assert (await runtime.wait(handle)).exit_code == 1
+    told = [line.text async for line in runtime.logs(handle)]
+    assert "ermission denied" in told[-2]
+    assert "volume at /data belongs to user 0:0, and the service runs as 1234:50." in told[-1]
+    assert "-R 1234:50 /volume" in told[-1]
+    await runtime.remove(handle)
+    await runtime.remove_volumes("shop")
+
+
 async def test_details_of_a_service_reach_the_container(
     runtime: DockerRuntime, busybox: str
 ) -> None:

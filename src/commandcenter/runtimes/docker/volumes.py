@@ -22,8 +22,8 @@ from commandcenter.runtimes.errors import (
 )
 from commandcenter.runtimes.spec import AttemptSpec
 
-# Only an untouched directory is given away: what an image has there keeps its owners.
-_GIVE = 'test -n "$(ls -A /volume)" || test "$(stat -c %u /volume)" != 0 || chown "$0" /volume'
+# Only an empty directory is given away: what an image has there keeps its owners.
+_GIVE = 'test -n "$(ls -A /volume)" || chown "$0" /volume'
 # Reflinks and holes where the file system has them; sizes as the files say them.
 _COPY = (
     "/bin/sh",
@@ -165,10 +165,7 @@ class Volumes:
         """How many bytes copies would take. Raises DiskFullError if there is no room for them."""
         names = [self._places.volume(each)[1] for each in volumes]
         there = {name for name in set(names) if await self._is_there(name)}
-        mounts = tuple(
-            Mount(name, f"/volumes/{number}", is_volume=True)
-            for number, name in enumerate(name for name in names if name in there)
-        )
+        mounts = _numbered([name for name in names if name in there])
         if not mounts:
             return 0
         told = await self.run(mounts, _ROOM, ("DAC_OVERRIDE",), _LOOK_SECONDS)
@@ -181,13 +178,19 @@ class Volumes:
             )
         return needed
 
+    async def owners(self, names: tuple[str, ...]) -> dict[str, str]:
+        """Whose each of the engine's volumes is, as `uid:gid`. Raises `RuntimeRefusedError`."""
+        if not names:
+            return {}
+        mounts = _numbered(names)
+        told = await self.run(
+            mounts, ("stat", "-c", "%u:%g", *(m.target for m in mounts)), (), 60.0
+        )
+        return dict(zip(names, told.split(), strict=True))
+
     async def sync(self, project: str) -> None:
         """Return when the project's volumes are on the disk."""
-        mounts = tuple(
-            Mount(name, f"/volumes/{number}", is_volume=True)
-            for number, name in enumerate(await self._names(project))
-        )
-        if mounts:
+        if mounts := _numbered(await self._names(project)):
             await self.run(mounts, _SYNC, (), _LOOK_SECONDS)
 
     async def _names(self, project: str) -> list[str]:
@@ -262,3 +265,9 @@ class Volumes:
         mark = self._places.volume_mark(name)
         mark.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         mark.touch(mode=0o600)
+
+
+def _numbered(names: Sequence[str]) -> tuple[Mount, ...]:
+    return tuple(
+        Mount(name, f"/volumes/{number}", is_volume=True) for number, name in enumerate(names)
+    )
