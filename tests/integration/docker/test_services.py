@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from commandcenter.kit.disk import DiskFullError
+from commandcenter.runtimes.base import Handle
 from commandcenter.runtimes.docker import firewall
 from commandcenter.runtimes.docker.runtime import DockerRuntime
 from commandcenter.runtimes.errors import (
@@ -82,6 +83,16 @@ async def test_udp_ports_are_published(runtime: DockerRuntime) -> None:
         asking.sendto(b"this", ("127.0.0.1", port))
         assert asking.recv(100) == b"got this"
     await runtime.stop(handle, grace_seconds=0.0)
+
+
+async def test_of_two_starts_under_one_name_one_is_refused(runtime: DockerRuntime) -> None:
+    specs = [service(network="twins", name=name) for name in ("one", "one", "other")]
+    found = await asyncio.gather(*map(runtime.start, specs), return_exceptions=True)
+    assert [type(each).__name__ for each in found] == ["Handle", "ServiceConflictError", "Handle"]
+    for handle in (found[0], found[2]):
+        assert isinstance(handle, Handle)
+        await runtime.remove(handle)
+    await runtime.remove_network("twins")
 
 
 async def test_a_paused_service_stands_still_and_can_be_stopped(runtime: DockerRuntime) -> None:

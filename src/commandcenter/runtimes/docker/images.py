@@ -3,10 +3,10 @@
 import asyncio
 from typing import Any
 
-from commandcenter.runtimes.docker import image_facts
 from commandcenter.runtimes.docker.builds import Builds
 from commandcenter.runtimes.docker.containers import Containers
 from commandcenter.runtimes.docker.engine import Engine, EngineError, sounds_away
+from commandcenter.runtimes.docker.image_facts import ImageLooks
 from commandcenter.runtimes.docker.places import Places
 from commandcenter.runtimes.docker.progress import Progress, Teller, messages
 from commandcenter.runtimes.errors import ImageUnavailableError
@@ -22,8 +22,7 @@ _UNKNOWN = ("not found", "manifest unknown", "name unknown", "does not exist", "
 class Images:
     def __init__(self, containers: Containers, places: Places) -> None:
         self._engine: Engine = containers.engine
-        self._containers = containers
-        self._places = places
+        self._looks = ImageLooks(containers, places)
         self._builds = Builds(self._engine, places, self._have)
         self._locks: dict[str, asyncio.Lock] = {}
 
@@ -33,9 +32,7 @@ class Images:
             told = None if _must_renew(wanted) else await self._inspect(wanted.reference)
             if told is None:
                 told = await self._obtain(wanted, progress)
-            return await image_facts.read(
-                self._containers, self._places, told, with_users=wanted.with_users
-            )
+            return await self._looks.facts(told, with_users=wanted.with_users)
 
     async def _obtain(self, wanted: ImageWanted, progress: Progress) -> dict[str, Any]:
         name = wanted.reference
