@@ -30,6 +30,7 @@ if [ ! -s "$data/PG_VERSION" ]; then
 fi
 exec "$bin/postgres" -D "$data" -c listen_addresses='*' -c unix_socket_directories=/tmp
 """
+_SERVER_ID = 999  # of postgres and redis in their images
 _SHRINK = tuple(
     f"--dpkgopt=path-exclude=/usr/share/{part}/*" for part in ("doc", "man", "locale", "info")
 )
@@ -42,6 +43,7 @@ class StandIn:
     changes: tuple[str, ...]  # as `docker import --change` takes them
     files: tuple[tuple[str, str], ...] = ()  # path inside, text; executable
     programs: tuple[str, ...] = ()  # of this machine, copied to /usr/local/bin
+    user: str | None = None  # the package's, who is 999 in the original
 
 
 IMAGES = (
@@ -54,11 +56,13 @@ IMAGES = (
             "EXPOSE 5432",
         ),
         files=(("/usr/local/bin/start-postgres", _POSTGRES_START),),
+        user="postgres",
     ),
     StandIn(
         "redis:7",
         ("redis-server",),
         ('CMD ["redis-server"]', "WORKDIR /data", "EXPOSE 6379"),
+        user="redis",
     ),
     StandIn(
         "python:3.13-slim",
@@ -99,6 +103,8 @@ def make(image: StandIn) -> None:
             if found is None:
                 raise RuntimeError(f"{image.name} needs {program} on this machine")
             shutil.copy(Path(found).resolve(), root / "usr/local/bin" / program)
+        if image.user is not None:
+            _renumber(root, image.user)
         _give_data_places(root)
         tar = subprocess.Popen(
             ["tar", "-C", str(root), "--exclude=./dev/*", "-c", "."], stdout=subprocess.PIPE
@@ -114,12 +120,24 @@ def make(image: StandIn) -> None:
             raise RuntimeError(f"{image.name} could not be packed")
 
 
+def _renumber(root: Path, user: str) -> None:
+    """Give the user, his group and what is theirs the number of the original image."""
+    uid, gid = (root / "etc/passwd").read_text().partition(f"\n{user}:x:")[2].split(":")[:2]
+    for command in (
+        ["groupmod", "--root", str(root), "--gid", str(_SERVER_ID), user],
+        ["usermod", "--root", str(root), "--uid", str(_SERVER_ID), user],
+        ["find", str(root), "-uid", uid, "-exec", "chown", "-h", str(_SERVER_ID), "{}", "+"],
+        ["find", str(root), "-gid", gid, "-exec", "chgrp", "-h", str(_SERVER_ID), "{}", "+"],
+    ):
+        subprocess.run(command, check=True)
+
+
 def _give_data_places(root: Path) -> None:
-    """As in the originals: what the servers write belongs to 999."""
+    """As in the originals: the servers may write there."""
     for path in ("var/lib/postgresql/data", "data"):
         place = root / path
         place.mkdir(parents=True, exist_ok=True)
-        shutil.chown(place, 999, 999)
+        shutil.chown(place, _SERVER_ID, _SERVER_ID)
 
 
 def main() -> None:

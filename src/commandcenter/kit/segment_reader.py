@@ -1,7 +1,7 @@
 """Read a segmented log (see `segments`), while it is written or long after."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
 from pathlib import Path
 
 from commandcenter.kit.segments import (
@@ -10,7 +10,7 @@ from commandcenter.kit.segments import (
     Dropped,
     Record,
     Segment,
-    decode_record,
+    decode_records,
     list_segments,
 )
 
@@ -71,9 +71,8 @@ class _Cursor:
             if not end:
                 return []
             self._offset += end
-            for raw in data[: end - 1].split(b"\n"):
-                record = decode_record(raw)
-                if record is None or record.number <= self.number:
+            for record in decode_records(data[: end - 1]):
+                if record.number <= self.number:
                     continue
                 if record.number > self.number + 1:
                     found.append(self._gap(record))
@@ -134,10 +133,11 @@ class SegmentReader:
 
     async def follow(
         self, after: int = 0, *, is_over: Callable[[], bool] | None = None
-    ) -> AsyncIterator[Record]:
-        """Records above `after`, now and as they come, until the log is closed.
+    ) -> AsyncGenerator[list[Record], None]:
+        """Records above `after`, what is there at once, then as they come until the log is closed.
 
-        `is_over` is asked while nothing comes and ends a log whose writer died without closing it.
+        A batch is never empty, and holds at most what 256 KiB of the log do. `is_over` is asked
+        while nothing comes and ends a log whose writer died without closing it.
         """
         cursor = _Cursor(self._directory, after)
         pause = _FIRST_PAUSE_SECONDS
@@ -146,9 +146,8 @@ class SegmentReader:
                 pause >= _LAST_PAUSE_SECONDS and is_over is not None and is_over()
             )
             records = cursor.read()
-            for record in records:
-                yield record
             if records:
+                yield records
                 pause = _FIRST_PAUSE_SECONDS
                 await asyncio.sleep(0)
             elif over:

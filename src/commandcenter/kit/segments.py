@@ -10,10 +10,11 @@ The file `closed` says that nothing will follow. Readers (`segment_reader`) may 
 import os
 import time
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import NamedTuple
 
 MAX_LINE_BYTES = 16 * 1024
 SEGMENT_SUFFIX = ".log"
@@ -24,8 +25,7 @@ _MAX_SEGMENT_BYTES = 1024 * 1024
 _SEGMENTS_PER_LOG = 32
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):  # made a hundred thousand times a second: half the cost of a dataclass
     number: int  # from 1, never reused; a gap says that lines were dropped
     at: datetime  # UTC
     stream: str  # a short word without spaces
@@ -80,16 +80,20 @@ def encode_records(number: int, at_us: int, stream: str, lines: Iterable[str]) -
     ]
 
 
-def decode_record(raw: bytes) -> Record | None:
-    """The record of one stored line; None if it is damaged."""
-    parts = raw.decode("utf-8", "replace").split(" ", 3)
-    try:
-        number, at_us, stream, text = parts
-        seconds, micros = divmod(int(at_us), 1_000_000)
-        at = datetime.fromtimestamp(seconds, UTC).replace(microsecond=micros)
-        return Record(int(number), at, stream, text)
-    except (ValueError, OverflowError, OSError):
-        return None
+def decode_records(stored: bytes) -> Iterator[Record]:
+    """The records of stored lines, without the last newline; a damaged line is left out."""
+    known, at = "", datetime.now(UTC)  # what is appended together has one time
+    for line in stored.decode("utf-8", "replace").split("\n"):
+        try:
+            number, at_us, stream, text = line.split(" ", 3)
+            if at_us != known:
+                seconds, micros = divmod(int(at_us), 1_000_000)
+                at = datetime.fromtimestamp(seconds, UTC).replace(microsecond=micros)
+                known = at_us
+            record = Record(int(number), at, stream, text)
+        except (ValueError, OverflowError, OSError):
+            continue
+        yield record
 
 
 @dataclass(slots=True)
@@ -240,7 +244,7 @@ def _repair(path: Path) -> tuple[int, int]:
     if end < len(data):
         os.truncate(path, end)
     start = data.rfind(b"\n", 0, max(0, end - 1)) + 1
-    record = decode_record(data[start : end - 1]) if end else None
+    record = next(decode_records(data[start : end - 1]), None)
     first = int(path.name.removesuffix(SEGMENT_SUFFIX))
     return (record.number if record else first - 1), end
 

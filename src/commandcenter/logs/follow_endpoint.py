@@ -6,12 +6,11 @@ from contextlib import aclosing, suppress
 from typing import Annotated
 
 from fastapi import APIRouter, Query, WebSocket, WebSocketDisconnect, status
-from pydantic import BaseModel
 
 from commandcenter.kit.segments import Record
 from commandcenter.logs.endpoints import Reader, Service
 from commandcenter.logs.errors import TooManyFollowersError
-from commandcenter.logs.schemas import LogEnd, LogLines, LogLineView
+from commandcenter.logs.schemas import LogEnd, lines_message
 
 router = APIRouter(tags=["logs"])
 
@@ -58,14 +57,14 @@ async def _send_all(
 ) -> None:
     async with aclosing(following) as batches:
         async for batch in batches:
-            await _send(websocket, LogLines(lines=[LogLineView.of(record) for record in batch]))
-    await _send(websocket, LogEnd(attempt_id=attempt_id))
+            await _send(websocket, lines_message(batch))
+    await _send(websocket, LogEnd(attempt_id=attempt_id).model_dump_json())
 
 
-async def _send(websocket: WebSocket, message: BaseModel) -> None:
+async def _send(websocket: WebSocket, message: str) -> None:
     # A client that takes nothing for this long can come back with ?after=.
     async with asyncio.timeout(_SEND_SECONDS):
-        await websocket.send_text(message.model_dump_json())
+        await websocket.send_text(message)
 
 
 async def _until_gone(websocket: WebSocket) -> None:

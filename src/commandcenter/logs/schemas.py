@@ -1,6 +1,8 @@
+from collections.abc import Sequence
 from datetime import datetime
 
 from pydantic import BaseModel
+from pydantic_core import to_json
 
 from commandcenter.kit.segments import Record
 
@@ -24,11 +26,17 @@ class LogLineView(BaseModel):
         return self.model_dump_json().translate(_LINE_ENDS) + "\n"
 
 
-class LogLines(BaseModel):
-    """A WebSocket message with the next lines. The highest number is where to resume."""
+def lines_message(records: Sequence[Record]) -> str:
+    """The WebSocket message with the next lines, each a `LogLineView` in form.
 
-    type: str = "lines"
-    lines: list[LogLineView]
+    The highest number is where to resume. Floods are sent this way, where a model of each line
+    would cost more than all the rest.
+    """
+    lines = [
+        {"number": each.number, "at": each.at, "stream": each.stream, "text": each.text}
+        for each in records
+    ]
+    return to_json({"type": "lines", "lines": lines}).decode()
 
 
 class LogEnd(BaseModel):

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
 from contextlib import aclosing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -92,19 +92,18 @@ class LogService:
         """
         if is_over is not None:
             with self._follower():
-                lines = log.reader.follow(after, is_over=is_over)
-                async with aclosing(_batches(lines)) as batches:
-                    async for batch in batches:
-                        yield batch
+                async with aclosing(_pieces(log.reader.follow(after, is_over=is_over))) as pieces:
+                    async for piece in pieces:
+                        yield piece
             return
         with self._follower():
             finished = asyncio.Event()
             watch = asyncio.create_task(self._watch(log, finished))
             try:
                 lines = log.reader.follow(after, is_over=finished.is_set)
-                async with aclosing(_batches(lines)) as batches:
-                    async for batch in batches:
-                        yield batch
+                async with aclosing(_pieces(lines)) as pieces:
+                    async for piece in pieces:
+                        yield piece
             finally:
                 watch.cancel()
                 with suppress(asyncio.CancelledError):
@@ -192,39 +191,15 @@ def _last(records: Iterable[Record], count: int) -> list[Record]:
     return list(kept)
 
 
-async def _batches(records: AsyncIterator[Record]) -> AsyncGenerator[list[Record], None]:
-    """Group what is there already, without waiting for more."""
-    queue: asyncio.Queue[Record | None] = asyncio.Queue(_BATCH_LINES)
-
-    async def fill() -> None:
-        async for record in records:
-            await queue.put(record)
-        await queue.put(None)
-
-    filler = asyncio.create_task(fill())
-    filler.add_done_callback(lambda task: _wake(task, queue))
-    try:
-        record = await queue.get()
-        while record is not None:
-            batch: list[Record] = []
-            size = 0
-            while record is not None:
-                batch.append(record)
+async def _pieces(
+    following: AsyncGenerator[list[Record], None],
+) -> AsyncGenerator[list[Record], None]:
+    """Cut what was read at once into messages of a convenient size."""
+    async with aclosing(following) as batches:
+        async for batch in batches:
+            start = size = 0
+            for end, record in enumerate(batch, 1):
                 size += len(record.text)
-                if queue.empty() or size > _BATCH_BYTES:
-                    break
-                record = queue.get_nowait()
-            yield batch
-            if record is not None:
-                record = await queue.get()
-        await filler  # raises what reading raised
-    finally:
-        filler.cancel()
-        with suppress(asyncio.CancelledError):
-            await filler
-
-
-def _wake(task: "asyncio.Task[None]", queue: "asyncio.Queue[Record | None]") -> None:
-    if not task.cancelled() and task.exception() is not None:
-        with suppress(asyncio.QueueFull):
-            queue.put_nowait(None)
+                if end - start == _BATCH_LINES or size > _BATCH_BYTES or end == len(batch):
+                    yield batch[start:end]
+                    start, size = end, 0

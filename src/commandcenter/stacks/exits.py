@@ -6,7 +6,7 @@ from pathlib import Path
 
 from commandcenter.kit.disk import DiskFullError
 from commandcenter.kit.errors import ProblemError
-from commandcenter.kit.segment_reader import SegmentReader
+from commandcenter.kit.segment_reader import SYSTEM_STREAM, SegmentReader
 from commandcenter.runtimes.base import Handle
 from commandcenter.runtimes.errors import (
     ImageUnavailableError,
@@ -94,7 +94,10 @@ def _last_words(handle: Handle) -> str:
         records = SegmentReader(Path(directory)).tail(_LOOKED_AT)
     except OSError:
         return ""
+    said = ""  # by the runtime, of that
     for record in reversed(records):
-        if record.text.strip() and record.stream != "system":
-            return " ".join(record.text.split())[:_MAX_WORDS]
-    return ""
+        words = " ".join(record.text.split())[:_MAX_WORDS]
+        if words and record.stream != SYSTEM_STREAM:
+            return f"{words}. {said}" if said else words
+        said = words or said
+    return said

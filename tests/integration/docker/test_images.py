@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from commandcenter.runtimes.docker.engine import Engine
 from commandcenter.runtimes.docker.runtime import DockerRuntime
 from commandcenter.runtimes.errors import ImageUnavailableError
 from commandcenter.runtimes.images import Image, ImageBuild, ImageWanted
@@ -75,6 +76,22 @@ async def test_volumes_begin_with_what_the_image_has(
         assert [line for line in told if "No such" not in line and "can't" not in line] == expected
 
 
+async def test_whose_a_volume_is_that_may_not_be_written_to_is_told(
+    runtime: DockerRuntime, busybox: str, data: Path
+) -> None:
+    kept = Volume(data / "volumes" / "shop" / "kept", "/data", copy_image_content=True)
+    details = {"volumes": (kept,), "uid": 1234, "gid": 50}
+    spec = service("echo begun; echo more > /data/from-image", details=details)
+    handle = await runtime.start(replace(spec, image=Image(busybox, entrypoint=())))
+    assert (await runtime.wait(handle)).exit_code == 1
+    told = [line.text async for line in runtime.logs(handle)]
+    assert "ermission denied" in told[-2]
+    assert "volume at /data belongs to user 0:0, and the service runs as 1234:50." in told[-1]
+    assert "-R 1234:50 /volume" in told[-1]
+    await runtime.remove(handle)
+    await runtime.remove_volumes("shop")
+
+
 async def test_details_of_a_service_reach_the_container(
     runtime: DockerRuntime, busybox: str
 ) -> None:
@@ -100,8 +117,9 @@ async def test_an_image_is_built_and_run(
     runtime: DockerRuntime, busybox: str, tmp_path: Path
 ) -> None:
     (tmp_path / "Dockerfile").write_text(
-        f"FROM {busybox}\nARG WORD\nUSER 0\nCOPY . /app\n"
-        'RUN ["/bin/busybox", "sh", "-c", "busybox ls /app > /list; echo $WORD > /word"]\n'
+        f"FROM {busybox} AS base\nARG WORD\nUSER 0\nFROM base\nARG WORD\nCOPY . /app\n"
+        'RUN --mount=type=cache,target=/cache ["/bin/busybox", "sh", "-c", '
+        '"busybox ls /app > /list; echo $WORD > /word; busybox touch /cache/x"]\n'
         'USER 1000\nSTOPSIGNAL 3\nENTRYPOINT []\nCMD ["sh", "-c", "cat /list /word"]\n'
     )
     (tmp_path / ".dockerignore").write_text("*.secret\n!kept.secret\nnode_modules\n")
@@ -110,9 +128,12 @@ async def test_an_image_is_built_and_run(
     (tmp_path / "node_modules").mkdir()
     (tmp_path / "node_modules" / "x").write_text("x")
     heard: list[str] = []
-    wanted = ImageWanted("cc-test/built:1", build=ImageBuild(tmp_path, args={"WORD": "argued"}))
+    wanted = ImageWanted(
+        "cc-test/built:1", build=ImageBuild(tmp_path, args={"WORD": "argued"}, network="none")
+    )
     facts = await runtime.provide_image(wanted, heard.append)
-    assert any("Step 1/" in text for text in heard)
+    assert any("] COPY . /app" in text for text in heard)
+    assert any("] RUN --mount" in text for text in heard)
     assert (facts.uid, facts.gid, facts.stop_signal) == (1000, 0, "SIGQUIT")
     spec = replace(service(), command=(), image=Image(facts.reference))
     told = await lines(runtime, spec)
@@ -127,12 +148,41 @@ async def test_a_build_that_fails_shows_its_last_lines(
 ) -> None:
     build = ImageBuild(
         tmp_path,
-        dockerfile_inline=f'FROM {busybox}\nRUN ["/bin/busybox", "sh", "-c", '
-        '"echo before the end; exit 3"]\n',
+        network="none",
+        dockerfile_inline="# syntax=127.0.0.1:9/cc-test/absent:1\n"
+        f'FROM {busybox}\nRUN ["/bin/busybox", "echo", "all is well"]\n'
+        'RUN ["/bin/busybox", "sh", "-c", "echo before the end; exit 3"]\n',
     )
+    heard: list[str] = []
     with pytest.raises(ImageUnavailableError, match="before the end") as caught:
-        await runtime.provide_image(ImageWanted("cc-test/failing:1", build=build), print)
+        await runtime.provide_image(ImageWanted("cc-test/failing:1", build=build), heard.append)
     assert not caught.value.is_passing
+    assert "[3/3] RUN" in caught.value.detail
+    assert "all is well" not in caught.value.detail.splitlines()
+    assert any("without 127.0.0.1:9/cc-test/absent:1" in text for text in heard)
+
+
+async def test_what_a_build_is_built_on_is_told_when_it_cannot_be_had(
+    runtime: DockerRuntime, tmp_path: Path
+) -> None:
+    build = ImageBuild(tmp_path, dockerfile_inline="FROM 127.0.0.1:9/cc-test/absent:1\n")
+    with pytest.raises(ImageUnavailableError, match="absent:1 cannot be pulled") as caught:
+        await runtime.provide_image(ImageWanted("cc-test/based:1", build=build), print)
+    assert caught.value.is_passing
+
+
+async def test_an_engine_without_buildkit_builds_as_well(
+    runtime: DockerRuntime, busybox: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Engine, "builds_by_buildkit", _never)
+    build = ImageBuild(tmp_path, dockerfile_inline=f"FROM {busybox}\nENV BY=classic\n")
+    heard: list[str] = []
+    await runtime.provide_image(ImageWanted("cc-test/classic:1", build=build), heard.append)
+    assert any("Step 2/" in text for text in heard)
+
+
+async def _never(_: Engine) -> bool:
+    return False
 
 
 async def test_nothing_outside_a_context_is_sent(

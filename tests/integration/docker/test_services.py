@@ -8,9 +8,14 @@ from pathlib import Path
 import pytest
 
 from commandcenter.kit.disk import DiskFullError
+from commandcenter.runtimes.base import Handle
 from commandcenter.runtimes.docker import firewall
 from commandcenter.runtimes.docker.runtime import DockerRuntime
-from commandcenter.runtimes.errors import ServiceConflictError, VolumeCopyError
+from commandcenter.runtimes.errors import (
+    RuntimeRefusedError,
+    ServiceConflictError,
+    VolumeCopyError,
+)
 from commandcenter.runtimes.spec import PublishedPort, Volume
 from tests.conformance.runtimes.harness import free_port, job, service
 
@@ -78,6 +83,16 @@ async def test_udp_ports_are_published(runtime: DockerRuntime) -> None:
         asking.sendto(b"this", ("127.0.0.1", port))
         assert asking.recv(100) == b"got this"
     await runtime.stop(handle, grace_seconds=0.0)
+
+
+async def test_of_two_starts_under_one_name_one_is_refused(runtime: DockerRuntime) -> None:
+    specs = [service(network="twins", name=name) for name in ("one", "one", "other")]
+    found = await asyncio.gather(*map(runtime.start, specs), return_exceptions=True)
+    assert [type(each).__name__ for each in found] == ["Handle", "ServiceConflictError", "Handle"]
+    for handle in (found[0], found[2]):
+        assert isinstance(handle, Handle)
+        await runtime.remove(handle)
+    await runtime.remove_network("twins")
 
 
 async def test_a_paused_service_stands_still_and_can_be_stopped(runtime: DockerRuntime) -> None:
@@ -150,6 +165,25 @@ async def test_a_copy_that_was_cut_short_is_not_there(runtime: DockerRuntime, da
     project, name = held.parts.places.volume(target)
     await held.parts.volumes._make(name, project)  # as a killed hub leaves it
     assert await runtime.copy_volume(source, target) > 0
+    await runtime.remove_volumes("shop")
+
+
+async def test_a_volume_removed_behind_our_back_does_not_come_back_empty(
+    runtime: DockerRuntime, data: Path
+) -> None:
+    kept = Volume(data / "volumes" / "shop" / "kept", "/data")
+    spec = service("ls /data; echo 1 > /data/file", details={"volumes": (kept,)})
+    assert await run(runtime, spec) == []
+    held = await runtime._open()
+    _, name = held.parts.places.volume(kept.source)
+    await held.parts.engine.call("DELETE", f"volumes/{name}")
+    with pytest.raises(RuntimeRefusedError, match="kept is gone from the engine") as caught:
+        await runtime.start(spec)
+    mark = str(caught.value.hint).partition("rm ")[2].partition(",")[0]
+    Path(mark).unlink()
+    assert await run(runtime, spec) == []
+    await runtime.remove_volumes("shop")
+    assert await run(runtime, spec) == []  # what was removed in order is no loss
     await runtime.remove_volumes("shop")
 
 

@@ -191,6 +191,46 @@ def test_the_next_hub_goes_on_with_the_same_containers(
     assert [hub.container("site", name) for name in names] == before
 
 
+def what_is_left(hub: DockerHub, project_id: str) -> str:
+    """What the engine has of a project, whichever way it knows of it."""
+    network, project = (
+        f"label=commandcenter.{kind}={project_id}" for kind in ("network", "project")
+    )
+    return "\n".join(
+        (
+            docker(hub.host, "ps", "-aq", "-f", network),
+            docker(hub.host, "network", "ls", "-q", "-f", f"name={project_id}"),
+            docker(hub.host, "volume", "ls", "-q", "-f", project),
+        )
+    ).strip()
+
+
+def test_a_fork_has_the_data_and_a_discard_leaves_nothing(
+    hub: DockerHub, site: dict[str, Any]
+) -> None:
+    before = by_name(hub.healthy("site"))
+    starts = ("exec", hub.container("site", "store"), "wc", "-l", "/kept/starts")
+    known = int(docker(hub.host, *starts).split()[0])
+    done = hub.run("project", "fork", "site", "--as", "site-2")
+    assert "site-2 is a copy of site" in done.out
+    assert "stood still for" in done.out
+    counted = hub.run("project", "logs", "site-2", "store", "--tail", "1").out.split()[-1]
+    assert int(counted) == known + 1  # the fork's own start comes after those of the origin
+    assert int(docker(hub.host, *starts).split()[0]) == known
+    after = by_name(hub.healthy("site"))
+    for key in ("attempt", "restarts", "ports"):
+        assert [each[key] for each in after.values()] == [each[key] for each in before.values()]
+    for name in ("site", "site-2"):
+        page = httpx.get(f"http://127.0.0.1:{hub.host_port(name, 'web')}/", trust_env=False)
+        assert page.text == "the page of site"
+    fork = hub.json("project", "show", "site-2")["id"]
+    assert len(what_is_left(hub, fork).splitlines()) == 5  # two containers, a network, two volumes
+    hub.run("project", "discard", "site-2", "--yes")
+    assert what_is_left(hub, fork) == ""
+    assert list(hub.data.rglob(f"*{fork}*")) == []
+    assert hub.container("site", "store") == starts[1]
+
+
 def test_an_image_that_is_not_there_is_told_at_once(hub: DockerHub) -> None:
     compose = "services: {gone: {image: 'cc-tests/gone:1', pull_policy: never}}\n"
     hub.project("gone", compose__yaml=compose)

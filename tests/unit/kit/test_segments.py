@@ -1,5 +1,6 @@
 import asyncio
 import os
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from commandcenter.kit.segment_reader import SegmentReader
 from commandcenter.kit.segments import (
     MAX_LINE_BYTES,
     LineAssembler,
+    Record,
     SegmentWriter,
     list_segments,
     split_line,
@@ -180,6 +182,13 @@ def test_download_is_all_of_it_as_text(tmp_path: Path) -> None:
     assert lines[0].split("T")[0].count("-") == 2
 
 
+async def all_of(following: AsyncIterator[list[Record]]) -> list[Record]:
+    """Return the records of all batches, none of which is empty."""
+    batches = [batch async for batch in following]
+    assert all(batches)
+    return [record for batch in batches for record in batch]
+
+
 async def test_follow_sees_what_is_written_and_ends_with_the_log(tmp_path: Path) -> None:
     async def produce() -> None:
         writer = SegmentWriter(tmp_path / "log", limit_bytes=8 * LIMIT)
@@ -191,7 +200,7 @@ async def test_follow_sees_what_is_written_and_ends_with_the_log(tmp_path: Path)
 
     producing = asyncio.create_task(produce())
     async with asyncio.timeout(10):
-        found = [record async for record in SegmentReader(tmp_path / "log").follow()]
+        found = await all_of(SegmentReader(tmp_path / "log").follow())
     await producing
     assert [record.number for record in found] == list(range(1, 501))
 
@@ -199,20 +208,20 @@ async def test_follow_sees_what_is_written_and_ends_with_the_log(tmp_path: Path)
 async def test_follow_ends_when_the_writer_is_known_to_be_dead(tmp_path: Path) -> None:
     write(tmp_path, 3)
     async with asyncio.timeout(10):
-        found = [r async for r in SegmentReader(tmp_path).follow(1, is_over=lambda: True)]
+        found = await all_of(SegmentReader(tmp_path).follow(1, is_over=lambda: True))
     assert [record.number for record in found] == [2, 3]
 
 
 async def test_follow_goes_on_over_dropped_segments(tmp_path: Path) -> None:
     writer = write(tmp_path, 10)
     following = SegmentReader(tmp_path).follow()
-    first = [await anext(following) for _ in range(10)]
-    assert first[-1].number == 10
+    first = await anext(following)
+    assert [record.number for record in first] == list(range(1, 11))
     for number in range(11, 20_001):
         writer.append("stdout", [f"line {number} {'x' * 60}"])
     writer.close()
     async with asyncio.timeout(20):
-        rest = [record async for record in following]
+        rest = await all_of(following)
     assert rest[-1].number == 20_000
     assert sum(record.stream == "system" for record in rest) == 1
 

@@ -77,6 +77,21 @@ def test_the_end_of_a_log_reaches_back_only_beyond_the_cursors_time() -> None:
     assert reaches_back(frame(6, "c\n"), cursor, wanted=2, tty=False)  # the whole log
 
 
+def test_lines_sent_once_more_after_a_new_file_are_left_out() -> None:
+    other = frame(4, "other\n", stream=2)
+    first = [frame(1, "a\n"), frame(2, "b\n"), frame(5, "c\n"), other, frame(5, "d\n")]
+    again = [*first[1:], frame(5, "e\n"), frame(6, "f\n")]
+    found = text(LogParser(Cursor()), b"".join(first + again + again))
+    assert b"".join(data for stream, data in found if stream == "stdout") == b"a\nb\nc\nd\ne\nf\n"
+    assert b"".join(data for stream, data in found if stream == "stderr") == b"other\n"
+
+
+def test_nothing_is_left_out_when_the_clock_was_set_back() -> None:
+    parser = LogParser(Cursor(), now=lambda: moment(3).encode())
+    data = frame(1, "a\n") + frame(9, "b\n") + frame(2, "c\n") + frame(3, "d\n")
+    assert text(parser, data) == [("stdout", b"a\nb\nc\nd\n")]
+
+
 def test_what_is_no_log_is_refused() -> None:
     with pytest.raises(BrokenStreamError):
         LogParser(Cursor()).feed(b"HTTP/1.1 400 Bad Request")

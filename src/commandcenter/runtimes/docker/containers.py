@@ -8,10 +8,10 @@ from typing import Any
 
 from commandcenter.runtimes.docker.engine import Engine, EngineError
 from commandcenter.runtimes.docker.places import Places
-from commandcenter.runtimes.errors import RuntimeAwayError
+from commandcenter.runtimes.errors import RuntimeAwayError, RuntimeRefusedError
 
 _KILL_SECONDS = 30.0
-_NOT_MODIFIED = 304
+_FREEZE_AGAIN_SECONDS = (0.0, 0.05, 0.1, 0.2, 0.4)  # before each try
 
 
 class Containers:
@@ -103,13 +103,27 @@ class Containers:
                 await waiting
 
     async def pause(self, attempt_id: str) -> None:
-        """Idempotent."""
-        with_name = f"containers/{self._places.container(attempt_id)}/pause"
-        try:
-            await self.engine.call("POST", with_name)
-        except EngineError as error:
-            if "already paused" not in error.message:
-                raise
+        """Idempotent. The engine gives up on what forks while it is frozen: it is asked again.
+
+        Raises `RuntimeRefusedError` when that does not help; the container runs then.
+        """
+        path = f"containers/{self._places.container(attempt_id)}/pause"
+        for seconds in _FREEZE_AGAIN_SECONDS:
+            await asyncio.sleep(seconds)
+            try:
+                await self.engine.call("POST", path)
+            except EngineError as error:
+                if "already paused" in error.message:
+                    return
+                if "unable to freeze" not in error.message:
+                    raise
+            else:
+                return
+        raise RuntimeRefusedError(
+            f"The container engine could not bring {attempt_id} to a standstill, "
+            f"though asked {len(_FREEZE_AGAIN_SECONDS)} times: it starts processes all the time.",
+            hint="Stop it first, or try again when it has less to do.",
+        )
 
     async def resume(self, attempt_id: str) -> bool:
         """Whether it was paused; nothing if it was not, or is not there."""

@@ -23,9 +23,14 @@ from commandcenter.runtimes.errors import RuntimeAwayError, RuntimeRefusedError
 OLDEST_API = (1, 41)
 _CALL_SECONDS = 120.0  # a busy engine takes its time; a hanging one must not hold us for ever
 _CONNECT_SECONDS = 10.0
+_CLASSIC_BUILDER = "1"  # Docker 20.10 does not name one and has both
 _UNIX = "unix://"
 _CANNOT_CONNECT = 900  # aiodocker's own number
 _GATEWAY_ERRORS = (502, 503, 504)
+_AWAY = ("no such host", "connection refused", "i/o timeout", "network is unreachable",
+         "tls handshake timeout", "server misbehaving", "context deadline exceeded",
+         "temporary failure in name resolution", "no route to host", "eof", "toomanyrequests",
+         "connection reset", "503", "502")  # fmt: skip
 
 
 class EngineError(Exception):
@@ -93,6 +98,13 @@ class Engine:
         if self._version is None:
             raise self._away("it said no version")
         return self._version
+
+    async def builds_by_buildkit(self) -> bool:
+        """Whether BuildKit takes builds: since Docker 18.09, unless it was switched off there."""
+        if (await self.version()).is_podman:
+            return False
+        async with self.stream("GET", "_ping", seconds=_CONNECT_SECONDS) as answer:
+            return answer.headers.get("Builder-Version") != _CLASSIC_BUILDER
 
     async def call(
         self,
@@ -196,6 +208,11 @@ class Engine:
             f"The container engine at {self.socket} does not answer: {why}.",
             hint="Start it (systemctl start docker); what runs is found again when it answers.",
         )
+
+
+def sounds_away(words: str) -> bool:
+    """Whether the engine's words are of a registry, or a network, that may answer later."""
+    return any(part in words.lower() for part in _AWAY)
 
 
 def _param(value: Any) -> str:

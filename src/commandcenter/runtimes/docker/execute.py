@@ -18,7 +18,9 @@ MAX_OUTPUT_BYTES = 64 * 1024
 _HEADER = struct.Struct(">BxxxI")
 _NOT_FOUND = 127
 _CANNOT_START = (126, 127)
-_FIRST_PAUSE_SECONDS, _LAST_PAUSE_SECONDS = 0.01, 0.1
+_SHORT_PAUSE_SECONDS = 0.01
+# The end of the output tells of the end, unless something left behind holds it open.
+_FIRST_PAUSE_SECONDS, _LAST_PAUSE_SECONDS = 0.1, 0.4
 _DRAIN_SECONDS = 0.2  # for output that came with the very end
 _END_SECONDS = 5.0
 _NOT_STARTABLE = ("executable file not found", "no such file or directory", "permission denied")
@@ -69,7 +71,7 @@ class Execution:
             except EngineError as error:
                 if "is paused" not in error.message:
                     raise
-                await asyncio.sleep(_LAST_PAUSE_SECONDS)
+                await asyncio.sleep(_FIRST_PAUSE_SECONDS)
             else:
                 return str(answer["Id"])
 
@@ -84,7 +86,7 @@ class Execution:
                 return int(told["ExitCode"])
             if reading.done():
                 reading.result()
-                await asyncio.sleep(pause)
+                await asyncio.sleep(_SHORT_PAUSE_SECONDS)
             pause = min(_LAST_PAUSE_SECONDS, pause * 1.5)
 
     async def _inspect(self) -> dict[str, Any]:
@@ -123,7 +125,7 @@ class Execution:
                         return
                     if pid:
                         await self._kill_group(pid)
-                    await asyncio.sleep(_FIRST_PAUSE_SECONDS)
+                    await asyncio.sleep(_SHORT_PAUSE_SECONDS)
 
     async def _kill_group(self, pid: int) -> None:
         if not _is_in(pid, self._container_id):

@@ -6,6 +6,7 @@ rules for all of them refuse every connection that a container begins and that d
 bridge. Connections that others began, through published ports, are answered.
 """
 
+import asyncio
 import os
 import shutil
 
@@ -35,6 +36,9 @@ async def keep_inside() -> None:
             "Services cannot be kept from this machine's own network: there is no iptables.",
             hint="Install it (Debian: apt install iptables), or use the sandbox runtime.",
         )
+    rules = (("INPUT", _TO_MACHINE), (_ENGINES_CHAIN, _TO_WORLD))
+    if await asyncio.gather(*(_call("-C", place, *rule) for place, rule in rules)) == [None, None]:
+        return
     chain = _ENGINES_CHAIN if await _call("-n", "-L", _ENGINES_CHAIN) is None else "FORWARD"
     for place, rule in (("INPUT", _TO_MACHINE), (chain, _TO_WORLD)):
         if await _call("-C", place, *rule) is not None:

@@ -11,7 +11,7 @@ import asyncio
 import json
 import time
 from contextlib import suppress
-from datetime import datetime
+from datetime import UTC, datetime
 
 from commandcenter.kit.redaction import Redactor
 from commandcenter.kit.segment_reader import SYSTEM_STREAM, SegmentReader
@@ -52,7 +52,7 @@ class Follower:
         )
         cursor, number = self._load()
         self._skip = self._lines_after(number)
-        self._parser = LogParser(cursor, tty=record.tty)
+        self._parser = LogParser(cursor, tty=record.tty, now=_now)
         self._streams: dict[str, tuple[Redactor, LineAssembler]] = {}
         self._name = places.container(record.attempt_id)
         self._lost = 0
@@ -202,6 +202,11 @@ class Follower:
     def _lines_after(self, number: int) -> int:
         reader = SegmentReader(self._places.log(self._record.attempt_id))
         return sum(record.stream != SYSTEM_STREAM for record in reader.after(number))
+
+
+def _now() -> bytes:
+    """The present as the engine writes it."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f000Z").encode()
 
 
 def _before(moment: str) -> str:

@@ -15,18 +15,37 @@ from commandcenter.runtimes.images import ImageFacts, ImageHealth
 
 _MAX_ACCOUNTS_BYTES = 4 * 1024**2
 _MAX_LINKS = 8
+_MAX_KNOWN = 32
 _UID, _GID, _MEMBERS = 2, 3, 2
 
 
-async def read(
-    containers: Containers, places: Places, told: dict[str, Any], *, with_users: bool = False
-) -> ImageFacts:
-    """`told` is the engine's inspection of the image."""
+class ImageLooks:
+    """Looks into images. What stands in one never changes: it is read once."""
+
+    def __init__(self, containers: Containers, places: Places) -> None:
+        self._containers = containers
+        self._places = places
+        self._known: dict[str, tuple[str, str]] = {}
+
+    async def facts(self, told: dict[str, Any], *, with_users: bool = False) -> ImageFacts:
+        """`told` is the engine's inspection of the image."""
+        user = str((told.get("Config") or {}).get("User") or "")
+        accounts = groups = ""
+        if with_users or not _is_number(user):
+            accounts, groups = await self._accounts(str(told["Id"]))
+        return _facts(told, user, accounts, groups)
+
+    async def _accounts(self, image: str) -> tuple[str, str]:
+        if image not in self._known:
+            found = await _accounts(self._containers, self._places, image)
+            while len(self._known) >= _MAX_KNOWN:
+                del self._known[next(iter(self._known))]
+            self._known[image] = found
+        return self._known[image]
+
+
+def _facts(told: dict[str, Any], user: str, accounts: str, groups: str) -> ImageFacts:
     config = told.get("Config") or {}
-    user = str(config.get("User") or "")
-    accounts = groups = ""
-    if with_users or not _is_number(user):
-        accounts, groups = await _accounts(containers, places, str(told["Id"]))
     uid, gid = resolve(user or "0:0", accounts, groups)
     return ImageFacts(
         reference=str(told["Id"]),

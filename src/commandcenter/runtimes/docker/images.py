@@ -1,45 +1,29 @@
 """Have an image on the engine, pulled or built, and say what it is."""
 
 import asyncio
-import json
-import re
-import time
-from collections.abc import AsyncIterator, Callable
 from typing import Any
 
-import aiohttp
-
-from commandcenter.runtimes.docker import image_facts
-from commandcenter.runtimes.docker.build_context import ContextError, open_context
+from commandcenter.runtimes.docker.builds import Builds
 from commandcenter.runtimes.docker.containers import Containers
-from commandcenter.runtimes.docker.engine import Engine, EngineError
+from commandcenter.runtimes.docker.engine import Engine, EngineError, sounds_away
+from commandcenter.runtimes.docker.image_facts import ImageLooks
 from commandcenter.runtimes.docker.places import Places
+from commandcenter.runtimes.docker.progress import Progress, Teller, messages
 from commandcenter.runtimes.errors import ImageUnavailableError
-from commandcenter.runtimes.images import ImageBuild, ImageFacts, ImageWanted
+from commandcenter.runtimes.images import ImageFacts, ImageWanted
 
 _PULL_SECONDS = 1800.0
-_BUILD_SECONDS = 3600.0
-_TELL_SECONDS = 0.5
-_LAST_LINES = 20
-_LINE_CHARACTERS = 500
 _MIB = 1024**2
-_STEP = re.compile(r"Step \d+/\d+ : .*")
-_AWAY = ("no such host", "connection refused", "i/o timeout", "network is unreachable",
-         "tls handshake timeout", "server misbehaving", "context deadline exceeded",
-         "temporary failure in name resolution", "no route to host", "eof", "toomanyrequests",
-         "connection reset", "503", "502")  # fmt: skip
 _LOGIN = ("unauthorized", "access denied", "authentication required", "denied:")
 _UNKNOWN = ("not found", "manifest unknown", "name unknown", "does not exist", "invalid reference",
             "no matching manifest")  # fmt: skip
-
-Progress = Callable[[str], None]
 
 
 class Images:
     def __init__(self, containers: Containers, places: Places) -> None:
         self._engine: Engine = containers.engine
-        self._containers = containers
-        self._places = places
+        self._looks = ImageLooks(containers, places)
+        self._builds = Builds(self._engine, places, self._have)
         self._locks: dict[str, asyncio.Lock] = {}
 
     async def provide(self, wanted: ImageWanted, progress: Progress) -> ImageFacts:
@@ -48,14 +32,12 @@ class Images:
             told = None if _must_renew(wanted) else await self._inspect(wanted.reference)
             if told is None:
                 told = await self._obtain(wanted, progress)
-            return await image_facts.read(
-                self._containers, self._places, told, with_users=wanted.with_users
-            )
+            return await self._looks.facts(told, with_users=wanted.with_users)
 
     async def _obtain(self, wanted: ImageWanted, progress: Progress) -> dict[str, Any]:
         name = wanted.reference
         if wanted.build is not None:
-            await self._build(name, wanted.build, wanted.platform, progress)
+            await self._builds.build(name, wanted.build, wanted.platform, progress)
         elif wanted.pull == "never":
             raise ImageUnavailableError(
                 f"The image {name} is not on the engine, and it is never to be pulled.",
@@ -71,6 +53,13 @@ class Images:
             )
         return told
 
+    async def _have(
+        self, name: str, platform: str | None, progress: Progress, *, anew: bool
+    ) -> None:
+        """Have an image that another one is built on."""
+        if anew or await self._inspect(name) is None:
+            await self._pull(name, platform, progress)
+
     async def _inspect(self, reference: str) -> dict[str, Any] | None:
         try:
             return dict(await self._engine.call("GET", f"images/{reference}/json"))
@@ -85,12 +74,12 @@ class Images:
         if platform:
             params["platform"] = platform
         layers: dict[str, tuple[int, int]] = {}
-        teller = _Teller(progress)
+        teller = Teller(progress)
         try:
             async with self._engine.stream(
                 "POST", "images/create", params=params, seconds=_PULL_SECONDS
             ) as answer:
-                async for message in _messages(answer):
+                async for message in messages(answer):
                     if "error" in message:
                         raise _refused(name, str(message["error"]))
                     detail = message.get("progressDetail") or {}
@@ -106,95 +95,6 @@ class Images:
                         teller.tell(f"pulling {name}: {done // _MIB} of {total // _MIB} MB")
         except EngineError as error:
             raise _refused(name, error.message) from error
-
-    async def _build(
-        self, name: str, build: ImageBuild, platform: str | None, progress: Progress
-    ) -> None:
-        progress(f"building {name}")
-        try:
-            context, dockerfile = await asyncio.to_thread(open_context, build)
-        except ContextError as error:
-            raise ImageUnavailableError(
-                f"The image {name} cannot be built: {error}", is_passing=False, hint=error.hint
-            ) from error
-        params: dict[str, Any] = {
-            "t": name,
-            "dockerfile": dockerfile,
-            "buildargs": json.dumps(dict(build.args)),
-            "labels": json.dumps({**build.labels, **self._places.labels(kind="build")}),
-            "nocache": build.no_cache,
-            "rm": True,
-            "forcerm": True,
-        }
-        if build.pull:
-            params["pull"] = "1"
-        for key, value in (
-            ("target", build.target), ("platform", platform), ("networkmode", build.network)
-        ):  # fmt: skip
-            if value:
-                params[key] = value
-        last: list[str] = []
-        teller = _Teller(progress)
-        with context:
-            try:
-                async with self._engine.stream(
-                    "POST",
-                    "build",
-                    params=params,
-                    data=context,
-                    headers={"Content-Type": "application/x-tar"},
-                    seconds=_BUILD_SECONDS,
-                ) as answer:
-                    async for message in _messages(answer):
-                        if "error" in message:
-                            raise _failed(name, str(message["error"]), last)
-                        self._hear(name, str(message.get("stream") or ""), last, teller)
-            except EngineError as error:
-                raise _failed(name, error.message, last) from error
-
-    @staticmethod
-    def _hear(name: str, text: str, last: list[str], teller: "_Teller") -> None:
-        for line in text.splitlines():
-            if not line.strip():
-                continue
-            last.append(line[:_LINE_CHARACTERS])
-            del last[:-_LAST_LINES]
-            if _STEP.match(line):
-                teller.tell(f"building {name}: {line[:120]}", at_once=True)
-
-
-class _Teller:
-    """Passes words on, not too often."""
-
-    def __init__(self, progress: Progress) -> None:
-        self._progress = progress
-        self._told_at = 0.0
-
-    def tell(self, text: str, *, at_once: bool = False) -> None:
-        now = time.monotonic()
-        if at_once or now - self._told_at >= _TELL_SECONDS:
-            self._told_at = now
-            self._progress(text)
-
-
-async def _messages(answer: aiohttp.ClientResponse) -> AsyncIterator[dict[str, Any]]:
-    """One JSON document per line; a line that is none is left out."""
-    rest = b""
-    async for chunk in answer.content.iter_any():
-        *lines, rest = (rest + chunk).split(b"\n")
-        for line in lines:
-            if message := _document(line):
-                yield message
-    if message := _document(rest):
-        yield message
-
-
-def _document(line: bytes) -> dict[str, Any] | None:
-    try:
-        found = json.loads(line) if line.strip() else None
-    except ValueError:
-        return None
-    return found if isinstance(found, dict) else None
 
 
 def _must_renew(wanted: ImageWanted) -> bool:
@@ -214,7 +114,7 @@ def _refused(name: str, words: str) -> ImageUnavailableError:
             is_passing=False,
             hint=f"Check the name; log the engine in, or pull it once by hand: docker pull {name}",
         )
-    if any(part in told for part in _AWAY):
+    if sounds_away(words):
         return ImageUnavailableError(
             f"The image {name} cannot be pulled: its registry cannot be reached ({words}).",
             is_passing=True,
@@ -226,14 +126,4 @@ def _refused(name: str, words: str) -> ImageUnavailableError:
         )
     return ImageUnavailableError(
         f"The image {name} cannot be had: {words}.", is_passing=True, hint="Try again."
-    )
-
-
-def _failed(name: str, words: str, last: list[str]) -> ImageUnavailableError:
-    tail = "\n".join(last)
-    is_passing = any(part in words.lower() for part in _AWAY)
-    return ImageUnavailableError(
-        f"The image {name} cannot be built: {words}" + (f"\n{tail}" if tail else ""),
-        is_passing=is_passing,
-        hint="The lines above are the last of the build.",
     )

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from commandcenter.kit.redaction import Redactor
+from commandcenter.kit.segment_reader import SegmentReader
 from commandcenter.runner.cgroups import Leaf
 from commandcenter.runner.request import Ending, Outcome
 from commandcenter.runner.verdict import say_late
@@ -17,6 +18,7 @@ from commandcenter.runtimes.docker.conclusion import Case, conclude, moment, siz
 from commandcenter.runtimes.docker.engine import EngineError
 from commandcenter.runtimes.docker.events import OUT_OF_MEMORY, Events
 from commandcenter.runtimes.docker.follower import Follower
+from commandcenter.runtimes.docker.ownership import explain_owners, speaks_of_rights
 from commandcenter.runtimes.docker.parts import Parts
 from commandcenter.runtimes.docker.record import (
     AttemptLock,
@@ -26,9 +28,10 @@ from commandcenter.runtimes.docker.record import (
     write_outcome,
 )
 from commandcenter.runtimes.docker.use import Use, find_leaf, read_leaf
-from commandcenter.runtimes.errors import RuntimeAwayError
+from commandcenter.runtimes.errors import RuntimeAwayError, RuntimeRefusedError
 
 _JOB_WATCH_SECONDS, _SERVICE_WATCH_SECONDS = 0.1, 2.0
+_LAST_LINES = 20
 _FIRST_PAUSE_SECONDS, _LAST_PAUSE_SECONDS = 0.1, 3.0
 
 
@@ -52,6 +55,7 @@ class Keeper:
         self._events = events
         self._hiding = parts.hiding
         self._places = parts.places
+        self._volumes = parts.volumes
         self._lock = lock
         self._tmp = tmp
         values = parts.hiding.hidden(record.attempt_id) if record.hides else ()
@@ -118,7 +122,18 @@ class Keeper:
         self._dead.set()
         await self._follower.drain(following)
         await self._cancel_helpers()
-        return await self._finish(told)
+        outcome = await self._finish(told)
+        if self.record.is_service and told is not None and outcome.exit_code:
+            await self._explain(told)
+        return outcome
+
+    async def _explain(self, told: dict[str, Any]) -> None:
+        """Say why it was not let write, where that is to be seen."""
+        last = SegmentReader(self._places.log(self.record.attempt_id)).tail(_LAST_LINES)
+        if speaks_of_rights(record.text for record in last):
+            with suppress(RuntimeAwayError, RuntimeRefusedError, EngineError):
+                if words := await explain_owners(self._volumes, told):
+                    self._follower.say(words)
 
     async def _wait_for_end(self) -> dict[str, Any] | None:
         """Return what the engine says of the ended container, None if it does not know it."""

@@ -6,13 +6,14 @@ one line carry one time, and not every engine ends the last of them with a newli
 """
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 STREAMS = {0: "stdout", 1: "stdout", 2: "stderr"}
 _HEADER = struct.Struct(">BxxxI")
 _LENGTH = len(b"2026-01-31T01:02:03.123456789Z")
 _MAX_FRAME = 1024**2  # the engine cuts lines at 16 KiB
+_NONE = (b"", 0)
 
 
 class BrokenStreamError(Exception):
@@ -28,10 +29,6 @@ class Cursor:
     """
 
     taken: dict[str, tuple[bytes, int]] = field(default_factory=dict)
-
-    def take(self, stream: str, time: bytes) -> None:
-        last = self.taken.get(stream)
-        self.taken[stream] = (time, last[1] + 1 if last is not None and last[0] == time else 1)
 
     @property
     def latest(self) -> str:
@@ -70,10 +67,19 @@ class Chunk:
 
 
 class LogParser:
-    """Takes bytes as they come and gives what is new, joined per stream; keeps the cursor."""
+    """Takes bytes as they come and gives what is new, joined per stream; keeps the cursor.
 
-    def __init__(self, cursor: Cursor, *, tty: bool = False) -> None:
+    An engine sends lines of a log that it follows once more when it has begun another file for it.
+    They are told by their times, which then go back, and left out. Times go back as well when the
+    machine's clock is set back; but then the last one taken lies in the future.
+    """
+
+    def __init__(
+        self, cursor: Cursor, *, tty: bool = False, now: Callable[[], bytes] = lambda: b"~"
+    ) -> None:
+        """`now` gives the present moment as text that sorts."""
         self.cursor = cursor
+        self._now = now
         self._open: dict[str, bytes] = {}  # the time of a line whose end has not come
         self._tty = tty
         self._rest = b""
@@ -87,12 +93,16 @@ class LogParser:
     def feed(self, data: bytes) -> list[Chunk]:
         """Raises `BrokenStreamError`."""
         found: list[Chunk] = []
+        taken = self.cursor.taken
         for stream, message in self.messages(data):
             time, _, text = message.partition(b" ")
             moment = time if len(time) == _LENGTH else _sortable(time)
+            last = taken.get(stream, _NONE)
+            if moment < last[0] <= self._now() and stream not in self._skipper.left:
+                self._skipper = Skipper(self.cursor)
             if self._skipper.left and not self._skipper.is_new(stream, moment):
                 continue
-            self.cursor.take(stream, moment)
+            taken[stream] = (moment, last[1] + 1 if moment == last[0] else 1)
             if self._open and self._open.pop(stream, moment) != moment:
                 text = b"\n" + text
             if not text.endswith(b"\n"):

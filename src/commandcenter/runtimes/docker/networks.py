@@ -4,7 +4,8 @@ import asyncio
 import hashlib
 import json
 import random
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 
@@ -30,13 +31,31 @@ class Networks:
         self._engine = containers.engine
         self._places = places
         self._locks: dict[str, asyncio.Lock] = {}
+        self._joining: set[tuple[str, str]] = set()  # network and service, while it starts
 
-    def lock(self, network: str) -> asyncio.Lock:
-        """Held while a service starts: of two with one name the second must see the first."""
+    @asynccontextmanager
+    async def joining(
+        self, network: str, service: str, check: Callable[[], object]
+    ) -> AsyncIterator[str]:
+        """Give the engine's name of the network for the start of a service, made if it is absent.
+
+        Of two services with one name the second sees the first, of others many start at once.
+        Nothing is made if `check` raises. Raises `ServiceConflictError`.
+        """
+        async with self._lock(network):
+            await self._refuse_conflict(network, service)
+            check()
+            name = await self._open(network)
+            self._joining.add((network, service))
+        try:
+            yield name
+        finally:
+            self._joining.discard((network, service))
+
+    def _lock(self, network: str) -> asyncio.Lock:
         return self._locks.setdefault(network, asyncio.Lock())
 
-    async def open(self, network: str) -> str:
-        """Return the engine's name of the network, made if it is absent."""
+    async def _open(self, network: str) -> str:
         await firewall.keep_inside()
         name = self._places.network(network)
         try:
@@ -47,9 +66,10 @@ class Networks:
             await self._make(name, network)
         return name
 
-    async def refuse_conflict(self, network: str, name: str) -> None:
-        """Raises `ServiceConflictError` while a service of this name runs in the network."""
-        if await self._containers.running(network=network, name=name):
+    async def _refuse_conflict(self, network: str, name: str) -> None:
+        if (network, name) in self._joining or await self._containers.running(
+            network=network, name=name
+        ):
             raise ServiceConflictError(
                 f"A service {name} runs already in the network {network}.",
                 hint="Stop it before another one takes its place.",
@@ -59,9 +79,12 @@ class Networks:
         """Idempotent. Raises `ServiceConflictError` while a service is in it."""
         if not NETWORK_NAME.fullmatch(network):
             raise BadRequestError(f"{network!r} is not the name of a network.")
-        async with self.lock(network):
-            if there := await self._containers.running(network=network):
-                names = ", ".join(str(one["Labels"].get(LABEL_NAME)) for one in there)
+        async with self._lock(network):
+            there = {name for known, name in self._joining if known == network}
+            for one in await self._containers.running(network=network):
+                there.add(str(one["Labels"].get(LABEL_NAME)))
+            if there:
+                names = ", ".join(sorted(there))
                 raise ServiceConflictError(
                     f"The network {network} still has the services {names}.",
                     hint="Stop them first.",

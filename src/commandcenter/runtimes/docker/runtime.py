@@ -136,8 +136,9 @@ class DockerRuntime:
         reader = SegmentReader(self._places.log(identifier))
         if follow:
             over = lambda: self._is_over(identifier)  # noqa: E731 - asked once a pause
-            async for record in reader.follow(after, is_over=over):
-                yield LogLine(record.number, record.at, Stream(record.stream), record.text)
+            async for batch in reader.follow(after, is_over=over):
+                for record in batch:
+                    yield LogLine(record.number, record.at, Stream(record.stream), record.text)
         else:
             for record in reader.after(after):
                 yield LogLine(record.number, record.at, Stream(record.stream), record.text)

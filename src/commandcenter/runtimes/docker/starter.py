@@ -43,14 +43,10 @@ class Starter:
         try:
             if spec.service is None:
                 return await self._launch(spec, request, "none")
-            async with self._parts.networks.lock(spec.service.network):
-                await self._parts.networks.refuse_conflict(
-                    spec.service.network, spec.service.names[0]
-                )
-                refuse_taken(spec.service.ports)
-                plan = self._plan(spec, request)  # so that bad requests make no network
-                del plan
-                network = await self._parts.networks.open(spec.service.network)
+            joining = self._parts.networks.joining(
+                spec.service.network, spec.service.names[0], lambda: self._check(spec, request)
+            )
+            async with joining as network:
                 return await self._launch(spec, request, network)
         except ProgramMissingError:
             raise
@@ -59,6 +55,11 @@ class Starter:
             self._parts.hiding.remove(spec.attempt_id)
             forget(self._parts.places, spec.attempt_id)
             raise
+
+    def _check(self, spec: AttemptSpec, request: JobRequest) -> None:
+        """Raises `PortTakenError`, `BadRequestError` and `IsolationError`."""
+        refuse_taken(spec.service.ports if spec.service else ())
+        self._plan(spec, request)
 
     def _plan(self, spec: AttemptSpec, request: JobRequest) -> tuple[SandboxPlan, Identity]:
         userland = spec.image is None

@@ -22,8 +22,8 @@ from commandcenter.runtimes.errors import (
 )
 from commandcenter.runtimes.spec import AttemptSpec
 
-# Only an untouched directory is given away: what an image has there keeps its owners.
-_GIVE = 'test -n "$(ls -A /volume)" || test "$(stat -c %u /volume)" != 0 || chown "$0" /volume'
+# Only an empty directory is given away: what an image has there keeps its owners.
+_GIVE = 'test -n "$(ls -A /volume)" || chown "$0" /volume'
 # Reflinks and holes where the file system has them; sizes as the files say them.
 _COPY = (
     "/bin/sh",
@@ -67,7 +67,11 @@ class Volumes:
                 name, volume.target, volume.writable, is_volume=True, copies_content=copies
             )
             async with self._lock(name):
-                if await self._make(name, project) or not self._places.volume_mark(name).exists():
+                is_there = await self._is_there(name)
+                self._refuse_lost(volume.source, name, is_there=is_there)
+                if not is_there:
+                    await self._make(name, project)
+                if not self._places.volume_mark(name).exists():
                     if copies and spec.image is not None:
                         await self._fill(spec.image.reference, mount)
                     await self._give(name, owner)
@@ -132,6 +136,7 @@ class Volumes:
                 if self._places.volume_mark(new).exists():
                     raise VolumeCopyError(f"There is a volume {target} already.")
                 await self._engine.call("DELETE", f"volumes/{new}")
+            self._places.volume_mark(new).unlink(missing_ok=True)
             await self._make(new, project)
             mounts = (
                 Mount(old, "/source", is_volume=True),
@@ -160,10 +165,7 @@ class Volumes:
         """How many bytes copies would take. Raises DiskFullError if there is no room for them."""
         names = [self._places.volume(each)[1] for each in volumes]
         there = {name for name in set(names) if await self._is_there(name)}
-        mounts = tuple(
-            Mount(name, f"/volumes/{number}", is_volume=True)
-            for number, name in enumerate(name for name in names if name in there)
-        )
+        mounts = _numbered([name for name in names if name in there])
         if not mounts:
             return 0
         told = await self.run(mounts, _ROOM, ("DAC_OVERRIDE",), _LOOK_SECONDS)
@@ -176,13 +178,19 @@ class Volumes:
             )
         return needed
 
+    async def owners(self, names: tuple[str, ...]) -> dict[str, str]:
+        """Whose each of the engine's volumes is, as `uid:gid`. Raises `RuntimeRefusedError`."""
+        if not names:
+            return {}
+        mounts = _numbered(names)
+        told = await self.run(
+            mounts, ("stat", "-c", "%u:%g", *(m.target for m in mounts)), (), 60.0
+        )
+        return dict(zip(names, told.split(), strict=True))
+
     async def sync(self, project: str) -> None:
         """Return when the project's volumes are on the disk."""
-        mounts = tuple(
-            Mount(name, f"/volumes/{number}", is_volume=True)
-            for number, name in enumerate(await self._names(project))
-        )
-        if mounts:
+        if mounts := _numbered(await self._names(project)):
             await self.run(mounts, _SYNC, (), _LOOK_SECONDS)
 
     async def _names(self, project: str) -> list[str]:
@@ -223,13 +231,19 @@ class Volumes:
     def _lock(self, name: str) -> asyncio.Lock:
         return self._locks.setdefault(name, asyncio.Lock())
 
-    async def _make(self, name: str, project: str) -> bool:
-        """Whether it was not there."""
-        if await self._is_there(name):
-            return False
+    def _refuse_lost(self, source: Path, name: str, *, is_there: bool) -> None:
+        """An empty one must not silently take the place of lost data."""
+        mark = self._places.volume_mark(name)
+        if not is_there and mark.exists():
+            raise RuntimeRefusedError(
+                f"The volume {source.name} is gone from the engine ({name} there), with its data.",
+                hint="Bring it back (docker volume create, and fill it from a backup). To begin "
+                f"with an empty one instead: rm {mark}, and start the service again.",
+            )
+
+    async def _make(self, name: str, project: str) -> None:
         labels = self._places.labels(project=project)
         await self._engine.call("POST", "volumes/create", body={"Name": name, "Labels": labels})
-        return True
 
     async def _fill(self, image: str, mount: Mount) -> None:
         """The engine copies what the image has at the place when a container is made with it."""
@@ -251,3 +265,9 @@ class Volumes:
         mark = self._places.volume_mark(name)
         mark.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         mark.touch(mode=0o600)
+
+
+def _numbered(names: Sequence[str]) -> tuple[Mount, ...]:
+    return tuple(
+        Mount(name, f"/volumes/{number}", is_volume=True) for number, name in enumerate(names)
+    )

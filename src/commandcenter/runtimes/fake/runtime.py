@@ -138,8 +138,9 @@ class FakeRuntime:
         reader = SegmentReader(self._log(handle.attempt_id))
         if follow:
             over = lambda: handle.attempt_id not in self._running  # noqa: E731 - asked once a pause
-            async for record in reader.follow(after, is_over=over):
-                yield LogLine(record.number, record.at, Stream(record.stream), record.text)
+            async for batch in reader.follow(after, is_over=over):
+                for record in batch:
+                    yield LogLine(record.number, record.at, Stream(record.stream), record.text)
         else:
             for record in reader.after(after):
                 yield LogLine(record.number, record.at, Stream(record.stream), record.text)

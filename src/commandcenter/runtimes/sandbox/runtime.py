@@ -106,8 +106,9 @@ class SandboxRuntime:
         reader = SegmentReader(self.client.paths.log(handle.attempt_id))
         if follow:
             # A runner that is killed cannot close its logs; the next one does, when it is started.
-            async for record in reader.follow(after, is_over=self._runner_is_gone):
-                yield _line(record)
+            async for batch in reader.follow(after, is_over=self._runner_is_gone):
+                for record in batch:
+                    yield _line(record)
         else:
             for record in reader.after(after):
                 yield _line(record)
