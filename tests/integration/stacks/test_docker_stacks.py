@@ -221,7 +221,7 @@ def test_a_fork_has_the_data_and_a_discard_leaves_nothing(
     for key in ("attempt", "restarts", "ports"):
         assert [each[key] for each in after.values()] == [each[key] for each in before.values()]
     for name in ("site", "site-2"):
-        page = httpx.get(f"http://127.0.0.1:{hub.host_port(name, 'web')}/", trust_env=False)
+        page = web.get(f"http://127.0.0.1:{hub.host_port(name, 'web')}/")
         assert page.text == "the page of site"
     fork = hub.json("project", "show", "site-2")["id"]
     assert len(what_is_left(hub, fork).splitlines()) == 5  # two containers, a network, two volumes

@@ -51,7 +51,9 @@ def test_services_outlive_the_hub_and_are_found_again(mortal: StackHub, shop: st
     mortal.healthy(shop)
 
 
-def test_a_start_waits_for_a_hub_that_is_killed_and_started_again(mortal: StackHub, shop: str) -> None:
+def test_a_start_waits_for_a_hub_that_is_killed_and_started_again(
+    mortal: StackHub, shop: str
+) -> None:
     with mortal.begin("project", "start", shop) as starting:
         starting.says("postgres starting")
         mortal.kill()

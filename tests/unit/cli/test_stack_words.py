@@ -23,6 +23,11 @@ CLI = Cli(GlobalOptions())
 _MIB = 1024**2
 
 
+@pytest.fixture(autouse=True)
+def _called_by_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.argv", ["/elsewhere"])  # it would name the program that is running
+
+
 def limit(asked: float, pending: float | None = None) -> dict[str, float | None]:
     return {"asked": asked, "actual": asked, "used": 0, "pending": pending}
 
