@@ -9,6 +9,7 @@ import { Page, Panel } from "@/components/page";
 import { Problem } from "@/components/problem";
 import { State } from "@/components/state";
 import { openStartRun } from "@/features/runs/start-run";
+import { count } from "@/lib/format";
 import { Canvas } from "./canvas";
 import { ImportDialog } from "./import-dialog";
 import { Issues } from "./issues";
@@ -20,7 +21,7 @@ import { Palette } from "./palette";
 import { check, saveWorkflow } from "./queries";
 import { StepForm } from "./step-form";
 import { Toolbar } from "./toolbar";
-import { NOTHING, only, useBuilder } from "./use-builder";
+import { NOTHING, only, useBuilder, YAML } from "./use-builder";
 import { useKeys } from "./use-keys";
 import { useKnowledge } from "./use-knowledge";
 import { VersionsDrawer } from "./versions";
@@ -34,12 +35,15 @@ export function BuilderView({ stored, source }: { stored: WorkflowDetail | null;
   const builder = useBuilder(source);
   const { text, workflow, lines, selection } = builder;
   const [saved, setSaved] = useState({ text: source, version: stored?.version ?? 0 });
+  const [said, setSaid] = useState("");
   const [open, setOpen] = useState<"versions" | "import" | null>(null);
   const [place, setPlace] = useState<{ line: number; column: number } | null>(null);
   const known = useKnowledge(builder, stored?.name ?? null);
   const [resting] = useDebouncedValue(text, PAUSE_MS);
   const checked = useQuery(check(resting));
-  const issues = checked.data?.issues ?? [];
+  // Nobody has done anything wrong yet where nobody has done anything.
+  const isUntouched = stored === null && !builder.canUndo;
+  const issues = isUntouched ? [] : (checked.data?.issues ?? []);
   const isChanged = text !== saved.text;
   const blocker = useBlocker({
     shouldBlockFn: ({ current, next }) => isChanged && current.pathname !== next.pathname,
@@ -68,17 +72,28 @@ export function BuilderView({ stored, source }: { stored: WorkflowDetail | null;
   const add = (agent: string, after: string | null) => {
     const name = freeName(agent, new Set(workflow.steps.map((step) => step.name)));
     const needs = after === null ? {} : { needs: [after] };
-    if (builder.edit(addStep(name, { agent, ...needs }))) builder.select(only(name));
+    if (!builder.edit(addStep(name, { agent, ...needs }))) return;
+    builder.select(only(name));
+    setSaid(`Step ${name} added${after === null ? "" : `, waits for ${after}`}`);
+  };
+  const join = (from: string, to: string) => {
+    if (!canConnect(workflow.steps, from, to)) return;
+    if (builder.edit(connect(from, to))) setSaid(`${to} waits for ${from}`);
   };
   const remove = () => {
     const { steps, edge } = selection;
-    if (steps.size > 0) builder.edit(removeSteps(steps));
-    else if (edge !== null) builder.edit(disconnect(edge.from, edge.to));
+    if (steps.size > 0) {
+      if (builder.edit(removeSteps(steps))) setSaid(`${count(steps.size, "step")} removed`);
+    } else if (edge !== null) {
+      const { from, to } = edge;
+      if (builder.edit(disconnect(from, to))) setSaid(`${to} waits for ${from} no longer`);
+    }
     builder.select(NOTHING);
   };
   const paste = (steps: Step[]) => {
     if (!builder.edit(addSteps(steps))) return;
     builder.select({ steps: new Set(steps.map(({ name }) => name)), edge: null });
+    setSaid(`${count(steps.length, "step")} pasted`);
   };
   useKeys(builder, { save: () => save.mutate(), remove, paste });
 
@@ -107,7 +122,7 @@ export function BuilderView({ stored, source }: { stored: WorkflowDetail | null;
           builder={builder}
           isChanged={isChanged || stored === null}
           isSaving={save.isPending}
-          isWrong={issues.length > 0}
+          isWrong={checked.data?.valid === false}
           onSave={() => save.mutate()}
           onTry={() => void tryOut().catch(() => undefined)}
           onImport={() => setOpen("import")}
@@ -115,6 +130,7 @@ export function BuilderView({ stored, source }: { stored: WorkflowDetail | null;
         />
       }
     >
+      <output className="sr-only">{said}</output>
       {save.error !== null && <Problem error={save.error} />}
       {builder.refused !== null && (
         <div className="note" role="alert">
@@ -160,9 +176,7 @@ export function BuilderView({ stored, source }: { stored: WorkflowDetail | null;
                 steps={workflow.steps}
                 selection={selection}
                 onSelect={builder.select}
-                onConnect={(from, to) => {
-                  if (canConnect(workflow.steps, from, to)) builder.edit(connect(from, to));
-                }}
+                onConnect={join}
                 onDelete={remove}
                 issues={countByStep(issues)}
                 asksFirst={({ agent, settings }) =>
@@ -187,7 +201,7 @@ export function BuilderView({ stored, source }: { stored: WorkflowDetail | null;
         <Panel title="YAML" className="builder-yaml">
           <YamlEditor
             text={text}
-            onWrite={(next) => builder.write(next, "yaml")}
+            onWrite={(next) => builder.write(next, YAML)}
             issues={issues}
             place={place}
             shown={lines.find(({ name }) => name === chosen) ?? null}
@@ -198,8 +212,7 @@ export function BuilderView({ stored, source }: { stored: WorkflowDetail | null;
             <Problem error={checked.error} />
           ) : (
             <Issues
-              issues={checked.data?.issues ?? null}
-              isChecking={checked.isFetching}
+              issues={isUntouched || checked.data === undefined ? null : issues}
               onShow={show}
             />
           )}

@@ -4,17 +4,15 @@ import { State } from "@/components/state";
 /** What the hub finds wrong, each leading to its line; announced when it changes. */
 export function Issues({
   issues,
-  isChecking,
   onShow,
 }: {
   issues: readonly IssueView[] | null;
-  isChecking: boolean;
   onShow: (issue: IssueView) => void;
 }) {
   return (
     <div className="builder-issues" id="builder-issues" role="status">
       {issues === null ? (
-        <span className="muted">{isChecking ? "Being checked…" : "Not checked yet"}</span>
+        <span className="muted">Not checked yet</span>
       ) : issues.length === 0 ? (
         <State state="succeeded" word="valid" />
       ) : (

@@ -1,6 +1,6 @@
-import { Button, Checkbox, NativeSelect, Textarea, TextInput } from "@mantine/core";
+import { Button, NativeSelect, Textarea, TextInput } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
-import { type ReactNode, useEffect, useState } from "react";
+import { useEffect, useState } from "react";
 import type { AgentSummary, IssueView } from "@/api/generated/schema";
 import { Icon } from "@/components/icons";
 import { Problem } from "@/components/problem";
@@ -8,6 +8,8 @@ import { connect, disconnect, type Path, renameStep, setSetting } from "./model/
 import { canConnect, record, type Step } from "./model/workflow";
 import { agentDetail } from "./queries";
 import { SchemaFields } from "./schema-fields";
+import { ApprovalFields } from "./step-approval";
+import { Section, SmallField } from "./step-parts";
 import { TemplateField } from "./template-field";
 import { type Builder, only } from "./use-builder";
 import type { Complete } from "./use-completion";
@@ -106,7 +108,7 @@ export function StepForm({
       </Section>
 
       <Section title="Retries and time">
-        <div className="step-form-row">
+        <div className="step-form-row is-narrow">
           <SmallField
             label="Retries"
             value={record(settings.retry).max}
@@ -159,15 +161,6 @@ export function StepForm({
         onChange={(event) => set(["description"], event.currentTarget.value)}
       />
     </div>
-  );
-}
-
-function Section({ title, children }: { title: string; children: ReactNode }) {
-  return (
-    <section className="step-form-section">
-      <h3>{title}</h3>
-      {children}
-    </section>
   );
 }
 
@@ -240,101 +233,5 @@ function Needs({
       </div>
       {error !== undefined && <p className="field-error small">{error}</p>}
     </div>
-  );
-}
-
-function SmallField({
-  label,
-  value,
-  placeholder,
-  error,
-  onChange,
-}: {
-  label: string;
-  value: unknown;
-  placeholder: string;
-  error: string | undefined;
-  onChange: (value: unknown) => void;
-}) {
-  return (
-    <TextInput
-      size="xs"
-      label={label}
-      placeholder={placeholder}
-      error={error}
-      value={value === undefined ? "" : String(value)}
-      onChange={(event) => {
-        const text = event.currentTarget.value;
-        onChange(/^\d+(\.\d+)?$/.test(text) ? Number(text) : text);
-      }}
-    />
-  );
-}
-
-function ApprovalFields({
-  approval,
-  isDue,
-  set,
-  issueOf,
-}: {
-  approval: unknown;
-  isDue: boolean;
-  set: (path: Path, value: unknown) => void;
-  issueOf: (...path: string[]) => string | undefined;
-}) {
-  const gate = record(approval);
-  const isSet = approval !== undefined;
-  const groups = Array.isArray(gate.groups) ? gate.groups.join(", ") : "";
-  return (
-    <Section title="Approval">
-      <Checkbox
-        size="xs"
-        label={
-          isDue ? "Say who may agree (this agent always asks first)" : "Ask people before it starts"
-        }
-        checked={isSet}
-        onChange={(event) => set(["approval"], event.currentTarget.checked ? {} : undefined)}
-      />
-      {isSet && (
-        <div className="step-form-row">
-          <TextInput
-            size="xs"
-            label="Groups"
-            placeholder="anyone who may approve"
-            error={issueOf("approval", "groups")}
-            defaultValue={groups}
-            key={groups}
-            onBlur={(event) => {
-              const names = event.currentTarget.value.split(/[\s,]+/).filter(Boolean);
-              if (names.join(", ") !== groups) {
-                set(["approval", "groups"], names.length > 0 ? names : undefined);
-              }
-            }}
-          />
-          <SmallField
-            label="How many"
-            placeholder="1"
-            value={gate.quorum}
-            error={issueOf("approval", "quorum")}
-            onChange={(value) => set(["approval", "quorum"], value)}
-          />
-          <SmallField
-            label="Time to answer"
-            placeholder="24h"
-            value={gate.timeout}
-            error={issueOf("approval", "timeout")}
-            onChange={(value) => set(["approval", "timeout"], value)}
-          />
-          <Checkbox
-            size="xs"
-            label="Who started it may agree"
-            checked={gate.allow_self !== false}
-            onChange={(event) =>
-              set(["approval", "allow_self"], event.currentTarget.checked ? undefined : false)
-            }
-          />
-        </div>
-      )}
-    </Section>
   );
 }

@@ -33,6 +33,9 @@ export type Builder = {
   refused: string | null;
 };
 
+/** The topic of what is written in the text itself. */
+export const YAML = "yaml";
+
 /** Text fields know no other line breaks. */
 export const withPlainBreaks = (text: string) => text.replaceAll("\r\n", "\n");
 
@@ -45,8 +48,10 @@ export function useBuilder(source: string): Builder {
   const now = useRef(text);
   now.current = text;
 
-  // Of a large workflow the letters appear first, and what they mean a moment later.
-  const settled = useDeferredValue(text);
+  // What is written in the YAML appears first, and what it means a moment later; fields of a form
+  // show what was read, so that they cannot wait.
+  const later = useDeferredValue(text);
+  const settled = history.topic === YAML ? later : text;
   const read = useMemo(() => readWorkflow(settled), [settled]);
   const last = useRef<Workflow>(EMPTY);
   if (read.workflow !== null) last.current = read.workflow;

@@ -37,7 +37,7 @@ export function useCompletion({
   list: ReactNode;
 } {
   const id = useId();
-  const [offer, setOffer] = useState<Completion | null>(null);
+  const [asked, setAsked] = useState<{ caret: number; isAsked: boolean } | null>(null);
   const [active, setActive] = useState(0);
   const caretAfter = useRef<number | null>(null);
   // biome-ignore lint/correctness/useExhaustiveDependencies: the caret is put where the new text is
@@ -47,11 +47,12 @@ export function useCompletion({
     caretAfter.current = null;
   }, [value]);
 
+  // Found anew each time, as what is known may arrive while the list is open.
+  const offer = asked === null ? null : complete(value, asked.caret, asked.isAsked);
   const look = (isAsked = false) => {
     const at = field.current;
-    if (at === null) return;
-    const caret = at.selectionStart ?? 0;
-    setOffer(at.selectionEnd === caret ? complete(at.value, caret, isAsked) : null);
+    const caret = at?.selectionStart ?? 0;
+    setAsked(at?.selectionEnd === caret ? { caret, isAsked } : null);
     setActive(0);
   };
   const accept = (index: number) => {
@@ -59,7 +60,7 @@ export function useCompletion({
     if (offer === null || chosen === undefined) return;
     const written = chosen.label + offer.closing;
     caretAfter.current = offer.from + written.length;
-    setOffer(null);
+    setAsked(null);
     onChange(value.slice(0, offer.from) + written + value.slice(offer.to));
   };
   const onKeyDown = (event: KeyboardEvent) => {
@@ -82,7 +83,7 @@ export function useCompletion({
         accept(active);
         break;
       case "Escape":
-        setOffer(null);
+        setAsked(null);
         break;
       default:
         return;
@@ -95,7 +96,7 @@ export function useCompletion({
     "aria-controls": offer === null ? undefined : id,
     "aria-activedescendant": offer === null ? undefined : `${id}-${active}`,
     autoComplete: "off",
-    onBlur: () => setOffer(null),
+    onBlur: () => setAsked(null),
   };
   const list = offer !== null && (
     <div

@@ -109,13 +109,12 @@ export function setSetting(step: string, path: Path, value: unknown) {
       put(map, document.createPair(path[0], inner));
     } else if (map.hasIn(path) || path.length > 1) {
       const isPlain = typeof value !== "object" || value === null;
+      const written = map.getIn(path, true);
+      // Quotes that only the text before needed are not kept.
+      if (isScalar(written) && written.type?.startsWith("QUOTE")) written.type = undefined;
       map.setIn(path, isPlain ? value : document.createNode(value));
     } else put(map, document.createPair(path[0], value));
   };
-}
-
-export function setName(name: string) {
-  return (document: Document): void => document.set("name", name);
 }
 
 function setNeeds(document: Document, step: string, keep: (need: string) => boolean): void {
