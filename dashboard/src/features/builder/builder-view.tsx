@@ -2,7 +2,7 @@ import "./builder.css";
 import { useDebouncedValue } from "@mantine/hooks";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link, useBlocker, useNavigate } from "@tanstack/react-router";
-import { useState } from "react";
+import { useEffect, useState } from "react";
 import type { IssueView, WorkflowDetail } from "@/api/generated/schema";
 import { workflow as workflowQuery } from "@/api/queries";
 import { Page, Panel } from "@/components/page";
@@ -11,6 +11,7 @@ import { State } from "@/components/state";
 import { openStartRun } from "@/features/runs/start-run";
 import { count } from "@/lib/format";
 import { Canvas } from "./canvas";
+import { keepDraft, readDraft } from "./draft";
 import { ImportDialog } from "./import-dialog";
 import { Issues } from "./issues";
 import { LeaveDialog } from "./leave-dialog";
@@ -32,7 +33,8 @@ const PAUSE_MS = 300;
 export function BuilderView({ stored, source }: { stored: WorkflowDetail | null; source: string }) {
   const navigate = useNavigate();
   const client = useQueryClient();
-  const builder = useBuilder(source);
+  const [draft] = useState(() => readDraft(stored?.name ?? null));
+  const builder = useBuilder(source, draft);
   const { text, workflow, lines, selection } = builder;
   const [saved, setSaved] = useState({ text: source, version: stored?.version ?? 0 });
   const [said, setSaid] = useState("");
@@ -45,6 +47,8 @@ export function BuilderView({ stored, source }: { stored: WorkflowDetail | null;
   const isUntouched = stored === null && !builder.canUndo;
   const issues = isUntouched ? [] : (checked.data?.issues ?? []);
   const isChanged = text !== saved.text;
+  const home = stored?.name ?? null;
+  useEffect(() => keepDraft(home, isChanged ? text : null), [home, isChanged, text]);
   const blocker = useBlocker({
     shouldBlockFn: ({ current, next }) => isChanged && current.pathname !== next.pathname,
     enableBeforeUnload: isChanged,
@@ -52,9 +56,10 @@ export function BuilderView({ stored, source }: { stored: WorkflowDetail | null;
   });
 
   const save = useMutation({
-    mutationFn: () => saveWorkflow(text),
-    onSuccess: (now) => {
-      setSaved({ text, version: now.version });
+    mutationFn: saveWorkflow,
+    onSuccess: (now, sent) => {
+      setSaved({ text: sent, version: now.version });
+      keepDraft(home, null);
       client.setQueryData(workflowQuery(now.name).queryKey, now);
       if (now.name === stored?.name) return;
       void navigate({
@@ -65,7 +70,7 @@ export function BuilderView({ stored, source }: { stored: WorkflowDetail | null;
     },
   });
   const tryOut = async () => {
-    const name = isChanged || stored === null ? (await save.mutateAsync()).name : stored.name;
+    const name = isChanged || stored === null ? (await save.mutateAsync(text)).name : stored.name;
     openStartRun({ workflow: name });
   };
 
@@ -95,7 +100,7 @@ export function BuilderView({ stored, source }: { stored: WorkflowDetail | null;
     builder.select({ steps: new Set(steps.map(({ name }) => name)), edge: null });
     setSaid(`${count(steps.length, "step")} pasted`);
   };
-  useKeys(builder, { save: () => save.mutate(), remove, paste });
+  useKeys(builder, { save: () => save.mutate(text), remove, paste });
 
   const [chosen] = selection.steps.size === 1 ? selection.steps : [];
   const step = workflow.steps.find(({ name }) => name === chosen);
@@ -123,7 +128,7 @@ export function BuilderView({ stored, source }: { stored: WorkflowDetail | null;
           isChanged={isChanged || stored === null}
           isSaving={save.isPending}
           isWrong={checked.data?.valid === false}
-          onSave={() => save.mutate()}
+          onSave={() => save.mutate(text)}
           onTry={() => void tryOut().catch(() => undefined)}
           onImport={() => setOpen("import")}
           onVersions={stored === null ? null : () => setOpen("versions")}
@@ -239,7 +244,13 @@ export function BuilderView({ stored, source }: { stored: WorkflowDetail | null;
         />
       )}
       {blocker.status === "blocked" && (
-        <LeaveDialog onStay={blocker.reset} onLeave={blocker.proceed} />
+        <LeaveDialog
+          onStay={blocker.reset}
+          onLeave={() => {
+            keepDraft(home, null);
+            blocker.proceed();
+          }}
+        />
       )}
     </Page>
   );

@@ -6,6 +6,7 @@ export const agentDetail = (name: string) =>
     queryKey: ["agents", name],
     queryFn: () => take(http.GET("/api/v1/agents/{agent}", { params: { path: { agent: name } } })),
     retry: false,
+    meta: { isAside: true },
   });
 
 export const versions = (name: string) =>
@@ -22,6 +23,7 @@ export const versions = (name: string) =>
       ),
     initialPageParam: 0,
     getNextPageParam: (last) => (last.next_cursor ? Number(last.next_cursor) : undefined),
+    meta: { isAside: true },
   });
 
 /** A workflow's text goes to the hub as it is. */
@@ -42,4 +44,5 @@ export const check = (text: string) =>
     staleTime: 30_000,
     gcTime: 60_000,
     retry: false,
+    meta: { isAside: true },
   });

@@ -25,6 +25,7 @@ export function Toolbar({
   onVersions: (() => void) | null;
 }) {
   const may = useQuery(me).data?.permissions ?? [];
+  const maySave = may.includes("workflows:write");
   return (
     <>
       <Button.Group>
@@ -76,9 +77,9 @@ export function Toolbar({
       </Button>
       <Button
         size="xs"
-        title="Save (Ctrl S)"
+        title={maySave ? "Save (Ctrl S)" : "Your role may not store workflows"}
         loading={isSaving}
-        disabled={!isChanged || isWrong || !may.includes("workflows:write")}
+        disabled={!isChanged || isWrong || !maySave}
         onClick={onSave}
       >
         Save

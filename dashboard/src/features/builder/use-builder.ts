@@ -40,8 +40,10 @@ export const YAML = "yaml";
 export const withPlainBreaks = (text: string) => text.replaceAll("\r\n", "\n");
 
 /** The text of a workflow is all the state there is; the graph and the forms are read from it. */
-export function useBuilder(source: string): Builder {
-  const [history, dispatch] = useReducer(changed, source, begin);
+export function useBuilder(source: string, draft: string | null): Builder {
+  const [history, dispatch] = useReducer(changed, source, (stored) =>
+    draft === null ? begin(stored) : changed(begin(stored), { type: "set", text: draft, at: 0 }),
+  );
   const [selection, select] = useState(NOTHING);
   const [refused, setRefused] = useState<string | null>(null);
   const { text } = history;
