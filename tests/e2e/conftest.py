@@ -5,7 +5,7 @@ import shutil
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import httpx
 import pytest
@@ -20,6 +20,12 @@ _BUILT = Path(commandcenter.__file__).parent / "_ui" / "index.html"
 _PATIENCE_MS = 20_000
 DESKTOP = {"width": 1280, "height": 800}
 PHONE = {"width": 390, "height": 844}
+
+
+_AXE = Path(__file__).parents[2] / "dashboard" / "node_modules" / "axe-core" / "axe.min.js"
+_RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+_RUN_AXE = """async (rules) => (await axe.run(document, {runOnly: rules})).violations.map(
+    (found) => `${found.id}: ${found.nodes.map((node) => node.target.join(" ")).join(", ")}`)"""
 
 
 @pytest.fixture(scope="module")
@@ -74,6 +80,16 @@ def _furnish(hub: Hub) -> None:
                 content=textwrap.dedent(source),
                 headers={"Content-Type": "application/yaml"},
             ).raise_for_status()
+
+
+def barriers(page: Page) -> list[str]:
+    """What axe finds. In the dark only colours are another matter than in the light."""
+    if not _AXE.is_file():
+        pytest.skip("axe-core is not installed: make ui")
+    page.evaluate(_AXE.read_text())
+    is_dark = page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches")
+    found: list[Any] = page.evaluate(_RUN_AXE, ["color-contrast"] if is_dark else _RULES)
+    return [str(each) for each in found]
 
 
 class Visits:

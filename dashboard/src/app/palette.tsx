@@ -40,6 +40,13 @@ export function CommandPalette() {
       leftSection: <Icon name="play" />,
       onClick: () => openStartRun({ workflow: item.name }),
     })),
+    ...known.workflows.map((item) => ({
+      id: `edit ${item.id}`,
+      label: `Edit ${item.name}`,
+      description: "Open the builder",
+      leftSection: <Icon name="workflows" />,
+      onClick: () => void navigate({ to: "/workflows/$workflow", params: { workflow: item.name } }),
+    })),
     ...known.projects.map((item) => ({
       id: item.id,
       label: item.name,

@@ -74,6 +74,16 @@ const routeTree = root.addChildren([
   }),
   createRoute({
     getParentRoute: () => root,
+    path: "/workflows/$workflow",
+    component: lazyRouteComponent(() => import("@/features/builder/builder-page")),
+  }),
+  createRoute({
+    getParentRoute: () => root,
+    path: "/new-workflow",
+    component: lazyRouteComponent(() => import("@/features/builder/builder-page")),
+  }),
+  createRoute({
+    getParentRoute: () => root,
     path: "/audit",
     component: lazyRouteComponent(() => import("@/features/admin/audit-page")),
   }),

@@ -16,6 +16,8 @@ const PATHS = {
   play: "M5 3l8 5-8 5z",
   stop: "M4 4h8v8H4z",
   again: "M13 8a5 5 0 1 1-1.5-3.5L13 6M13 2.5V6H9.5",
+  undo: "M5.5 3 2.5 6l3 3M2.5 6h7a4 4 0 0 1 0 8H6",
+  redo: "M10.5 3l3 3-3 3M13.5 6h-7a4 4 0 0 0 0 8H10",
   folder: "M2 4h4l1.5 1.5H14V13H2z",
   up: "M8 13V3M4 7l4-4 4 4",
   download: "M8 2.5v8M4.5 7 8 10.5 11.5 7M3 13.5h10",

@@ -32,9 +32,14 @@ export function Page({
   );
 }
 
-/** Shown where something takes longer than it should; what is quick does not flicker. */
+/**
+ * Shown where something takes longer than it should; what is quick does not flicker. Queries whose
+ * `meta` says `isAside` come while the page is being used, and must not move it.
+ */
 function Loading() {
-  const missing = useIsFetching({ predicate: ({ state }) => state.data === undefined });
+  const missing = useIsFetching({
+    predicate: ({ state, meta }) => state.data === undefined && meta?.isAside !== true,
+  });
   return missing > 0 ? <output className="loading muted">Loading…</output> : null;
 }
 

@@ -113,7 +113,9 @@ function RunFacts({ run }: { run: RunView }) {
           {run.project}
         </Link>
       )}
-      <span>version {run.workflow_version}</span>
+      <Link to="/workflows/$workflow" params={{ workflow: run.workflow_name }}>
+        version {run.workflow_version}
+      </Link>
       <span>by {run.requested_by_name ?? run.requested_by}</span>
       <span>
         <Ago at={run.created_at} />

@@ -1,5 +1,6 @@
 import { Button } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
+import { Link } from "@tanstack/react-router";
 import { useState } from "react";
 import { workflow as workflowQuery, workflows } from "@/api/queries";
 import { Icon } from "@/components/icons";
@@ -14,7 +15,14 @@ export default function WorkflowsPage() {
   const found = useQuery(workflows);
   const [shown, setShown] = useState<string | null>(null);
   return (
-    <Page title="Workflows">
+    <Page
+      title="Workflows"
+      actions={
+        <Button size="sm" component={Link} to="/new-workflow">
+          New workflow
+        </Button>
+      }
+    >
       {found.error !== null && <Problem error={found.error} />}
       {found.data !== undefined && (
         <Panel title="Current versions">
@@ -23,12 +31,19 @@ export default function WorkflowsPage() {
               <li key={item.id}>
                 <div className="row">
                   <div className="grow">
-                    <strong>{item.name}</strong>
+                    <Link
+                      className="cover"
+                      to="/workflows/$workflow"
+                      params={{ workflow: item.name }}
+                    >
+                      {item.name}
+                    </Link>
                     <div className="small muted">
                       version {item.version}, <Ago at={item.created_at} />
                     </div>
                   </div>
                   <Button
+                    className="above"
                     size="xs"
                     variant="default"
                     aria-expanded={shown === item.name}
@@ -37,6 +52,7 @@ export default function WorkflowsPage() {
                     {shown === item.name ? "Close" : "Source"}
                   </Button>
                   <Button
+                    className="above"
                     size="xs"
                     variant="default"
                     leftSection={<Icon name="play" size={14} />}
