@@ -12,11 +12,11 @@ import { Page, Panel } from "@/components/page";
 import { Problem } from "@/components/problem";
 import { ApprovalRow } from "@/features/approvals/approval-row";
 import { AddProject } from "@/features/projects/add-project";
-import { ProjectRow } from "@/features/projects/project-row";
 import { RunRow } from "@/features/runs/run-row";
 import { openStartRun } from "@/features/runs/start-run";
 import { FirstSteps } from "./first-steps";
 import { LastHour } from "./last-hour";
+import { ProjectsPanel } from "./projects-panel";
 
 const SHOWN = 8;
 
@@ -90,19 +90,7 @@ export default function OverviewPage() {
             )}
           </Panel>
         )}
-        {places.data !== undefined && (
-          <Panel title="Projects" aside={<Link to="/projects">All projects</Link>}>
-            {places.data.items.length === 0 ? (
-              <p className="empty">There is no project yet.</p>
-            ) : (
-              <ul className="rows">
-                {places.data.items.slice(0, SHOWN).map((project) => (
-                  <ProjectRow key={project.id} project={project} />
-                ))}
-              </ul>
-            )}
-          </Panel>
-        )}
+        {places.data !== undefined && <ProjectsPanel projects={places.data.items} most={SHOWN} />}
         {failed.data !== undefined && (
           <Panel
             title="Failed"

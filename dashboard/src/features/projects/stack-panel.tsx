@@ -91,7 +91,7 @@ export function StackPanel({
     >
       {ask.error !== null && <Problem error={ask.error} />}
       {stack.reason !== "" && (
-        <p className={stack.state === "error" ? "problem" : "note"}>{stack.reason}</p>
+        <p className={status.tone === "bad" ? "problem" : "note"}>{stack.reason}</p>
       )}
       {stack.services.length === 0 && stack.reason === "" && (
         <p className="empty">This project has no services.</p>
