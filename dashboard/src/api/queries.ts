@@ -40,6 +40,18 @@ export const stack = (projectId: string, { usage = false } = {}) =>
         : false,
   });
 
+const MOVING = new Set(["copying", "starting", "undoing", "discarding"]);
+
+/** What becomes of a fork, by its name or id. How far the copy is, is no event. */
+export const fork = (project: string) =>
+  queryOptions({
+    queryKey: ["project", project, "fork"],
+    queryFn: () =>
+      take(http.GET("/api/v1/projects/{project}/fork", { params: { path: { project } } })),
+    refetchInterval: ({ state }) =>
+      state.data !== undefined && MOVING.has(state.data.phase) ? 500 : false,
+  });
+
 export const folders = (path: string | null) =>
   queryOptions({
     queryKey: ["folders", path],
