@@ -1,6 +1,6 @@
 import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
 import { http, take } from "./client";
-import type { ApprovalState, RunState } from "./generated/schema";
+import type { ApprovalState, Level, RunState } from "./generated/schema";
 
 /*
  * What is read from the hub, and under which key. `live/sync.ts` says which events make which key
@@ -104,6 +104,34 @@ export const approval = (id: string) =>
     queryFn: () =>
       take(http.GET("/api/v1/approvals/{approval_id}", { params: { path: { approval_id: id } } })),
   });
+
+export type FindingsWanted = { level?: Level; project_id?: string };
+
+export const findingPages = (wanted: FindingsWanted) =>
+  infiniteQueryOptions({
+    queryKey: ["findings", wanted],
+    queryFn: ({ pageParam }) =>
+      take(
+        http.GET("/api/v1/findings", {
+          params: { query: { ...wanted, limit: 100, ...(pageParam ? { cursor: pageParam } : {}) } },
+        }),
+      ),
+    initialPageParam: "",
+    getNextPageParam: (last) => last.next_cursor ?? undefined,
+  });
+
+export const statistics = (hours: number) =>
+  queryOptions({
+    queryKey: ["statistics", hours],
+    queryFn: () => take(http.GET("/api/v1/statistics", { params: { query: { hours } } })),
+    staleTime: 10_000,
+  });
+
+export const settings = queryOptions({
+  queryKey: ["settings"],
+  queryFn: () => take(http.GET("/api/v1/settings")),
+  staleTime: 0,
+});
 
 export const agents = queryOptions({
   queryKey: ["agents"],
