@@ -9,7 +9,7 @@ export const PLACES = [
   { to: "/findings", label: "Findings", icon: "findings", key: "f" },
   { to: "/workflows", label: "Workflows", icon: "workflows", key: "w" },
   { to: "/agents", label: "Agents", icon: "agents", key: "g" },
-  { to: "/metrics", label: "Metrics", icon: "metrics", key: "m" },
+  { to: "/statistics", label: "Metrics", icon: "metrics", key: "m" },
   { to: "/people", label: "People and tokens", icon: "people", key: "t" },
   { to: "/audit", label: "Audit log", icon: "audit", key: "l" },
   { to: "/settings", label: "Settings", icon: "settings", key: "s" },

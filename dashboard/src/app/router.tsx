@@ -2,8 +2,9 @@ import {
   createRootRoute,
   createRoute,
   createRouter,
-  lazyRouteComponent,
+  lazyRouteComponent as loadedPage,
 } from "@tanstack/react-router";
+import type { ReactNode } from "react";
 import { Problem } from "@/components/problem";
 import { NotFound } from "./not-found";
 import { Shell } from "./shell";
@@ -16,6 +17,10 @@ export type ProjectSearch = { service?: string };
 export type RunsSearch = { state?: string };
 export type FindingsSearch = { level?: string; project?: string };
 export type MetricsSearch = { hours?: number };
+
+/** Browsers drop a request when an interface of the machine comes or goes: it is asked for again. */
+const lazyRouteComponent = (load: () => Promise<{ default: () => ReactNode }>) =>
+  loadedPage(() => load().catch(load));
 
 const text = (value: unknown): string | undefined =>
   typeof value === "string" && value !== "" ? value : undefined;
@@ -75,7 +80,7 @@ const routeTree = root.addChildren([
   }),
   createRoute({
     getParentRoute: () => root,
-    path: "/metrics",
+    path: "/statistics",
     validateSearch: (search): MetricsSearch => ({
       hours: Number(search.hours) > 0 ? Number(search.hours) : undefined,
     }),

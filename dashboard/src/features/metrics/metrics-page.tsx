@@ -17,7 +17,7 @@ const SPANS = [
   { hours: 7 * 24, label: "7 days" },
   { hours: 30 * 24, label: "30 days" },
 ] as const;
-const route = getRouteApi("/metrics");
+const route = getRouteApi("/statistics");
 
 /** How runs, agents, approvals and stacks went, from what is on record, and how the hub is. */
 export default function MetricsPage() {
@@ -30,7 +30,7 @@ export default function MetricsPage() {
         {SPANS.map((each) => (
           <Link
             key={each.hours}
-            to="/metrics"
+            to="/statistics"
             search={each.hours === SPANS[0].hours ? {} : { hours: each.hours }}
             aria-current={each === span ? "page" : undefined}
           >

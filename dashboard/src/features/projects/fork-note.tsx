@@ -1,6 +1,5 @@
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
-import { ProblemError } from "@/api/client";
 import type { ForkView, ProjectDetail } from "@/api/generated/schema";
 import { fork as forkQuery } from "@/api/queries";
 import { Ago } from "@/components/time";
@@ -61,9 +60,4 @@ function sizeWords({ size_bytes: size, pause_seconds: pause, origin_name: origin
   return pause === null
     ? `${copied}; ${origin} did not run`
     : `${copied}; ${origin} stood still for ${duration(pause)}`;
-}
-
-/** Whether an error says that there is no such fork any more. */
-export function isGone(error: Error | null): boolean {
-  return error instanceof ProblemError && error.status === 404;
 }

@@ -6,15 +6,11 @@ import { http, take } from "@/api/client";
 import type { ProjectDetail } from "@/api/generated/schema";
 import { fork as forkQuery } from "@/api/queries";
 import { Problem } from "@/components/problem";
-import { isGone } from "./fork-note";
 
 /** How a project goes: a fork with all its data, another without a trace in its folder. */
-export function Leave({ project }: { project: ProjectDetail }) {
-  return project.forked_from === null ? (
-    <Forget project={project} />
-  ) : (
-    <Discard project={project} />
-  );
+export function Leave({ project, isGone }: { project: ProjectDetail; isGone: boolean }) {
+  if (project.forked_from !== null) return <Discard project={project} isGone={isGone} />;
+  return isGone ? null : <Forget project={project} />;
 }
 
 function Forget({ project }: { project: ProjectDetail }) {
@@ -38,7 +34,7 @@ function Forget({ project }: { project: ProjectDetail }) {
   );
 }
 
-function Discard({ project }: { project: ProjectDetail }) {
+function Discard({ project, isGone }: { project: ProjectDetail; isGone: boolean }) {
   const navigate = useNavigate();
   const fork = useQuery(forkQuery(project.id));
   const discard = useMutation({
@@ -50,10 +46,11 @@ function Discard({ project }: { project: ProjectDetail }) {
       ),
     onSuccess: () => void fork.refetch(),
   });
-  const isDone = discard.isSuccess && isGone(fork.error);
+  const isDone = discard.isSuccess && isGone;
   useEffect(() => {
     if (isDone) void navigate({ to: "/projects" });
   }, [isDone, navigate]);
+  if (isGone) return null;
   if (discard.isSuccess || fork.data?.phase === "discarding") {
     return <output className="small muted">Its services are stopped and its data removed…</output>;
   }

@@ -56,12 +56,8 @@ export default function ProjectPage() {
     >
       {error !== null && <Problem error={error} />}
       {error !== null && <ForkFailed name={name} />}
-      {project !== undefined && error === null && (
-        <>
-          <Content project={project} />
-          {mayChange && <Leave project={project} />}
-        </>
-      )}
+      {project !== undefined && error === null && <Content project={project} />}
+      {project !== undefined && mayChange && <Leave project={project} isGone={error !== null} />}
       <Suspense>
         {isForking && project !== undefined && (
           <ForkDialog project={project} onClose={() => setForking(false)} />
