@@ -73,9 +73,9 @@ def shown(settings: Settings) -> list[SettingView]:
 
 
 def without_secrets(url: str) -> str:
-    """Return a URL without user, password and parameters."""
+    """Return a URL without user, password, parameters and the name of a driver."""
     parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+    return f"{parts.scheme.partition('+')[0]}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
 def _text(value: Any) -> str:

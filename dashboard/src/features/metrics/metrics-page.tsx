@@ -99,7 +99,9 @@ function Figures({ found }: { found: StatisticsView }) {
         waits for people included
       </Figure>
       <Figure name="Approvals" value={asked.toLocaleString()}>
-        half decided within {seconds(approvals.p50_seconds)}
+        {approvals.p50_seconds === null
+          ? "none decided yet"
+          : `half decided within ${seconds(approvals.p50_seconds)}`}
       </Figure>
     </dl>
   );

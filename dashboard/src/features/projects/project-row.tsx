@@ -17,9 +17,7 @@ export function ProjectRow({ project }: { project: ProjectView }) {
           {project.name}
         </Link>
         {stack !== undefined && status?.tone === "bad" && stack.reason !== "" ? (
-          <div className="small clip" title={stack.reason}>
-            {stack.reason}
-          </div>
+          <div className="small wrap stack-reason">{stack.reason}</div>
         ) : (
           <div className="small muted clip mono">{project.path}</div>
         )}
