@@ -13,8 +13,11 @@ import { App } from "./app/app";
  * networks do. A sheet that was lost that way is asked for again; scripts wait for sheets, so by
  * now it is known.
  */
-for (const link of document.querySelectorAll<HTMLLinkElement>('link[rel="stylesheet"]')) {
-  if (link.sheet === null) link.replaceWith(link.cloneNode());
+const isStyled = getComputedStyle(document.documentElement).getPropertyValue("--ground") !== "";
+if (!isStyled) {
+  for (const link of document.querySelectorAll('link[rel="stylesheet"]')) {
+    link.replaceWith(link.cloneNode());
+  }
 }
 
 const root = document.getElementById("root");

@@ -88,7 +88,10 @@ def test_what_was_found_is_listed_and_counted(hub: Hub, visits: Visits) -> None:
 
 def test_the_settings_are_shown_and_colours_chosen(hub: Hub, visits: Visits) -> None:
     page = visits.page(scheme="light")
+    # A sheet is lost, as when a network of the machine changes: it is asked for again.
+    page.route("**/*.css", lambda route: route.abort("connectionfailed"), times=1)
     page.goto("/settings")
+    expect(page.get_by_role("navigation", name="Main", exact=True)).to_have_css("display", "flex")
     expect(page.get_by_text(str(hub.data), exact=True).first).to_be_visible()
     row = page.get_by_role("row", name="COMMANDCENTER_RUNTIME")
     expect(row.get_by_role("cell")).to_have_text(["COMMANDCENTER_RUNTIME", "fake", "given"])

@@ -14,7 +14,7 @@ def test_the_page_lists_every_setting_and_no_other() -> None:
 
 def test_what_is_shown_of_settings_has_no_secret() -> None:
     settings = Settings(
-        database_url="postgresql://me:hidden@db.example.org:5432/cc?password=hidden",
+        database_url="postgresql+psycopg://me:hidden@db.example.org:5432/cc?password=hidden",
         public_url="https://me:hidden@example.org/cc",
         allowed_roots="/srv/a:/srv/b",
         allowed_hosts="one, two",
