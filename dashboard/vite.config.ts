@@ -14,6 +14,9 @@ export default defineConfig({
     // The hub's Content-Security-Policy allows files of its own and nothing inline.
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
+    // One sheet, small as it is: a page whose own one failed to load would stay without for good,
+    // and browsers drop requests when a network of a project comes or goes.
+    cssCodeSplit: false,
     chunkSizeWarningLimit: 800,
   },
   server: {

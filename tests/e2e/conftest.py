@@ -4,8 +4,9 @@ import re
 import shutil
 import textwrap
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import httpx
 import pytest
@@ -14,6 +15,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_play
 import commandcenter
 from tests import web
 from tests.integration.cli.conftest import AGENTS, WORKFLOWS, Hub, wait_for
+from tests.integration.stacks.stack_hub import StackHub
 
 _CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 _BUILT = Path(commandcenter.__file__).parent / "_ui" / "index.html"
@@ -24,8 +26,28 @@ PHONE = {"width": 390, "height": 844}
 
 _AXE = Path(__file__).parents[2] / "dashboard" / "node_modules" / "axe-core" / "axe.min.js"
 _RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+_SCHEMES: tuple[Literal["light"], Literal["dark"]] = ("light", "dark")
 _RUN_AXE = """async (rules) => (await axe.run(document, {runOnly: rules})).violations.map(
     (found) => `${found.id}: ${found.nodes.map((node) => node.target.join(" ")).join(", ")}`)"""
+
+
+@dataclass
+class E2eHub(StackHub):
+    """Agents are pretended, services of projects really run: a browser sees no difference."""
+
+    arguments: tuple[str, ...] = ("--no-demo", "--runtime", "fake")
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {**super().environment, "COMMANDCENTER_STACK_RUNTIME": "sandbox"}
+
+
+def _need_browser() -> str:
+    if _CHROMIUM is None:
+        pytest.skip("Chromium is not installed: apt-get install chromium")
+    if not _BUILT.is_file():
+        pytest.skip("the dashboard is not built: make ui")
+    return _CHROMIUM
 
 
 @pytest.fixture(scope="module")
@@ -34,29 +56,27 @@ def browser() -> Iterator[Browser]:
 
     Of a module: as long as it is open a loop runs in this thread, and asynchronous tests cannot.
     """
-    if _CHROMIUM is None:
-        pytest.skip("Chromium is not installed: apt-get install chromium")
-    if not _BUILT.is_file():
-        pytest.skip("the dashboard is not built: make ui")
+    program = _need_browser()
     expect.set_options(timeout=_PATIENCE_MS)
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=_CHROMIUM, args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
         yield browser
         browser.close()
 
 
-@pytest.fixture(scope="module")
-def hub(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
-    """A hub on the fake runtime with agents and workflows; after `browser`, which may skip."""
+@pytest.fixture(scope="session")
+def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[E2eHub]:
+    """One hub with agents and workflows for all of these tests: starting one takes longest."""
+    _need_browser()
     root = tmp_path_factory.mktemp("e2e")
-    hub = Hub(root / "data", root / "projects")
+    hub = E2eHub(root / "data", root / "projects")
     hub.projects.mkdir()
     try:
         hub.start()
         _furnish(hub)
         yield hub
     finally:
-        hub.stop()
+        hub.end()
 
 
 def api(hub: Hub) -> httpx.Client:
@@ -83,23 +103,26 @@ def _furnish(hub: Hub) -> None:
 
 
 def barriers(page: Page) -> list[str]:
-    """What axe finds. In the dark only colours are another matter than in the light."""
+    """What axe finds, in the light and in the dark."""
     if not _AXE.is_file():
         pytest.skip("axe-core is not installed: make ui")
     page.evaluate(_AXE.read_text())
-    is_dark = page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches")
-    found: list[Any] = page.evaluate(_RUN_AXE, ["color-contrast"] if is_dark else _RULES)
-    return [str(each) for each in found]
+    found: list[str] = []
+    for scheme in _SCHEMES:
+        page.emulate_media(color_scheme=scheme)
+        found += [f"{scheme}: {each}" for each in page.evaluate(_RUN_AXE, _RULES)]
+    return found
 
 
 class Visits:
     """Browsers of one person: signed in once, by the link that the first start prints."""
 
-    def __init__(self, browser: Browser, hub: Hub) -> None:
+    def __init__(self, browser: Browser, hub: Hub, session: list[str]) -> None:
+        """`session` is where its cookie is kept for other tests, whichever is first."""
         self._browser = browser
         self._hub = hub
         self._contexts: list[BrowserContext] = []
-        self._session: str | None = None
+        self._session = session
 
     def first_link(self) -> str:
         def printed() -> "re.Match[str] | None":
@@ -119,14 +142,15 @@ class Visits:
         context.set_default_timeout(_PATIENCE_MS)
         self._contexts.append(context)
         page = context.new_page()
-        if self._session is None:
+        if not self._session:
             page.goto(self.first_link())
             page.get_by_role("button", name="Sign in").click()
             page.get_by_role("heading", name="Overview").wait_for()
-            self._session = context.cookies()[0]["value"]
+            self._session.append(context.cookies()[0]["value"])
         else:
             name = "commandcenter_session"
-            context.add_cookies([{"name": name, "value": self._session, "url": self._hub.url}])
+            cookie = {"name": name, "value": self._session[0], "url": self._hub.url}
+            context.add_cookies([cookie])  # type: ignore[list-item]  # a typed dict
         return page
 
     def close(self) -> None:
@@ -135,12 +159,14 @@ class Visits:
         self._contexts.clear()
 
 
-@pytest.fixture(scope="module")
-def person(browser: Browser, hub: Hub) -> Visits:
-    return Visits(browser, hub)
+@pytest.fixture(scope="session")
+def session(hub: E2eHub) -> list[str]:
+    """The cookie of the one person who looks, once there is one."""
+    return []
 
 
 @pytest.fixture
-def visits(person: Visits) -> Iterator[Visits]:
-    yield person
-    person.close()
+def visits(browser: Browser, hub: E2eHub, session: list[str]) -> Iterator[Visits]:
+    visits = Visits(browser, hub, session)
+    yield visits
+    visits.close()

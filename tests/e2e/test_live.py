@@ -1,5 +1,7 @@
 """The way of a first visitor, and what an open page shows when the hub goes away and comes back."""
 
+import re
+
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
@@ -21,7 +23,8 @@ def _row(page: Page, run_id: str) -> Locator:
 
 def test_the_link_of_the_first_start_leads_to_a_live_overview(hub: Hub, visits: Visits) -> None:
     page = visits.page()
-    expect(page).to_have_title("Overview · CommandCenter")
+    page.goto("/")
+    expect(page).to_have_title(re.compile("Overview · CommandCenter$"))
     expect(page.get_by_role("status").filter(has_text="Live").first).to_be_visible()
 
     page.get_by_role("link", name="Runs", exact=True).first.click()
@@ -43,4 +46,4 @@ def test_the_page_recovers_from_the_death_of_the_hub(hub: Hub, visits: Visits) -
     run_id = _started(hub)
 
     expect(_row(page, run_id).get_by_text("succeeded")).to_be_visible()
-    expect(page).to_have_title("Runs · CommandCenter")
+    expect(page).to_have_title(re.compile(r"^(\(\d+\) )?Runs · CommandCenter$"))

@@ -9,12 +9,24 @@ export class ProblemError extends Error {
     readonly title: string,
     readonly detail: string,
     readonly hint: string | null = null,
+    readonly fields: Record<string, unknown> = {},
   ) {
     super(detail);
   }
 
   get isOffline(): boolean {
     return this.status === 0;
+  }
+
+  /** What the hub says against single fields, by their path in the body: `limits.redis.cpus`. */
+  get byField(): Map<string, string> {
+    const errors = Array.isArray(this.fields.errors) ? this.fields.errors : [];
+    return new Map(
+      (errors as { path: string; message: string }[]).map(({ path, message }) => [
+        path.replace(/^body\./, ""),
+        message,
+      ]),
+    );
   }
 }
 
@@ -57,6 +69,7 @@ function problemOf(body: unknown, response: Response): ProblemError {
       problem.title,
       problem.detail,
       problem.hint ?? null,
+      problem.fields ?? {},
     );
   }
   return new ProblemError(

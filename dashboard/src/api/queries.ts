@@ -1,6 +1,6 @@
 import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
 import { http, take } from "./client";
-import type { ApprovalState, RunState } from "./generated/schema";
+import type { ApprovalState, Level, RunState } from "./generated/schema";
 
 /*
  * What is read from the hub, and under which key. `live/sync.ts` says which events make which key
@@ -38,6 +38,18 @@ export const stack = (projectId: string, { usage = false } = {}) =>
       usage && state.data !== undefined && state.data.state !== "stopped"
         ? USAGE_SECONDS * 1000
         : false,
+  });
+
+const MOVING = new Set(["copying", "starting", "undoing", "discarding"]);
+
+/** What becomes of a fork, by its name or id. How far the copy is, is no event. */
+export const fork = (project: string) =>
+  queryOptions({
+    queryKey: ["project", project, "fork"],
+    queryFn: () =>
+      take(http.GET("/api/v1/projects/{project}/fork", { params: { path: { project } } })),
+    refetchInterval: ({ state }) =>
+      state.data !== undefined && MOVING.has(state.data.phase) ? 500 : false,
   });
 
 export const folders = (path: string | null) =>
@@ -92,6 +104,34 @@ export const approval = (id: string) =>
     queryFn: () =>
       take(http.GET("/api/v1/approvals/{approval_id}", { params: { path: { approval_id: id } } })),
   });
+
+export type FindingsWanted = { level?: Level; project_id?: string };
+
+export const findingPages = (wanted: FindingsWanted) =>
+  infiniteQueryOptions({
+    queryKey: ["findings", wanted],
+    queryFn: ({ pageParam }) =>
+      take(
+        http.GET("/api/v1/findings", {
+          params: { query: { ...wanted, limit: 100, ...(pageParam ? { cursor: pageParam } : {}) } },
+        }),
+      ),
+    initialPageParam: "",
+    getNextPageParam: (last) => last.next_cursor ?? undefined,
+  });
+
+export const statistics = (hours: number) =>
+  queryOptions({
+    queryKey: ["statistics", hours],
+    queryFn: () => take(http.GET("/api/v1/statistics", { params: { query: { hours } } })),
+    staleTime: 10_000,
+  });
+
+export const settings = queryOptions({
+  queryKey: ["settings"],
+  queryFn: () => take(http.GET("/api/v1/settings")),
+  staleTime: 0,
+});
 
 export const agents = queryOptions({
   queryKey: ["agents"],

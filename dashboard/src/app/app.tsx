@@ -10,6 +10,10 @@ import { router } from "./router";
 import { SignedOut } from "./signed-out";
 import { theme } from "./theme";
 
+// The page of this address is on its way while it is asked who is there.
+void router.load();
+void queryClient.prefetchQuery(me);
+
 export function App() {
   return (
     <MantineProvider
@@ -36,7 +40,7 @@ function Gate() {
   const error = whoAmI.error;
   if (isSignedOut || (error instanceof ProblemError && error.status === 401)) return <SignedOut />;
   if (whoAmI.data !== undefined) return <RouterProvider router={router} />;
-  if (error === null) return null;
+  if (error === null) return <p className="boot">CommandCenter</p>; // as in index.html
   return (
     <main className="alone">
       <Problem error={error} />

@@ -1,6 +1,7 @@
 import { Spotlight, type SpotlightActionData, spotlight } from "@mantine/spotlight";
 import { useQuery } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
+import { useState } from "react";
 import { approvals, projects, runs, workflows } from "@/api/queries";
 import { Icon } from "@/components/icons";
 import { openStartRun } from "@/features/runs/start-run";
@@ -11,11 +12,13 @@ export const openPalette = () => spotlight.open();
 /** Ctrl-K: every place, project, recent run, open approval and workflow by name. */
 export function CommandPalette() {
   const navigate = useNavigate();
+  // What is asked for here would be asked for again at every event, on every page.
+  const [enabled, setEnabled] = useState(false);
   const known = {
-    projects: useQuery(projects).data?.items ?? [],
-    runs: useQuery(runs()).data?.items ?? [],
-    approvals: useQuery(approvals("pending")).data?.items ?? [],
-    workflows: useQuery(workflows).data?.items ?? [],
+    projects: useQuery({ ...projects, enabled }).data?.items ?? [],
+    runs: useQuery({ ...runs(), enabled }).data?.items ?? [],
+    approvals: useQuery({ ...approvals("pending"), enabled }).data?.items ?? [],
+    workflows: useQuery({ ...workflows, enabled }).data?.items ?? [],
   };
   const actions: SpotlightActionData[] = [
     ...known.approvals.map((item) => ({
@@ -67,6 +70,8 @@ export function CommandPalette() {
   return (
     <Spotlight
       actions={actions}
+      onSpotlightOpen={() => setEnabled(true)}
+      onSpotlightClose={() => setEnabled(false)}
       shortcut={["mod + K"]}
       nothingFound="Nothing has this in its name."
       highlightQuery

@@ -6,13 +6,13 @@ export const PLACES = [
   { to: "/projects", label: "Projects", icon: "projects", key: "p" },
   { to: "/runs", label: "Runs", icon: "runs", key: "r" },
   { to: "/approvals", label: "Approvals", icon: "approvals", key: "a" },
+  { to: "/findings", label: "Findings", icon: "findings", key: "f" },
   { to: "/workflows", label: "Workflows", icon: "workflows", key: "w" },
   { to: "/agents", label: "Agents", icon: "agents", key: "g" },
+  { to: "/statistics", label: "Metrics", icon: "metrics", key: "m" },
   { to: "/people", label: "People and tokens", icon: "people", key: "t" },
   { to: "/audit", label: "Audit log", icon: "audit", key: "l" },
+  { to: "/settings", label: "Settings", icon: "settings", key: "s" },
 ] as const satisfies readonly { to: string; label: string; icon: IconName; key: string }[];
 
-export const TABS = [
-  ...PLACES.slice(0, 4),
-  { to: "/more", label: "More", icon: "more", key: "m" },
-] as const;
+export const TABS = [...PLACES.slice(0, 4), { to: "/more", label: "More", icon: "more" }] as const;

@@ -2,8 +2,9 @@ import {
   createRootRoute,
   createRoute,
   createRouter,
-  lazyRouteComponent,
+  lazyRouteComponent as loadedPage,
 } from "@tanstack/react-router";
+import type { ReactNode } from "react";
 import { Problem } from "@/components/problem";
 import { NotFound } from "./not-found";
 import { Shell } from "./shell";
@@ -14,6 +15,12 @@ const root = createRootRoute({ component: Shell, notFoundComponent: NotFound });
 export type RunSearch = { step?: string; attempt?: number; tab?: string; check?: boolean };
 export type ProjectSearch = { service?: string };
 export type RunsSearch = { state?: string };
+export type FindingsSearch = { level?: string; project?: string };
+export type MetricsSearch = { hours?: number };
+
+/** Browsers drop a request when an interface of the machine comes or goes: it is asked for again. */
+const lazyRouteComponent = (load: () => Promise<{ default: () => ReactNode }>) =>
+  loadedPage(() => load().catch(load));
 
 const text = (value: unknown): string | undefined =>
   typeof value === "string" && value !== "" ? value : undefined;
@@ -61,6 +68,28 @@ const routeTree = root.addChildren([
     getParentRoute: () => root,
     path: "/approvals/$approval",
     component: lazyRouteComponent(() => import("@/features/approvals/approval-page")),
+  }),
+  createRoute({
+    getParentRoute: () => root,
+    path: "/findings",
+    validateSearch: (search): FindingsSearch => ({
+      level: text(search.level),
+      project: text(search.project),
+    }),
+    component: lazyRouteComponent(() => import("@/features/findings/findings-page")),
+  }),
+  createRoute({
+    getParentRoute: () => root,
+    path: "/statistics",
+    validateSearch: (search): MetricsSearch => ({
+      hours: Number(search.hours) > 0 ? Number(search.hours) : undefined,
+    }),
+    component: lazyRouteComponent(() => import("@/features/metrics/metrics-page")),
+  }),
+  createRoute({
+    getParentRoute: () => root,
+    path: "/settings",
+    component: lazyRouteComponent(() => import("@/features/settings/settings-page")),
   }),
   createRoute({
     getParentRoute: () => root,

@@ -34,13 +34,30 @@ export function hasEnded(state: string): boolean {
   return ENDED.has(state);
 }
 
-/** A stack that runs is well only while all of it is healthy. */
-export function stackStatus(stack: { state: string; overall_healthy: boolean }): {
-  tone: Tone;
-  word: string;
-} {
+type StackFacts = {
+  state: string;
+  overall_healthy: boolean;
+  reason: string;
+  last_started_at: string | null;
+};
+
+/**
+ * A stack that runs is well only while all of it is healthy; one that never ran and has something
+ * said against it cannot be started as it is.
+ */
+export function stackStatus(stack: StackFacts): { tone: Tone; word: string } {
+  if (stack.state === "stopped" && stack.last_started_at === null && stack.reason !== "") {
+    return { tone: "bad", word: "cannot be started" };
+  }
   if (stack.state !== "running") return { tone: toneOf(stack.state), word: stack.state };
   return stack.overall_healthy
     ? { tone: "good", word: "healthy" }
     : { tone: "bad", word: "being repaired" };
+}
+
+/** What needs a look first: what is wrong, then what moves, then what runs, then the rest. */
+export function urgency(tone: Tone | undefined): number {
+  const order: Tone[] = ["bad", "waiting", "active", "good"];
+  const place = tone === undefined ? -1 : order.indexOf(tone);
+  return place < 0 ? order.length : place;
 }

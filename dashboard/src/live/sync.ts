@@ -6,7 +6,9 @@ export function outdatedBy(event: HubEvent): QueryKey[] {
   const [noun] = event.type.split(".");
   switch (noun) {
     case "run":
-      return [["runs"], ["run", event.run_id]];
+      return event.type === "run.finished"
+        ? [["runs"], ["run", event.run_id], ["findings"], ["statistics"]]
+        : [["runs"], ["run", event.run_id]];
     case "step":
     case "attempt":
     case "check":

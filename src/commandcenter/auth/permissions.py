@@ -35,6 +35,7 @@ class Permission(StrEnum):
     SECRETS_WRITE = "secrets:write"
     PRINCIPALS_MANAGE = "principals:manage"
     AUDIT_READ = "audit:read"
+    SETTINGS_READ = "settings:read"  # how the hub is configured; no secret of it
 
 
 _VIEWER = frozenset(

@@ -19,6 +19,8 @@ from commandcenter.hub import (
     health_endpoints,
     metrics_endpoints,
     pages,
+    settings_endpoints,
+    statistics_endpoints,
 )
 from commandcenter.hub.assembly import assemble
 from commandcenter.hub.middleware.aliases import UnversionedApi
@@ -35,7 +37,7 @@ from commandcenter.logs import follow_endpoint
 from commandcenter.notifications import endpoints as notification_endpoints
 from commandcenter.projects import endpoints as project_endpoints
 from commandcenter.runs import endpoints as run_endpoints
-from commandcenter.runs import recovery_endpoint
+from commandcenter.runs import findings_endpoint, recovery_endpoint
 from commandcenter.secrets import endpoints as secret_endpoints
 from commandcenter.stacks import endpoints as stack_endpoints
 from commandcenter.stacks import fork_endpoints as stack_fork_endpoints
@@ -57,6 +59,7 @@ API_ROUTERS: Sequence[APIRouter] = (
     workflow_endpoints.router,
     run_endpoints.router,
     recovery_endpoint.router,
+    findings_endpoint.router,
     approval_endpoints.router,
     artifact_endpoints.router,
     log_endpoints.router,
@@ -64,6 +67,8 @@ API_ROUTERS: Sequence[APIRouter] = (
     notification_endpoints.router,
     event_endpoints.router,
     secret_endpoints.router,
+    statistics_endpoints.router,
+    settings_endpoints.router,
 )
 # Everything outside: pages for people, answers for machines that expect fixed addresses.
 ROOT_ROUTERS: Sequence[APIRouter] = (

@@ -17,12 +17,14 @@ from commandcenter.hub.assembly import Assembly
 from commandcenter.hub.builtin import builtin_agents
 from commandcenter.hub.execution import hub_executor_id, start_execution
 from commandcenter.hub.file_retention import keep_files_bounded
+from commandcenter.hub.statistics_records import StatisticsRecords
 from commandcenter.kit.database import Database
 from commandcenter.logs.service import LogService
 from commandcenter.models import Run
 from commandcenter.notifications.service import NotificationService
 from commandcenter.projects.roots import AllowedRoots
 from commandcenter.projects.service import ProjectService
+from commandcenter.runs.findings_list import FindingList
 from commandcenter.runs.states import UNFINISHED_RUN_STATES
 from commandcenter.workflows.builtin_workflows import register_builtin_workflows
 from commandcenter.workflows.service import WorkflowService
@@ -66,6 +68,8 @@ async def add_domains(assembly: Assembly) -> None:
     services.add(LogService(database, data / "logs"))
     services.add(NotificationService(database, events))
     services.add(ApprovalService(database, events))
+    services.add(FindingList(database))
+    services.add(StatisticsRecords(database))
     assembly.run_in_background(
         "file_retention",
         keep_files_bounded(

@@ -1,16 +1,14 @@
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
-import { health, me } from "@/api/queries";
+import { me } from "@/api/queries";
 import { PLACES } from "@/app/places";
+import { HubHealth } from "@/components/hub-health";
 import { Icon } from "@/components/icons";
 import { Page, Panel } from "@/components/page";
-import { Problem } from "@/components/problem";
-import { State } from "@/components/state";
 
 /** The places that have no tab on a phone, and how the hub is. */
 export default function MorePage() {
   const { data: who } = useQuery(me);
-  const { data, error } = useQuery({ ...health, refetchInterval: 10_000 });
   return (
     <Page title="More">
       <Panel title="Places">
@@ -25,26 +23,7 @@ export default function MorePage() {
           ))}
         </ul>
       </Panel>
-      {error !== null && <Problem error={error} />}
-      {data !== undefined && (
-        <Panel
-          title={
-            <span className="line">
-              The hub {<State state={data.status} tone={data.status === "ok" ? "good" : "bad"} />}
-            </span>
-          }
-        >
-          <ul className="rows">
-            {Object.entries(data.checks ?? {}).map(([name, check]) => (
-              <li key={name} className="row">
-                <span className="grow">{name.replaceAll("_", " ")}</span>
-                <span className="muted small wrap detail">{check.detail}</span>
-                <State state={check.status} tone={check.status === "ok" ? "good" : "bad"} />
-              </li>
-            ))}
-          </ul>
-        </Panel>
-      )}
+      <HubHealth />
       <Panel title="You">
         <form method="post" action="/logout" className="row">
           <span className="grow">

@@ -1,14 +1,17 @@
 import { Link } from "@tanstack/react-router";
+import type { ReactNode } from "react";
 import type { ApprovalSummary } from "@/api/generated/schema";
 import { State } from "@/components/state";
 import { Ago } from "@/components/time";
 import { toneOf } from "@/lib/status";
 
-export function ApprovalRow({ approval }: { approval: ApprovalSummary }) {
+/** A question in a list; `mark` stands before it, to choose it with others. */
+export function ApprovalRow({ approval, mark }: { approval: ApprovalSummary; mark?: ReactNode }) {
   const isOpen = approval.state === "pending";
   const tone = isOpen ? "waiting" : toneOf(approval.state);
   return (
     <li className="row edge" data-tone={tone}>
+      {mark}
       <div className="grow">
         <div className="line">
           <Link to="/approvals/$approval" params={{ approval: approval.id }} className="cover">

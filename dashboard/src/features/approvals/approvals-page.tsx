@@ -1,10 +1,12 @@
 import "@/features/runs/runs.css";
+import "./approval.css";
 import { useQuery } from "@tanstack/react-query";
 import { approvals, me } from "@/api/queries";
 import { mayAnswer } from "@/app/attention";
 import { Page, Panel } from "@/components/page";
 import { Problem } from "@/components/problem";
 import { ApprovalRow } from "./approval-row";
+import { MinePanel } from "./mine-panel";
 
 export default function ApprovalsPage() {
   const { data: who } = useQuery(me);
@@ -17,21 +19,7 @@ export default function ApprovalsPage() {
   return (
     <Page title="Approvals">
       {error !== null && <Problem error={error} />}
-      {open.data !== undefined && (
-        <Panel title="Waiting for you">
-          {mine.length === 0 ? (
-            <p className="empty">
-              Nothing waits for you. An agent that may change something asks here first.
-            </p>
-          ) : (
-            <ul className="rows">
-              {mine.map((item) => (
-                <ApprovalRow key={item.id} approval={item} />
-              ))}
-            </ul>
-          )}
-        </Panel>
-      )}
+      {open.data !== undefined && <MinePanel approvals={mine} />}
       {others.length > 0 && (
         <Panel title="Waiting for others">
           <ul className="rows">

@@ -12,11 +12,11 @@ import { Page, Panel } from "@/components/page";
 import { Problem } from "@/components/problem";
 import { ApprovalRow } from "@/features/approvals/approval-row";
 import { AddProject } from "@/features/projects/add-project";
-import { ProjectRow } from "@/features/projects/project-row";
 import { RunRow } from "@/features/runs/run-row";
 import { openStartRun } from "@/features/runs/start-run";
 import { FirstSteps } from "./first-steps";
 import { LastHour } from "./last-hour";
+import { ProjectsPanel } from "./projects-panel";
 
 const SHOWN = 8;
 
@@ -61,68 +61,60 @@ export default function OverviewPage() {
             />
           </Panel>
         )}
-        {open.data !== undefined && (
-          <Panel
-            title="Waiting for you"
-            aside={mine.length > SHOWN ? <Link to="/approvals">All {mine.length}</Link> : undefined}
-          >
-            {mine.length === 0 ? (
-              <p className="empty">Nothing waits for your decision.</p>
-            ) : (
-              <ul className="rows">
-                {mine.slice(0, SHOWN).map((item) => (
-                  <ApprovalRow key={item.id} approval={item} />
-                ))}
-              </ul>
-            )}
-          </Panel>
-        )}
-        {running.data !== undefined && (
-          <Panel title="Running" aside={<Link to="/runs">All runs</Link>}>
-            {atWork.length === 0 ? (
-              <p className="empty">No agent is at work.</p>
-            ) : (
-              <ul className="rows">
-                {atWork.slice(0, SHOWN).map((run) => (
-                  <RunRow key={run.id} run={run} project={names.get(run.project_id ?? "")} />
-                ))}
-              </ul>
-            )}
-          </Panel>
-        )}
-        {places.data !== undefined && (
-          <Panel title="Projects" aside={<Link to="/projects">All projects</Link>}>
-            {places.data.items.length === 0 ? (
-              <p className="empty">There is no project yet.</p>
-            ) : (
-              <ul className="rows">
-                {places.data.items.slice(0, SHOWN).map((project) => (
-                  <ProjectRow key={project.id} project={project} />
-                ))}
-              </ul>
-            )}
-          </Panel>
-        )}
-        {failed.data !== undefined && (
-          <Panel
-            title="Failed"
-            aside={
-              <Link to="/runs" search={{ state: "failed" }}>
-                All failed
-              </Link>
-            }
-          >
-            {failed.data.items.length === 0 ? (
-              <p className="empty">No run has failed.</p>
-            ) : (
-              <ul className="rows">
-                {failed.data.items.map((run) => (
-                  <RunRow key={run.id} run={run} project={names.get(run.project_id ?? "")} />
-                ))}
-              </ul>
-            )}
-          </Panel>
-        )}
+        <div className="stack">
+          {open.data !== undefined && (
+            <Panel
+              title="Waiting for you"
+              aside={
+                mine.length > SHOWN ? <Link to="/approvals">All {mine.length}</Link> : undefined
+              }
+            >
+              {mine.length === 0 ? (
+                <p className="empty">Nothing waits for your decision.</p>
+              ) : (
+                <ul className="rows">
+                  {mine.slice(0, SHOWN).map((item) => (
+                    <ApprovalRow key={item.id} approval={item} />
+                  ))}
+                </ul>
+              )}
+            </Panel>
+          )}
+          {running.data !== undefined && (
+            <Panel title="Running" aside={<Link to="/runs">All runs</Link>}>
+              {atWork.length === 0 ? (
+                <p className="empty">No agent is at work.</p>
+              ) : (
+                <ul className="rows">
+                  {atWork.slice(0, SHOWN).map((run) => (
+                    <RunRow key={run.id} run={run} project={names.get(run.project_id ?? "")} />
+                  ))}
+                </ul>
+              )}
+            </Panel>
+          )}
+          {failed.data !== undefined && (
+            <Panel
+              title="Failed"
+              aside={
+                <Link to="/runs" search={{ state: "failed" }}>
+                  All failed
+                </Link>
+              }
+            >
+              {failed.data.items.length === 0 ? (
+                <p className="empty">No run has failed.</p>
+              ) : (
+                <ul className="rows">
+                  {failed.data.items.map((run) => (
+                    <RunRow key={run.id} run={run} project={names.get(run.project_id ?? "")} />
+                  ))}
+                </ul>
+              )}
+            </Panel>
+          )}
+        </div>
+        {places.data !== undefined && <ProjectsPanel projects={places.data.items} most={SHOWN} />}
         {newest.data !== undefined && (
           <Panel title="The last hour" className="wide">
             <LastHour runs={newest.data.items} waiting={waiting} />

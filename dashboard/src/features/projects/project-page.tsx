@@ -2,41 +2,67 @@ import "@/features/runs/runs.css";
 import "./projects.css";
 import "./stack.css";
 import { Button } from "@mantine/core";
-import { useMutation, useQuery } from "@tanstack/react-query";
+import { useQuery } from "@tanstack/react-query";
 import { getRouteApi, Link, useNavigate } from "@tanstack/react-router";
-import { useState } from "react";
-import { http, take } from "@/api/client";
-import type { ProjectDetail } from "@/api/generated/schema";
-import { approvals, project as projectQuery, runs, stack as stackQuery } from "@/api/queries";
+import { Suspense, useState } from "react";
+import type { Permission, ProjectDetail } from "@/api/generated/schema";
+import { approvals, me, project as projectQuery, runs, stack as stackQuery } from "@/api/queries";
 import { Icon } from "@/components/icons";
 import { Page, Panel } from "@/components/page";
 import { Problem } from "@/components/problem";
 import { RunRow } from "@/features/runs/run-row";
 import { openStartRun } from "@/features/runs/start-run";
+import { lazyPart } from "@/lib/lazy";
+import { ForkFailed, ForkNote } from "./fork-note";
+import { Leave } from "./leave";
 import { StackPanel } from "./stack-panel";
 
+const ForkDialog = lazyPart(() => import("./fork-dialog"));
 const route = getRouteApi("/projects/$project");
 const SHOWN_RUNS = 10;
 
 export default function ProjectPage() {
   const { project: name } = route.useParams();
   const { data: project, error } = useQuery(projectQuery(name));
+  const { data: who } = useQuery(me);
+  const [isForking, setForking] = useState(false);
+  const may = (permission: Permission) => who?.permissions.includes(permission) ?? false;
+  const mayChange = may("projects:write") && may("stacks:run");
   return (
     <Page
       title={name}
       crumbs={<Link to="/projects">Projects</Link>}
       actions={
-        <Button
-          size="sm"
-          leftSection={<Icon name="play" />}
-          onClick={() => openStartRun({ project: project?.name })}
-        >
-          Start a run
-        </Button>
+        <>
+          {mayChange && project !== undefined && (
+            <Button
+              size="sm"
+              variant="default"
+              leftSection={<Icon name="branch" />}
+              onClick={() => setForking(true)}
+            >
+              Fork…
+            </Button>
+          )}
+          <Button
+            size="sm"
+            leftSection={<Icon name="play" />}
+            onClick={() => openStartRun({ project: project?.name })}
+          >
+            Start a run
+          </Button>
+        </>
       }
     >
       {error !== null && <Problem error={error} />}
-      {project !== undefined && <Content project={project} />}
+      {error !== null && <ForkFailed name={name} />}
+      {project !== undefined && error === null && <Content project={project} />}
+      {project !== undefined && mayChange && <Leave project={project} isGone={error !== null} />}
+      <Suspense>
+        {isForking && project !== undefined && (
+          <ForkDialog project={project} onClose={() => setForking(false)} />
+        )}
+      </Suspense>
     </Page>
   );
 }
@@ -60,6 +86,7 @@ function Content({ project }: { project: ProjectDetail }) {
           </span>
         )}
       </div>
+      {project.forked_from !== null && <ForkNote project={project} />}
       {project.problem !== null && <p className="problem">{project.problem}</p>}
       {project.git?.problem != null && <p className="note">{project.git.problem}</p>}
       {stack.error !== null && <Problem error={stack.error} />}
@@ -103,40 +130,6 @@ function Content({ project }: { project: ProjectDetail }) {
           )}
         </Panel>
       )}
-      <Forget project={project} />
     </>
-  );
-}
-
-/** Forgetting asks once more, in place. */
-function Forget({ project }: { project: ProjectDetail }) {
-  const navigate = useNavigate();
-  const [isSure, setSure] = useState(false);
-  const forget = useMutation({
-    mutationFn: () =>
-      take(
-        http.DELETE("/api/v1/projects/{project}", { params: { path: { project: project.id } } }),
-      ),
-    onSuccess: () => void navigate({ to: "/projects" }),
-  });
-  return (
-    <div className="line small muted">
-      {forget.error !== null && <Problem error={forget.error} />}
-      {isSure ? (
-        <>
-          <span>The folder stays as it is; the project's name and ports are given up.</span>
-          <Button size="xs" color="red" variant="outline" onClick={() => forget.mutate()}>
-            Forget {project.name}
-          </Button>
-          <button type="button" className="link" onClick={() => setSure(false)}>
-            Keep it
-          </button>
-        </>
-      ) : (
-        <button type="button" className="link" onClick={() => setSure(true)}>
-          Forget this project…
-        </button>
-      )}
-    </div>
   );
 }

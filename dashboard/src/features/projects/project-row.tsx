@@ -16,7 +16,11 @@ export function ProjectRow({ project }: { project: ProjectView }) {
         <Link to="/projects/$project" params={{ project: project.name }} className="cover">
           {project.name}
         </Link>
-        <div className="small muted clip mono">{project.path}</div>
+        {stack !== undefined && status?.tone === "bad" && stack.reason !== "" ? (
+          <div className="small wrap stack-reason">{stack.reason}</div>
+        ) : (
+          <div className="small muted clip mono">{project.path}</div>
+        )}
       </div>
       {stack !== undefined && status !== undefined && (
         <>

@@ -9,7 +9,8 @@ import { State } from "@/components/state";
 import { Ago } from "@/components/time";
 import { bytes, count } from "@/lib/format";
 import { toneOf } from "@/lib/status";
-import { remember, UsageChart } from "./usage-chart";
+import { Hardening } from "./hardening";
+import { limitWords, remember, UsageChart } from "./usage-chart";
 
 const STILL = new Set(["stopped", "pending", "stopping"]);
 
@@ -67,6 +68,7 @@ export function ServiceRow({
         {service.message !== "" && (
           <div className="small wrap service-message">{service.message}</div>
         )}
+        {service.progress !== "" && <div className="small wrap">{service.progress}</div>}
         {service.runs_as !== "" && <div className="small muted wrap">{service.runs_as}</div>}
         {restart.error !== null && <Problem error={restart.error} />}
       </div>
@@ -98,6 +100,12 @@ export function ServiceRow({
               limit={service.memory_bytes}
               show={bytes}
             />
+            {service.pids.used !== null && (
+              <div className="small usage-wide">
+                {service.pids.used}{" "}
+                <span className="muted">{limitWords(service.pids, String)} processes</span>
+              </div>
+            )}
           </>
         )}
       </div>
@@ -116,6 +124,7 @@ export function ServiceRow({
           </Button>
         )}
       </div>
+      <Hardening service={service.name} found={service.hardening} />
     </li>
   );
 }

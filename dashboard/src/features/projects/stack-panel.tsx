@@ -1,16 +1,20 @@
 import { Button } from "@mantine/core";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { Suspense, useState } from "react";
 import { http, take } from "@/api/client";
 import type { StackView } from "@/api/generated/schema";
 import { me, stack as stackQuery } from "@/api/queries";
 import { Icon } from "@/components/icons";
-import { LogView } from "@/components/log/log-view";
 import { Panel } from "@/components/page";
 import { Problem } from "@/components/problem";
 import { State } from "@/components/state";
 import { Ago } from "@/components/time";
+import { lazyPart } from "@/lib/lazy";
 import { stackStatus } from "@/lib/status";
 import { ServiceRow } from "./service-row";
+
+const LimitsDialog = lazyPart(() => import("./limits-dialog"));
+const ServiceLog = lazyPart(() => import("./service-log"));
 
 type Verb = "start" | "stop" | "restart";
 
@@ -27,6 +31,9 @@ export function StackPanel({
   const client = useQueryClient();
   const { data: who } = useQuery(me);
   const mayRun = who?.permissions.includes("stacks:run") ?? false;
+  const [isChanging, setChanging] = useState(false);
+  const [hasChanged, setChanged] = useState(false);
+  const { queryKey } = stackQuery(stack.project_id);
   const ask = useMutation({
     mutationFn: (verb: Verb) =>
       take(
@@ -34,7 +41,10 @@ export function StackPanel({
           params: { path: { project: stack.project_id } },
         }),
       ),
-    onSuccess: (answer) => client.setQueryData(stackQuery(stack.project_id).queryKey, answer),
+    onSuccess: (answer, verb) => {
+      client.setQueryData(queryKey, answer);
+      if (verb !== "stop") setChanged(false);
+    },
   });
   const status = stackStatus(stack);
   const isStill = stack.state === "stopped" || stack.state === "error";
@@ -55,6 +65,11 @@ export function StackPanel({
       aside={
         mayRun && (
           <span className="line">
+            {stack.services.length > 0 && (
+              <Button size="xs" variant="default" onClick={() => setChanging(true)}>
+                Limits and ports…
+              </Button>
+            )}
             {isStill && (
               <Button
                 size="xs"
@@ -91,7 +106,15 @@ export function StackPanel({
     >
       {ask.error !== null && <Problem error={ask.error} />}
       {stack.reason !== "" && (
-        <p className={stack.state === "error" ? "problem" : "note"}>{stack.reason}</p>
+        <p className={status.tone === "bad" ? "problem" : "note"}>{stack.reason}</p>
+      )}
+      {hasChanged && !isStill && (
+        <p className="note line" role="status">
+          <span>Saved. It holds from the next start on.</span>
+          <button type="button" className="link" onClick={() => ask.mutate("restart")}>
+            Restart now
+          </button>
+        </p>
       )}
       {stack.services.length === 0 && stack.reason === "" && (
         <p className="empty">This project has no services.</p>
@@ -109,7 +132,20 @@ export function StackPanel({
           />
         ))}
       </ul>
-      {openService !== undefined && <ServiceLog stack={stack} name={openService} />}
+      <Suspense>
+        {openService !== undefined && <ServiceLog stack={stack} name={openService} />}
+        {isChanging && (
+          <LimitsDialog
+            stack={stack}
+            onClose={() => setChanging(false)}
+            onSaved={(saved) => {
+              client.setQueryData(queryKey, saved);
+              setChanging(false);
+              setChanged(true);
+            }}
+          />
+        )}
+      </Suspense>
       <LeftOut source={stack.source} />
       <footer className="stack-foot small muted">
         <span>{sourceWords(stack.source)}</span>
@@ -125,21 +161,6 @@ export function StackPanel({
         )}
       </footer>
     </Panel>
-  );
-}
-
-function ServiceLog({ stack, name }: { stack: StackView; name: string }) {
-  const service = stack.services.find((each) => each.name === name);
-  if (service === undefined) return null;
-  if (service.attempt === 0) return <p className="empty">{name} was never started.</p>;
-  const path = `/api/v1/projects/${stack.project_id}/services/${encodeURIComponent(name)}/logs`;
-  return (
-    <div className="body">
-      <h3 className="log-title">
-        {name}, start {service.attempt}
-      </h3>
-      <LogView source={{ path, query: { attempt: String(service.attempt) } }} />
-    </div>
   );
 }
 

@@ -2,7 +2,7 @@ import type { LimitView } from "@/api/generated/schema";
 
 const WIDTH = 120;
 const HEIGHT = 28;
-const KEPT = 60;
+const KEPT = 90; // three minutes, at a look each two seconds
 
 /** The last values of one measure; grows by one with each look and forgets the oldest. */
 export function remember(history: number[], value: number | null): number[] {

@@ -1,4 +1,5 @@
 import "./gantt.css";
+import { memo } from "react";
 import type { AttemptView, RunView } from "@/api/generated/schema";
 import { useNow } from "@/lib/clock";
 import { duration } from "@/lib/format";
@@ -13,6 +14,16 @@ type Row = {
   check: boolean;
   state: string;
   spans: Span[];
+};
+
+type Open = (node: string, attempt: number | undefined, check: boolean) => void;
+type RowProps = {
+  runId: string;
+  row: Row;
+  start: number;
+  span: number;
+  isSelected: boolean;
+  onOpen: Open;
 };
 
 const ms = (at: string | null): number | null => (at === null ? null : new Date(at).getTime());
@@ -82,7 +93,7 @@ export function Gantt({
 }: {
   run: RunView;
   selected: string | undefined;
-  onOpen: (node: string, attempt: number | undefined, check: boolean) => void;
+  onOpen: Open;
 }) {
   const clock = useNow().getTime();
   const now = hasEnded(run.state) ? (ms(run.finished_at) ?? clock) : clock;
@@ -93,41 +104,15 @@ export function Gantt({
     <div className="gantt">
       <ol>
         {rows.map((row) => (
-          <li key={row.key}>
-            <button
-              type="button"
-              className="gantt-row"
-              data-selected={row.node === selected || undefined}
-              onClick={() => onOpen(row.node, row.attempt, row.check)}
-            >
-              <span className="gantt-label clip">
-                {row.label}
-                {row.attempt !== undefined && row.attempt > 1 && (
-                  <span className="muted"> #{row.attempt}</span>
-                )}
-              </span>
-              <span className="gantt-lane">
-                {row.spans.map((each) => (
-                  <span
-                    key={each.kind}
-                    className={`gantt-bar ${each.kind}`}
-                    data-tone={each.tone}
-                    title={`${row.label}: ${each.kind === "queue" ? "until it began" : row.state}, ${duration((each.to - each.from) / 1000)}`}
-                    style={{
-                      left: `${((each.from - start) / span) * 100}%`,
-                      width: `${(Math.max(0, each.to - each.from) / span) * 100}%`,
-                    }}
-                  />
-                ))}
-              </span>
-              <span className="gantt-time mono">
-                <span className="sr-only">{row.state} </span>
-                {row.spans.length > 0
-                  ? duration(((row.spans.at(-1)?.to ?? 0) - (row.spans.at(-1)?.from ?? 0)) / 1000)
-                  : row.state}
-              </span>
-            </button>
-          </li>
+          <GanttRow
+            key={row.key}
+            runId={run.id}
+            row={row}
+            start={start}
+            span={span}
+            isSelected={row.node === selected}
+            onOpen={onOpen}
+          />
         ))}
       </ol>
       <div className="gantt-axis small muted" aria-hidden="true">
@@ -136,5 +121,55 @@ export function Gantt({
         <span>{duration(span / 1000)}</span>
       </div>
     </div>
+  );
+}
+
+const GanttRow = memo(function GanttRow({ row, start, span, isSelected, onOpen }: RowProps) {
+  const last = row.spans.at(-1);
+  return (
+    <li>
+      <button
+        type="button"
+        className="gantt-row"
+        data-selected={isSelected || undefined}
+        onClick={() => onOpen(row.node, row.attempt, row.check)}
+      >
+        <span className="gantt-label clip">
+          {row.label}
+          {row.attempt !== undefined && row.attempt > 1 && (
+            <span className="muted"> #{row.attempt}</span>
+          )}
+        </span>
+        <span className="gantt-lane">
+          {row.spans.map((each) => (
+            <span
+              key={each.kind}
+              className={`gantt-bar ${each.kind}`}
+              data-tone={each.tone}
+              title={`${row.label}: ${each.kind === "queue" ? "until it began" : row.state}, ${duration((each.to - each.from) / 1000)}`}
+              style={{
+                left: `${((each.from - start) / span) * 100}%`,
+                width: `${(Math.max(0, each.to - each.from) / span) * 100}%`,
+              }}
+            />
+          ))}
+        </span>
+        <span className="gantt-time mono">
+          <span className="sr-only">{row.state} </span>
+          {last === undefined ? row.state : duration((last.to - last.from) / 1000)}
+        </span>
+      </button>
+    </li>
+  );
+}, isUntouched);
+
+/** Whether a row looks the same as before: of a thousand steps, most have not begun. */
+function isUntouched(before: RowProps, after: RowProps): boolean {
+  return (
+    before.runId === after.runId &&
+    before.row.spans.length === 0 &&
+    after.row.spans.length === 0 &&
+    before.row.state === after.row.state &&
+    before.isSelected === after.isSelected
   );
 }

@@ -9,18 +9,18 @@ import { Problem } from "@/components/problem";
 import { InputField } from "./start-run";
 
 /** Run again in place of an ended run: from a step on, with other inputs, of the run or a step. */
-export function RerunDialog({
+export default function RerunDialog({
   run,
   from,
   onClose,
 }: {
   run: RunView;
-  from: string | null;
+  from: string;
   onClose: () => void;
 }) {
   return (
-    <Modal opened={from !== null} onClose={onClose} title="Run again" size="lg">
-      {from !== null && <RerunForm run={run} from={from} onClose={onClose} />}
+    <Modal opened onClose={onClose} title="Run again" size="lg">
+      <RerunForm run={run} from={from} onClose={onClose} />
     </Modal>
   );
 }

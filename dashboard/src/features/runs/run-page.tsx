@@ -2,7 +2,7 @@ import "./runs.css";
 import { Button } from "@mantine/core";
 import { useMutation, useQuery } from "@tanstack/react-query";
 import { getRouteApi, Link, useNavigate } from "@tanstack/react-router";
-import { lazy, Suspense, useState } from "react";
+import { Suspense, useState } from "react";
 import { http, take } from "@/api/client";
 import type { RunView } from "@/api/generated/schema";
 import { run as runQuery } from "@/api/queries";
@@ -13,13 +13,13 @@ import { Page, Panel } from "@/components/page";
 import { Problem } from "@/components/problem";
 import { State } from "@/components/state";
 import { Ago, Elapsed } from "@/components/time";
+import { lazyPart } from "@/lib/lazy";
 import { hasEnded } from "@/lib/status";
 import { Gantt } from "./gantt";
-import { RerunDialog } from "./rerun-dialog";
-import { StepDrawer } from "./step-drawer";
 
-const loadGraph = () => import("./graph/run-graph");
-const RunGraph = lazy(() => loadGraph().catch(loadGraph));
+const RunGraph = lazyPart(() => import("./graph/run-graph"));
+const StepDrawer = lazyPart(() => import("./step-drawer"));
+const RerunDialog = lazyPart(() => import("./rerun-dialog"));
 const route = getRouteApi("/runs/$run");
 
 export default function RunPage() {
@@ -97,8 +97,14 @@ export default function RunPage() {
             />
           </Panel>
           <RunInputs run={run} />
-          <StepDrawer run={run} search={search} onChange={show} onRerun={setRerunFrom} />
-          <RerunDialog run={run} from={rerunFrom} onClose={() => setRerunFrom(null)} />
+          <Suspense>
+            {search.step !== undefined && (
+              <StepDrawer run={run} search={search} onChange={show} onRerun={setRerunFrom} />
+            )}
+            {rerunFrom !== null && (
+              <RerunDialog run={run} from={rerunFrom} onClose={() => setRerunFrom(null)} />
+            )}
+          </Suspense>
         </>
       )}
     </Page>

@@ -11,7 +11,7 @@ import { hasEnded } from "@/lib/status";
 import { Findings, findingsIn } from "./findings";
 
 /** One step of a run in full. What it shows is in the address: a link leads to the same. */
-export function StepDrawer({
+export default function StepDrawer({
   run,
   search,
   onChange,

@@ -10,19 +10,25 @@ import {
   Position,
   ReactFlow,
 } from "@xyflow/react";
-import { useMemo } from "react";
+import { memo, useEffect, useMemo, useRef } from "react";
 import type { RunView, StepView } from "@/api/generated/schema";
-import { State } from "@/components/state";
-import { Elapsed } from "@/components/time";
-import { toneOf } from "@/lib/status";
+import { LargeGraph } from "./large-graph";
 import { layout, NODE } from "./layout";
+import { type Open, StepCard } from "./step-card";
 
 type StepNode = Node<
-  { step: StepView; isSelected: boolean; vertical: boolean; onOpen: (node: string) => void },
+  {
+    step: StepView;
+    isSelected: boolean;
+    vertical: boolean;
+    open: Open;
+  },
   "step"
 >;
 
-const NODE_TYPES = { step: StepBox };
+const NODE_TYPES = { step: memo(StepBox) };
+const NONE: StepView[] = [];
+const MANY = 150;
 
 /** The run's steps as a graph that moves with it. */
 export default function RunGraph({
@@ -35,7 +41,7 @@ export default function RunGraph({
   onOpen: (node: string) => void;
 }) {
   const vertical = useMediaQuery("(max-width: 48rem)") ?? false;
-  const steps = run.steps ?? [];
+  const steps = run.steps ?? NONE;
   const shape = JSON.stringify(steps.map(({ node, needs }) => [node, needs]));
   // biome-ignore lint/correctness/useExhaustiveDependencies: states change, the shape does not
   const places = useMemo(
@@ -48,27 +54,28 @@ export default function RunGraph({
       ),
     [shape, vertical],
   );
-  const nodes: StepNode[] = steps.map((step) => ({
-    id: step.node,
-    type: "step",
-    position: { x: places.get(step.node)?.x ?? 0, y: places.get(step.node)?.y ?? 0 },
-    ...NODE,
-    data: { step, isSelected: step.node === selected, vertical, onOpen },
-    draggable: false,
-    focusable: false,
-    selectable: false,
-  }));
-  const states = new Map(steps.map(({ node, state }) => [node, state]));
-  const edges: Edge[] = steps.flatMap((step) =>
-    step.needs.map((need) => ({
-      id: `${need}>${step.node}`,
-      source: need,
-      target: step.node,
-      focusable: false,
-      animated: states.get(step.node) === "running",
-      className: states.get(need) === "succeeded" ? "passed" : "",
-    })),
+  const open = useRef(onOpen);
+  useEffect(() => {
+    open.current = onOpen;
+  });
+  const isLarge = steps.length > MANY;
+  const nodes = useMemo(
+    () =>
+      (isLarge ? NONE : steps).map(
+        (step): StepNode => ({
+          id: step.node,
+          type: "step",
+          position: { x: places.get(step.node)?.x ?? 0, y: places.get(step.node)?.y ?? 0 },
+          ...NODE,
+          data: { step, isSelected: step.node === selected, vertical, open },
+          draggable: false,
+          focusable: false,
+          selectable: false,
+        }),
+      ),
+    [isLarge, steps, places, selected, vertical],
   );
+  const edges = useMemo(() => (isLarge ? [] : edgesOf(steps)), [isLarge, steps]);
   const bottom = Math.max(0, ...[...places.values()].map(({ y }) => y)) + NODE.height;
   return (
     <div className="graph" style={{ height: Math.min(460, Math.max(150, bottom + 50)) }}>
@@ -88,9 +95,17 @@ export default function RunGraph({
         elementsSelectable={false}
         zoomOnScroll={false}
         preventScrolling={false}
-        onlyRenderVisibleElements={steps.length > 150}
         aria-label="Steps of the run"
       >
+        {isLarge && (
+          <LargeGraph
+            steps={steps}
+            places={places}
+            selected={selected}
+            vertical={vertical}
+            open={open}
+          />
+        )}
         <Controls showInteractive={false} />
       </ReactFlow>
     </div>
@@ -98,30 +113,26 @@ export default function RunGraph({
 }
 
 function StepBox({ data }: NodeProps<StepNode>) {
-  const { step, isSelected, vertical, onOpen } = data;
-  const isGate = step.approval_id !== null || step.risk === "APPROVAL_REQUIRED";
+  const { step, isSelected, vertical, open } = data;
   return (
     <>
       <Handle type="target" position={vertical ? Position.Top : Position.Left} />
-      <button
-        type="button"
-        className="step-box edge"
-        data-tone={toneOf(step.state)}
-        data-gate={isGate || undefined}
-        data-selected={isSelected || undefined}
-        onClick={() => onOpen(step.node)}
-      >
-        <span className="step-name clip">{step.node}</span>
-        <span className="step-agent mono clip">{step.agent}</span>
-        <span className="step-foot">
-          <State state={step.state} />
-          <span className="muted">
-            {step.attempts.length > 1 && `#${step.attempts.length} `}
-            <Elapsed from={step.started_at} to={step.finished_at} />
-          </span>
-        </span>
-      </button>
+      <StepCard step={step} isSelected={isSelected} open={open} />
       <Handle type="source" position={vertical ? Position.Bottom : Position.Right} />
     </>
+  );
+}
+
+function edgesOf(steps: StepView[]): Edge[] {
+  const states = new Map(steps.map(({ node, state }) => [node, state]));
+  return steps.flatMap((step) =>
+    step.needs.map((need) => ({
+      id: `${need}>${step.node}`,
+      source: need,
+      target: step.node,
+      focusable: false,
+      animated: states.get(step.node) === "running",
+      className: states.get(need) === "succeeded" ? "passed" : "",
+    })),
   );
 }

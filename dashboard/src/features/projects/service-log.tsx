@@ -1,0 +1,18 @@
+import type { StackView } from "@/api/generated/schema";
+import { LogView } from "@/components/log/log-view";
+
+/** What a service says, of its last start. */
+export default function ServiceLog({ stack, name }: { stack: StackView; name: string }) {
+  const service = stack.services.find((each) => each.name === name);
+  if (service === undefined) return null;
+  if (service.attempt === 0) return <p className="empty">{name} was never started.</p>;
+  const path = `/api/v1/projects/${stack.project_id}/services/${encodeURIComponent(name)}/logs`;
+  return (
+    <div className="body">
+      <h3 className="log-title">
+        {name}, start {service.attempt}
+      </h3>
+      <LogView source={{ path, query: { attempt: String(service.attempt) } }} />
+    </div>
+  );
+}
