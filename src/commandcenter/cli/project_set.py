@@ -180,8 +180,9 @@ def _only_port(found: dict[str, Any], service: str, value: str) -> str:
             return str(ports[0])
         if not ports:
             raise UsageProblemError(
-                f"{service} has no port that leads to this machine.",
-                hint="Publish one in the compose file, under ports.",
+                f"It is not known yet which port of {service} leads to this machine.",
+                hint=f"Name its own port, as --port {service}:8000={value}; a compose file "
+                "publishes it under ports.",
             )
         named = " or ".join(f"--port {service}:{port}={value}" for port in ports)
         raise UsageProblemError(f"{service} has more ports than one.", hint=f"Say which: {named}")

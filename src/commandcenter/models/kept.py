@@ -16,6 +16,7 @@ class KeptData(Base):
     name: Mapped[str] = mapped_column(String(64))
     path: Mapped[str] = mapped_column(String(4096))
     owner: Mapped[str] = mapped_column(String(128))
-    runtime: Mapped[str] = mapped_column(String(32))  # which has the volumes
+    runtime: Mapped[str] = mapped_column(String(32))  # on which it would have been started next
+    kept_on: Mapped[list[str]]  # the runtimes that may have data of it
     numbers: Mapped[dict[str, Any]]  # of the last attempts, by service: ids are never used twice
     removed_at: Mapped[datetime]

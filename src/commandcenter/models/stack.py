@@ -25,6 +25,7 @@ class ProjectStack(Base):
     runtime: Mapped[str] = mapped_column(String(32))  # on which it was started last
     source: Mapped[dict[str, Any]]  # which files, what was passed over and why
     wishes: Mapped[dict[str, Any]]  # people's own limits, ports and runtime
+    kept_on: Mapped[list[str]] = mapped_column(default=list)  # runtimes with data of it
     definition_key: Mapped[str | None] = mapped_column(String(32))
     definition_nonce: Mapped[bytes | None] = mapped_column(LargeBinary)
     definition: Mapped[bytes | None] = mapped_column(LargeBinary)

@@ -25,7 +25,7 @@ from commandcenter.stacks.errors import StackCannotStartError, StackElsewhereErr
 from commandcenter.stacks.limits import refuse_unenforced
 from commandcenter.stacks.member import Member
 from commandcenter.stacks.model import Stack
-from commandcenter.stacks.ports import Key, check_free, give_ports, plan_ports
+from commandcenter.stacks.ports import Key, check_free, claimed_ports, give_ports, plan_ports
 from commandcenter.stacks.preparing.facts import facts_of
 from commandcenter.stacks.preparing.place import Place
 from commandcenter.stacks.preparing.preparer import Preparer
@@ -126,7 +126,8 @@ class StackBeginnings:
                 needs=found.port_needs,
                 pool=self.options.ports,
             )
-        check_free(project.name, ports, besides=in_use)
+            claimed = await claimed_ports(session, self.options.owner)
+        check_free(project.name, ports, besides=in_use, claimed=claimed)
 
     async def begin(
         self, caller: Caller, project: Project, ready: Ready, request: str | None
@@ -147,6 +148,7 @@ class StackBeginnings:
             row.reason = ""
             row.epoch += 1
             row.runtime = ready.runtime
+            row.kept_on = sorted({*row.kept_on, ready.runtime})
             row.owner = self.options.owner
             source = found.source()
             row.source = {**source, "notes": list(dict.fromkeys([*source["notes"], *ready.notes]))}
@@ -161,7 +163,8 @@ class StackBeginnings:
                 needs=found.port_needs,
                 pool=self.options.ports,
             )
-            check_free(project.name, ports, besides=frozenset())
+            claimed = await claimed_ports(session, self.options.owner)
+            check_free(project.name, ports, besides=frozenset(), claimed=claimed)
             stack = found.stack(ports, ready.secrets)
             self.keep(row, stack)
             row.state = StackState.STARTING.value
@@ -194,6 +197,7 @@ class StackBeginnings:
             epoch=0,
             source={},
             wishes={},
+            kept_on=[],
             owner=self.options.owner,
             runtime=self.runtimes.usual,
             changed_at=utc_now(),

@@ -4,13 +4,15 @@ import os
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from sqlalchemy import select
+
 from commandcenter.auth.audit import record
 from commandcenter.auth.identity import Caller
 from commandcenter.kit.database import Database
-from commandcenter.models import Project, ProjectStack
+from commandcenter.models import Project, ProjectStack, StackPort
 from commandcenter.stacks.begin import StackBeginnings
 from commandcenter.stacks.definition import merged_wishes
-from commandcenter.stacks.errors import UnknownServiceError
+from commandcenter.stacks.errors import UnknownPortError, UnknownServiceError
 from commandcenter.stacks.ports import refuse_held
 from commandcenter.stacks.reserve import reserve_ports
 from commandcenter.stacks.service import StackManager
@@ -43,6 +45,7 @@ class StackChanges:
             for name in (*wishes.get("limits", ()), *wishes.get("ports", ())):
                 if name not in known:
                     raise UnknownServiceError(name, known)
+            await self._refuse_unknown_ports(project, wishes.get("ports", {}))
             async with self._database.write() as session:
                 row = await session.get(ProjectStack, project.id)
                 if row is None:
@@ -64,6 +67,19 @@ class StackChanges:
             if self._stacks.supervisor(project.id) is None:
                 await reserve_ports(self._database, self._beginnings, project)
         return warnings
+
+    async def _refuse_unknown_ports(
+        self, project: Project, wanted: Mapping[str, Mapping[int, int | None]]
+    ) -> None:
+        """Refuse ports that the services do not have, as far as is known by now."""
+        query = select(StackPort).where(StackPort.project_id == project.id)
+        async with self._database.read() as session:
+            rows = list(await session.scalars(query))
+        for name, ports in wanted.items():
+            has = sorted({row.container_port for row in rows if row.service == name})
+            for inside in ports:
+                if has and inside not in has:
+                    raise UnknownPortError(name, inside, has)
 
     def _left_behind(
         self, project: Project, row: ProjectStack, wishes: Mapping[str, Any]

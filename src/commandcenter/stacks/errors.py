@@ -11,7 +11,6 @@ from commandcenter.kit.errors import (
     ProblemError,
 )
 from commandcenter.runtimes.capabilities import Feature
-from commandcenter.stacks.bounds import LAST_PORT
 
 
 class ServiceUnsupportedError(InvalidInputError):
@@ -106,6 +105,21 @@ class UnknownServiceError(InvalidInputError):
         )
 
 
+class UnknownPortError(ProblemError):
+    """`fields` has `ports`: those of its own that lead to this machine."""
+
+    code = "unknown_port"
+    status: ClassVar[int] = 400
+    title = "The service has no such port"
+
+    def __init__(self, service: str, port: int, known: Sequence[int]) -> None:
+        super().__init__(
+            f"{service} has no port {port} that leads to this machine.",
+            hint=f"Of its own these do: {', '.join(str(each) for each in known)}.",
+            fields={"ports": list(known)},
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class Conflict:
     """A port of the host that a service wants for one of its own, and by whom it is taken."""
@@ -122,16 +136,17 @@ class PortConflictError(ConflictError):
     code = "port_conflict"
     title = "Ports are taken"
 
-    def __init__(self, project: str, conflicts: Sequence[Conflict]) -> None:
+    def __init__(self, project: str, conflicts: Sequence[Conflict], free: int | None) -> None:
+        """`free` is a port that could be chosen instead of the first, for the hint."""
         told = "; ".join(
             f"port {each.port} of {each.service} is taken by {each.taken_by}" for each in conflicts
         )
         first = conflicts[0]
-        free = first.port + 1 if first.port < LAST_PORT else first.port - 1
+        choice = "PORT" if free is None else free
         super().__init__(
             told[0].upper() + told[1:] + ".",
             hint="Stop what listens there, or choose another port, such as: commandcenter project "
-            f"set {project} --port {first.service}:{first.service_port}={free}",
+            f"set {project} --port {first.service}:{first.service_port}={choice}",
             fields={"conflicts": [asdict(each) for each in conflicts]},
         )
 

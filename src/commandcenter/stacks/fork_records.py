@@ -167,6 +167,7 @@ class ForkRecords:
         stack = stored_stack(self._vault, row)
         made = self._beginnings.new_row(project.id)
         made.runtime = row.runtime
+        made.kept_on = [row.runtime]
         # What it keeps stays with the runtime that has it.
         made.wishes = {**row.wishes, "ports": {}, "runtime": row.runtime}
         session.add(made)

@@ -1,17 +1,19 @@
 """Which ports of the host a stack gets. Given once, and kept until the project goes."""
 
 import socket
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from commandcenter.models import Project, StackPort
+from commandcenter.stacks.bounds import LAST_PORT
 from commandcenter.stacks.errors import Conflict, NoPortLeftError, PortConflictError
 from commandcenter.stacks.resources import PortRange, Protocol
 
 LOOPBACK = "127.0.0.1"
+_NEAR = 200  # how far from a taken port another is looked for
 _ADVISORY_LOCK = 0x636F_6D70  # arbitrary, this product's own
 
 Key = tuple[str, int, Protocol]  # service and its own port
@@ -100,17 +102,15 @@ async def refuse_held(
 ) -> None:
     """Raise `PortConflictError` for ports, by service and its own, that are somebody else's."""
     held = await _held(session, owner, project_id)
-    fixed = {
-        key: row.host_port
-        for key, row in held.own.items()
-        if not row.is_automatic and key[1] not in wanted.get(key[0], {})
+    kept = {
+        key: row.host_port for key, row in held.own.items() if key[1] not in wanted.get(key[0], {})
     }
     needs = [
         PortNeed(service, inside, PortRange(port, port), _protocol(held, service, inside))
         for service, ports in wanted.items()
         for inside, port in ports.items()
     ]
-    given: dict[Key, int] = dict(fixed)
+    given: dict[Key, int] = dict(kept)
     conflicts = []
     for need in needs:
         if need.wanted is not None and need.wanted.first in _taken(need, held.others, given):
@@ -118,7 +118,7 @@ async def refuse_held(
         elif need.wanted is not None:
             given[need.key] = need.wanted.first
     if conflicts:
-        raise await _conflict_error(session, project_id, conflicts)
+        raise await _conflict_error(session, project_id, conflicts, held, given)
 
 
 def _protocol(held: _Held, service: str, inside: int) -> Protocol:
@@ -155,7 +155,7 @@ async def _planned(
         else:
             given[need.key] = port
     if conflicts:
-        raise await _conflict_error(session, project_id, conflicts)
+        raise await _conflict_error(session, project_id, conflicts, held, given)
     for need in (each for each in needs if each.wanted is None):
         before = held.own.get(need.key)
         taken = _taken(need, held.others, given)
@@ -225,11 +225,13 @@ def check_free(
     ports: Mapping[Key, int],
     *,
     besides: frozenset[int],
+    claimed: frozenset[int],
     free: Free = is_free,
 ) -> None:
     """Raise `PortConflictError` naming every port on which another program listens.
 
-    `besides` are those on which services of the project's stack itself do.
+    `besides` are those on which services of the project's stack itself do, `claimed` all that
+    projects have: none of them is proposed instead.
     """
     conflicts = [
         Conflict(service, inside, port, "another program")
@@ -237,7 +239,24 @@ def check_free(
         if port not in besides and not free(port, protocol)
     ]
     if conflicts:
-        raise PortConflictError(project, conflicts)
+        taken = claimed | set(ports.values())
+        raise PortConflictError(project, conflicts, _instead_of(conflicts[0].port, taken, free))
+
+
+async def claimed_ports(session: AsyncSession, owner: str) -> frozenset[int]:
+    """Return the ports that projects of a hub have."""
+    return frozenset(
+        await session.scalars(select(StackPort.host_port).where(StackPort.owner == owner))
+    )
+
+
+def _instead_of(port: int, taken: Collection[int], free: Free) -> int | None:
+    """Return the next port that nobody has or listens on; None where there is none near."""
+    near = range(port + 1, min(port + 1 + _NEAR, LAST_PORT + 1))
+    return next(
+        (each for each in near if each not in taken and free(each, Protocol.TCP)),
+        None,
+    )
 
 
 def _fixed(
@@ -271,9 +290,15 @@ async def _conflict(
 
 
 async def _conflict_error(
-    session: AsyncSession, project_id: str, conflicts: Sequence[Conflict]
+    session: AsyncSession,
+    project_id: str,
+    conflicts: Sequence[Conflict],
+    held: _Held,
+    given: Mapping[Key, int],
 ) -> PortConflictError:
-    return PortConflictError(await _name(session, project_id), conflicts)
+    taken = {port for _, port in held.others} | {row.host_port for row in held.own.values()}
+    instead = _instead_of(conflicts[0].port, taken | set(given.values()), is_free)
+    return PortConflictError(await _name(session, project_id), conflicts, instead)
 
 
 async def _name(session: AsyncSession, project_id: str) -> str:

@@ -61,7 +61,7 @@ class StackRemoval:
         if row is None:
             return
         await self._refuse_running(project, row)
-        if row.definition is not None and project.forked_from is None:
+        if row.kept_on and project.forked_from is None:
             services = select(StackService).where(StackService.project_id == project.id)
             session.add(
                 KeptData(
@@ -69,7 +69,8 @@ class StackRemoval:
                     name=project.name,
                     path=project.path,
                     owner=row.owner,
-                    runtime=row.runtime,
+                    runtime=row.wishes.get("runtime") or self._beginnings.runtimes.usual,
+                    kept_on=row.kept_on,
                     numbers={each.name: each.number for each in await session.scalars(services)},
                     removed_at=utc_now(),
                 )
@@ -95,6 +96,7 @@ class StackRemoval:
         row = self._beginnings.new_row(project.id)
         if kept.runtime != self._beginnings.runtimes.usual:
             row.wishes = {"runtime": kept.runtime}
+        row.kept_on = kept.kept_on
         session.add(row)
         await session.flush()
         for name, number in kept.numbers.items():
@@ -112,19 +114,20 @@ class StackRemoval:
         await session.delete(kept)
 
     async def data(self, reference: str) -> tuple[KeptVolume, ...]:
-        """Return what the project's stack keeps on the runtime on which it ran last."""
+        """Return what the project's stack keeps, on each runtime on which it ever ran."""
         project = await self._projects.get(reference)
         async with self._database.read() as session:
             row = await session.get(ProjectStack, project.id)
         if row is None:
             return ()
-        runtime = self._beginnings.runtimes.get(row.runtime)
-        return tuple(
-            [
-                await self._volume(runtime, row.runtime, each)
+        found: list[KeptVolume] = []
+        for name in row.kept_on:
+            runtime = self._beginnings.runtimes.get(name)
+            found += [
+                await self._volume(runtime, name, each)
                 for each in await runtime.volumes(project.id)
             ]
-        )
+        return tuple(found)
 
     async def _volume(self, runtime: Runtime, runtime_name: str, path: Path) -> KeptVolume:
         if await asyncio.to_thread(path.is_dir):
@@ -157,12 +160,14 @@ class StackRemoval:
         if await self._stacks.reserve(project.id, f"The data of {project.name} is being deleted."):
             raise _busy(project, StackState.STARTING)
         try:
-            await self._beginnings.runtimes.get(row.runtime).remove_volumes(project.id)
+            for each in row.kept_on:
+                await self._beginnings.runtimes.get(each).remove_volumes(project.id)
             logs = self._beginnings.options.data_directory / "logs" / project.id
             await asyncio.to_thread(shutil.rmtree, logs, ignore_errors=True)
             async with self._database.write() as session:
                 present = await session.get_one(ProjectStack, project.id)
                 present.definition = present.definition_nonce = present.definition_key = None
+                present.kept_on = []
                 for name in secret_names(project.id):
                     await self._vault.forget_kept(session, name)
                 await session.flush()

@@ -43,7 +43,7 @@ FROM cc-tests/small:1
 USER keeper
 VOLUME /state
 HEALTHCHECK --interval=1s CMD test -e /state/ready
-CMD ["/bin/sh", "-c", "date >>/kept/starts; cat /etc/greeting; echo; id -u; wc -l </kept/starts; \
+CMD ["/bin/sh", "-c", "chmod 700 /kept; date >>/kept/starts; cat /etc/greeting; echo; id -u; wc -l </kept/starts; \
 echo >/state/ready; exec sleep 600"]
 """
 
@@ -274,3 +274,18 @@ def test_services_come_back_with_the_engine_and_use_up_no_tries(
     found = hub.until("site", "the restart", partial(is_healthy_after, "web", before))
     assert by_name(found)["web"]["attempt"] <= before + 2
     assert found["state"] == "running"
+
+
+def test_data_is_found_again_and_deleted_without_a_start_in_between(
+    hub: DockerHub, site: dict[str, Any]
+) -> None:
+    """The last one: it takes the project away."""
+    folder, project = hub.projects / "site", site["project_id"]
+    hub.run("project", "set", "site", "--runtime", "docker")
+    hub.run("project", "stop", "site")
+    assert "a volume of docker" in hub.run("project", "remove", "site").out
+    hub.run("project", "add", str(folder))
+    assert hub.json("project", "show", "site")["id"] == project
+    assert len(what_is_left(hub, project).splitlines()) == 1
+    hub.run("project", "remove", "site", "--delete-data", "--yes")
+    assert what_is_left(hub, project) == ""

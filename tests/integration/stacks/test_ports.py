@@ -9,7 +9,7 @@ from commandcenter.kit.clock import utc_now
 from commandcenter.kit.database import Database
 from commandcenter.models import Project, ProjectStack
 from commandcenter.stacks.errors import NoPortLeftError, PortConflictError
-from commandcenter.stacks.ports import Key, PortNeed, check_free, give_ports
+from commandcenter.stacks.ports import Key, PortNeed, check_free, give_ports, refuse_held
 from commandcenter.stacks.resources import PortRange, Protocol
 
 TCP = Protocol.TCP
@@ -69,6 +69,26 @@ async def test_projects_started_at_the_same_moment_get_different_ports(database:
     assert len(set(ports)) == len(ports) == 16
 
 
+async def test_what_another_service_has_is_refused_and_what_nobody_has_is_proposed(
+    database: Database,
+) -> None:
+    await project(database, "one")
+    await project(database, "two")
+    given = await give(database, "one", any_port("a"), any_port("b"))
+    others = await give(database, "two", any_port("a"))
+    taken = {*given.values(), *others.values()}
+    async with database.write() as session:
+        wanted = {"a": {80: given["b", 80, TCP]}}
+        with pytest.raises(PortConflictError) as refused:
+            await refuse_held(session, owner="hub", project_id="one", wanted=wanted)
+        exchanged = {"a": {80: given["b", 80, TCP]}, "b": {80: given["a", 80, TCP]}}
+        await refuse_held(session, owner="hub", project_id="one", wanted=exchanged)
+    assert "another service of the stack" in refused.value.detail
+    proposed = int(str(refused.value.hint).rsplit("=", 1)[1])
+    assert given["b", 80, TCP] < proposed
+    assert proposed not in taken
+
+
 async def test_a_project_keeps_its_ports(database: Database) -> None:
     await project(database, "one")
     first = await give(database, "one", any_port("a"), any_port("b"))
@@ -125,9 +145,9 @@ def test_every_port_on_which_a_program_listens_is_named() -> None:
     ):
         ports = {("a", 80, TCP): one.getsockname()[1], ("b", 80, TCP): two.getsockname()[1]}
         with pytest.raises(PortConflictError) as caught:
-            check_free("one", ports, besides=frozenset())
+            check_free("one", ports, besides=frozenset(), claimed=frozenset())
         assert [each["service"] for each in caught.value.fields["conflicts"]] == ["a", "b"]
-        check_free("one", ports, besides=frozenset(ports.values()))
+        check_free("one", ports, besides=frozenset(ports.values()), claimed=frozenset())
 
 
 def test_a_port_is_looked_at_by_its_own_protocol() -> None:
@@ -135,5 +155,7 @@ def test_a_port_is_looked_at_by_its_own_protocol() -> None:
         server.bind(("127.0.0.1", 0))
         port = server.getsockname()[1]
         with pytest.raises(PortConflictError):
-            check_free("one", {("dns", 53, Protocol.UDP): port}, besides=frozenset())
-        check_free("one", {("dns", 53, TCP): port}, besides=frozenset())
+            check_free(
+                "one", {("dns", 53, Protocol.UDP): port}, besides=frozenset(), claimed=frozenset()
+            )
+        check_free("one", {("dns", 53, TCP): port}, besides=frozenset(), claimed=frozenset())

@@ -191,7 +191,7 @@ class Volumes:
     async def sync(self, project: str) -> None:
         """Return when the project's volumes are on the disk."""
         if mounts := _numbered(await self._names(project)):
-            await self.run(mounts, _SYNC, (), _LOOK_SECONDS)
+            await self.run(mounts, _SYNC, ("DAC_READ_SEARCH",), _LOOK_SECONDS)
 
     async def _names(self, project: str) -> list[str]:
         filters = json.dumps(self._places.with_labels(project=project))

@@ -5,6 +5,7 @@ import importlib.metadata
 import os
 import re
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -150,7 +151,8 @@ def _environment_python(service: Service, place: ProjectFolder, environment: Pat
         raise ServiceNotPreparedError(
             f"The environment {place.shown(environment)} of {service.name} was made with {real}, "
             "which its sandbox does not show.",
-            hint=f"Make it again with the system's Python: {_make(place, '/usr/bin/python3')}",
+            hint="Make it again with the system's Python: "
+            f"{_make(place, '/usr/bin/python3', again=True)}{_then_install(place)}",
             fields={"service": service.name},
         )
     inside = f"{place.root_inside}/{place.shown(environment)}/bin/python"
@@ -211,18 +213,22 @@ def _not_prepared_python(
 ) -> ServiceNotPreparedError:
     shown = ", ".join(missing[:_MAX_NAMED])
     more = f" and {len(missing) - _MAX_NAMED} more" if len(missing) > _MAX_NAMED else ""
-    path = _requirements(place)
-    wanted = f"-r {path}" if path is not None else " ".join(missing)
     return ServiceNotPreparedError(
         f"{service.name} needs packages that are not installed: {shown}{more}.",
         hint="Install them in the project's folder, nothing is installed for you: "
-        f"{_make(place, 'python3')} && {place.root}/.venv/bin/pip install {wanted}",
+        f"{_make(place, 'python3')}{_then_install(place, missing)}",
         fields={"service": service.name, "missing": missing[:100]},
     )
 
 
-def _make(place: ProjectFolder, python: str) -> str:
-    return f"{python} -m venv {place.root}/.venv"
+def _make(place: ProjectFolder, python: str, *, again: bool = False) -> str:
+    return f"{python} -m venv {'--clear ' if again else ''}{place.root}/.venv"
+
+
+def _then_install(place: ProjectFolder, missing: Sequence[str] = ()) -> str:
+    path = _requirements(place)
+    wanted = f"-r {path}" if path is not None else " ".join(missing)
+    return f" && {place.root}/.venv/bin/pip install {wanted}" if wanted else ""
 
 
 def node_module(service: Service, place: ProjectFolder, program: str) -> str:
