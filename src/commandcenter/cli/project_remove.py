@@ -71,7 +71,7 @@ def _volumes(cli: Cli, path: str, name: str, *, must: bool) -> list[dict[str, An
 
 
 def _confirm(cli: Cli, name: str, volumes: list[dict[str, Any]]) -> None:
-    words = ", ".join(_volume(each) for each in volumes) or "no volumes"
+    words = ", ".join(_in_its_place(each) for each in volumes) or "no volumes"
     if not sys.stdin.isatty():
         raise UsageProblemError(
             f"The data of {name} would be gone for good: {words}.",
@@ -86,7 +86,7 @@ def _kept_lines(cli: Cli, project: dict[str, Any], volumes: list[dict[str, Any]]
         return
     yield "The data of its services stays:"
     for volume in volumes:
-        yield f"  {_volume(volume)}: {volume['place']}"
+        yield f"  {_in_its_place(volume)}"
     if project["forked_from"] is not None:
         yield "It was a fork's, and no project takes it up again: delete these folders by hand."
         return
@@ -94,6 +94,10 @@ def _kept_lines(cli: Cli, project: dict[str, Any], volumes: list[dict[str, Any]]
     yield f"To have it again: {again}"
     gone = cli.command("project", "remove", project["name"], "--delete-data")
     yield f"To delete it: the same, then {gone}"
+
+
+def _in_its_place(volume: dict[str, Any]) -> str:
+    return f"{_volume(volume)}: {volume['place']}"
 
 
 def _volume(volume: dict[str, Any]) -> str:
