@@ -49,8 +49,8 @@ async def of_result(result: AttemptResult, handle: Handle) -> Exit:
         return Exit(succeeded=True, is_passing=True, words="It ended.", exit_code=0, cause="ended")
     code, cause = result.exit_code, result.reason.value
     if result.reason is FailureReason.EXIT_CODE:
-        last = await asyncio.to_thread(_last_words, handle)
-        words = _how(code, last)
+        last, said = await asyncio.to_thread(_last_words, handle)
+        words = _how(code, f"{last}. {said}" if last and said else last or said)
         return Exit(
             succeeded=False,
             is_passing=code not in _NEVER_RUNS,
@@ -60,7 +60,7 @@ async def of_result(result: AttemptResult, handle: Handle) -> Exit:
         )
     words = result.message or f"It ended: {result.reason.value}."
     if result.reason is FailureReason.OUT_OF_MEMORY:
-        last = await asyncio.to_thread(_last_words, handle)
+        last, _ = await asyncio.to_thread(_last_words, handle)  # the runtime said the same
         words = f"It was killed (SIGKILL). {words}{_besides(last)}"
     passing = result.reason not in {FailureReason.OUT_OF_MEMORY, FailureReason.DISK_FULL}
     return Exit(
@@ -86,18 +86,19 @@ def _besides(last: str) -> str:
     return f" Its last words: {last}" if last else ""
 
 
-def _last_words(handle: Handle) -> str:
+def _last_words(handle: Handle) -> tuple[str, str]:
+    """Return the last line of the process, and what the runtime said of it afterwards."""
     directory = handle.data.get("log_directory")
     if not isinstance(directory, str):
-        return ""
+        return "", ""
     try:
         records = SegmentReader(Path(directory)).tail(_LOOKED_AT)
     except OSError:
-        return ""
+        return "", ""
     said = ""  # by the runtime, of that
     for record in reversed(records):
         words = " ".join(record.text.split())[:_MAX_WORDS]
         if words and record.stream != SYSTEM_STREAM:
-            return f"{words}. {said}" if said else words
+            return words, said
         said = words or said
-    return said
+    return "", said

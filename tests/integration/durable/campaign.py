@@ -135,9 +135,15 @@ class Campaign:
 
         eventually(has_one, lambda found: found, seconds=30)
 
-    def strike(self, what: str) -> None:
-        """Kill at a random moment, start again, and take down what the new start tells."""
-        time.sleep(self.random.uniform(0.0, _LONGEST_PAUSE[what]))
+    def strike(self, what: str, *, at_work: bool = False) -> None:
+        """Kill at a random moment, start again, and take down what the new start tells.
+
+        With `at_work` the moment is the first at which an attempt is seen to run.
+        """
+        if at_work:
+            self._see_work()
+        else:
+            time.sleep(self.random.uniform(0.0, _LONGEST_PAUSE[what]))
         if what in {"runner", "both"}:
             # Right after a kill the hub is still about to start the next one.
             runner = eventually(
@@ -154,10 +160,13 @@ class Campaign:
 
     def restart_in_order(self) -> None:
         """Stop the hub while an attempt runs, and start it again."""
-        eventually(lambda: processes_with(self.marker), bool, seconds=20)
+        self._see_work()
         assert self.hub.terminate() == 0
         self.hub.start()
         self._take_down()
+
+    def _see_work(self) -> None:
+        eventually(lambda: processes_with(self.marker), bool, seconds=20)
 
     def _take_down(self) -> None:
         report = eventually(

@@ -43,9 +43,9 @@ def check(campaign: Campaign, *, runner_lived: bool) -> None:
 def test_a_killed_hub_adopts_what_still_runs(campaigns: Callable[..., Campaign]) -> None:
     campaign = campaigns(_SEED)
     campaign.begin()
-    for _ in range(4):
+    for at_work in (False, True, False, True):
         campaign.refill()
-        campaign.strike("hub")
+        campaign.strike("hub", at_work=at_work)
     check(campaign, runner_lived=True)
     assert campaign.adopted > 0
 

@@ -245,10 +245,8 @@ def test_the_sandbox_names_the_command_that_chooses_docker(hub: DockerHub) -> No
     hub.run("project", "set", "small", "--runtime", "sandbox")
     done = hub.run("project", "start", "small", code=8)
     assert "project set small --runtime docker" in done.err
-    assert (
-        "docker, fake, sandbox"
-        in hub.run("project", "set", "small", "--runtime", "moon", code=7).err
-    )
+    told = hub.run("project", "set", "small", "--runtime", "moon", code=7).err
+    assert "docker, sandbox" in told
     hub.run("project", "set", "small", "--runtime", "default")
     assert hub.status("small")["next_runtime"] == "docker"
     hub.run("project", "start", "small")
