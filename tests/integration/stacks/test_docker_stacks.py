@@ -284,6 +284,6 @@ def test_data_is_found_again_and_deleted_without_a_start_in_between(
     assert "a volume of docker" in hub.run("project", "remove", "site").out
     hub.run("project", "add", str(folder))
     assert hub.json("project", "show", "site")["id"] == project
-    assert len(what_is_left(hub, project).splitlines()) == 1
+    assert len(what_is_left(hub, project).splitlines()) == 2  # its own, and the one of the image
     hub.run("project", "remove", "site", "--delete-data", "--yes")
     assert what_is_left(hub, project) == ""
