@@ -54,7 +54,7 @@ check: $(VENV)/.installed-dev ## lint, format, types, import rules
 			(cd $$agent/tests && MYPYPATH="$(CURDIR):.." $(MYPY) $$(basename $$file)) || exit 1; done; \
 	done
 	$(BIN)/lint-imports --no-cache
-	@if [ -e dashboard/node_modules/.installed ]; then echo "npm run check"; npm run --silent --prefix dashboard check; \
+	@if [ dashboard/node_modules/.installed -nt dashboard/package-lock.json ]; then echo "npm run check"; npm run --silent --prefix dashboard check; \
 		else echo "dashboard: not checked, make ui installs what that needs"; fi
 
 bench: $(VENV)/.installed-dev .venv-bench/.installed ## measure, and print tables of median, p95 and p99 beside references
