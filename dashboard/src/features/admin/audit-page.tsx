@@ -2,6 +2,7 @@ import { Button } from "@mantine/core";
 import { useInfiniteQuery, useMutation } from "@tanstack/react-query";
 import { http, take } from "@/api/client";
 import { audit } from "@/api/queries";
+import { More } from "@/components/more";
 import { Page, Panel } from "@/components/page";
 import { Problem } from "@/components/problem";
 import { State } from "@/components/state";
@@ -76,15 +77,7 @@ export default function AuditPage() {
           </div>
         </Panel>
       )}
-      {found.hasNextPage && (
-        <Button
-          variant="default"
-          loading={found.isFetchingNextPage}
-          onClick={() => void found.fetchNextPage()}
-        >
-          Older entries
-        </Button>
-      )}
+      <More of={found}>Older entries</More>
     </Page>
   );
 }

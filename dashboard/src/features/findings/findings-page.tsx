@@ -1,6 +1,7 @@
+import { More } from "@/components/more";
 import "@/features/runs/runs.css";
 import "./findings.css";
-import { Button, NativeSelect } from "@mantine/core";
+import { NativeSelect } from "@mantine/core";
 import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { getRouteApi, Link, useNavigate } from "@tanstack/react-router";
 import type { FindingView, Level } from "@/api/generated/schema";
@@ -98,15 +99,7 @@ export default function FindingsPage() {
           )}
         </Panel>
       )}
-      {found.hasNextPage && (
-        <Button
-          variant="default"
-          loading={found.isFetchingNextPage}
-          onClick={() => void found.fetchNextPage()}
-        >
-          More findings
-        </Button>
-      )}
+      <More of={found}>More findings</More>
     </Page>
   );
 }

@@ -1,3 +1,4 @@
+import { More } from "@/components/more";
 import "./runs.css";
 import { Button } from "@mantine/core";
 import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
@@ -70,15 +71,7 @@ export default function RunsPage() {
           )}
         </Panel>
       )}
-      {found.hasNextPage && (
-        <Button
-          variant="default"
-          loading={found.isFetchingNextPage}
-          onClick={() => void found.fetchNextPage()}
-        >
-          Older runs
-        </Button>
-      )}
+      <More of={found}>Older runs</More>
     </Page>
   );
 }
