@@ -61,7 +61,18 @@ async def _receive(client: ClientConnection, count: int) -> list[dict[str, Any]]
     return received
 
 
+async def _until_passed_on(hub: RunningHub, event_id: int) -> None:
+    """Wait until followers are sent what comes after that event."""
+    bus = hub.services.get(EventBus)
+    async with asyncio.timeout(_SECONDS):
+        with bus.waiter() as news:
+            while bus.last_id < event_id:
+                await news.wait()
+                news.clear()
+
+
 async def test_live_events_arrive_in_order(hub: RunningHub) -> None:
+    await _until_passed_on(hub, await _now(hub))
     async with _follow(hub) as client:
         await _store(hub, 20)
         received = await _receive(client, 20)
@@ -87,13 +98,8 @@ async def test_resumes_from_an_id_without_gap_or_repeat(hub: RunningHub) -> None
 async def test_reads_from_the_database_what_the_buffer_no_longer_has(hub: RunningHub) -> None:
     start = await _now(hub)
     await _store(hub, 30)
-    bus = hub.services.get(EventBus)
-    async with asyncio.timeout(_SECONDS):
-        with bus.waiter() as news:
-            while bus.last_id < start + 30:
-                await news.wait()
-                news.clear()
-    bus._buffer.clear()
+    await _until_passed_on(hub, start + 30)
+    hub.services.get(EventBus)._buffer.clear()
 
     async with _follow(hub, f"?after={start + 10}") as client:
         old = await _receive(client, 20)
@@ -138,7 +144,7 @@ async def test_nothing_is_told_of_what_was_rolled_back(hub: RunningHub) -> None:
             await events.append(session, EventType.RUN_CREATED, subject="undone")
             raise RuntimeError("undo")
 
-    async with _follow(hub) as client:
+    async with _follow(hub, f"?after={await _now(hub)}") as client:
         with pytest.raises(RuntimeError, match="undo"):
             await store_and_fail()
         await _store(hub, 1)

@@ -7,6 +7,7 @@ project's service is up meanwhile, published at a port of the host.
 import asyncio
 import json
 import os
+import secrets
 import sys
 from pathlib import Path
 
@@ -39,6 +40,8 @@ class Services:
         self._runtime = SandboxRuntime(data)
         self._data, self._agent, self._group = data, agent, group
         self._count = 0
+        # Random: an attempt of that name that has ended would be found instead of started.
+        self._prefix = f"service-{group}-{secrets.token_hex(8)}"
 
     async def probe(self, canaries: bytes, way: str) -> str:
         """The probes' results as JSON, or what the sandbox said instead."""
@@ -93,7 +96,7 @@ class Services:
         self._count += 1
         return await self._runtime.start(
             AttemptSpec(
-                attempt_id=f"service-{self._group}-{os.getpid()}-{id(self)}-{self._count}",
+                attempt_id=f"{self._prefix}-{self._count}",
                 kind=AttemptKind.SERVICE,
                 command=command,
                 agent_directory=self._agent,
@@ -122,8 +125,8 @@ class Services:
 
     async def _end(self) -> None:
         for number in range(1, self._count + 1):
-            identifier = f"service-{self._group}-{os.getpid()}-{id(self)}-{number}"
-            await self._runtime.stop(Handle("sandbox", identifier), grace_seconds=0.0)
+            handle = Handle("sandbox", f"{self._prefix}-{number}")
+            await self._runtime.stop(handle, grace_seconds=0.0)
         await self._runtime.close()
 
 
