@@ -49,3 +49,12 @@ async def own(tmp_path: Path) -> AsyncIterator[UnderTest]:
     for runtime in found.opened:
         await runtime.close()
     await end_runner(found.paths)
+
+
+@pytest.fixture
+def runs_services(request: pytest.FixtureRequest) -> None:
+    """Skip the test where the runtime has no services."""
+    if "under" in request.fixturenames:
+        under: UnderTest = request.getfixturevalue("under")
+        if not under.capabilities.services:
+            pytest.skip(f"the runtime {under.name} runs no services here")
