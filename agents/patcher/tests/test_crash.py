@@ -7,6 +7,8 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -97,21 +99,45 @@ def check_finished(repo: Repo, patch: bytes, expected: str, base: str) -> None:
     repo.assert_tidy()
 
 
-@pytest.mark.parametrize("point", range(POINTS))
-def test_killed_and_run_again(repo: Repo, tmp_path: Path, point: int) -> None:
+@dataclass(frozen=True)
+class Prepared:
+    """A repository, a patch for it, and how many acts a whole run of the patcher has."""
+
+    repo: Repo
+    patch: bytes
+    expected: str
+    acts: Mapping[bool, int]  # by whether it is across mounts
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
+    top = tmp_path_factory.mktemp("prepared")
+    repo = first_commit(top / "repo")
     patch, expected = make_change(repo)
-    base = repo.tip()
+    acts = {}
+    for across in (False, True):
+        counted = Killed(
+            top / f"count-{across}",
+            clone(repo, top / f"counted-{across}"),
+            patch,
+            across_mounts=across,
+        )
+        assert counted.run() == 0
+        acts[across] = int(counted.count.read_text())
+        assert acts[across] > 100
+    return Prepared(repo, patch, expected, acts)
+
+
+@pytest.mark.parametrize("point", range(POINTS))
+def test_killed_and_run_again(prepared: Prepared, tmp_path: Path, point: int) -> None:
+    base = prepared.repo.tip()
     across = point % 2 == 1
-    copy = clone(repo, tmp_path / "counted")
-    counted = Killed(tmp_path / "count", copy, patch, across_mounts=across)
-    assert counted.run() == 0
-    acts = int(counted.count.read_text())
-    assert acts > 100
-    copy = clone(repo, tmp_path / "killed")
-    killed = Killed(tmp_path / "kill", copy, patch, across_mounts=across)
-    assert killed.run(1 + point * (acts - 1) // (POINTS - 1)) == -signal.SIGKILL
-    assert copy.tip() == base or copy.tree() == expected
-    check_finished(copy, patch, expected, base)
+    copy = clone(prepared.repo, tmp_path / "killed")
+    killed = Killed(tmp_path / "kill", copy, prepared.patch, across_mounts=across)
+    at = 1 + point * (prepared.acts[across] - 1) // (POINTS - 1)
+    assert killed.run(at) == -signal.SIGKILL
+    assert copy.tip() == base or copy.tree() == prepared.expected
+    check_finished(copy, prepared.patch, prepared.expected, base)
 
 
 def clone(repo: Repo, path: Path) -> Repo:
@@ -132,12 +158,11 @@ def is_half_done(repo: Repo, base: str) -> bool:
 
 
 @pytest.fixture(scope="module")
-def half_way(tmp_path_factory: pytest.TempPathFactory) -> int:
+def half_way(prepared: Prepared, tmp_path_factory: pytest.TempPathFactory) -> int:
     """The first act before which a run is half done, found by halving."""
     top = tmp_path_factory.mktemp("half")
-    repo = first_commit(top / "repo")
-    patch, _ = make_change(repo)
-    low, high = 1, 256
+    repo, patch = prepared.repo, prepared.patch
+    low, high = 1, prepared.acts[False]
     while high - low > 1:
         middle = (low + high) // 2
         copy = kill_copy(repo, top / str(middle), patch, middle)
@@ -146,11 +171,11 @@ def half_way(tmp_path_factory: pytest.TempPathFactory) -> int:
 
 
 @pytest.fixture
-def half_done(repo: Repo, tmp_path: Path, half_way: int) -> tuple[Repo, bytes, str, str]:
-    patch, expected = make_change(repo)
-    copy = kill_copy(repo, tmp_path / "half", patch, half_way)
+def half_done(prepared: Prepared, tmp_path: Path, half_way: int) -> tuple[Repo, bytes, str, str]:
+    repo = prepared.repo
+    copy = kill_copy(repo, tmp_path / "half", prepared.patch, half_way)
     assert is_half_done(copy, repo.tip())
-    return copy, patch, expected, repo.tip()
+    return copy, prepared.patch, prepared.expected, repo.tip()
 
 
 def test_an_edit_after_the_crash_is_left_alone(half_done: tuple[Repo, bytes, str, str]) -> None:
