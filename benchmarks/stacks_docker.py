@@ -63,7 +63,7 @@ services:
     volumes: [".:/app:ro"]
     ports: ["127.0.0.1:38412:3000"]
     depends_on:
-      backend: {condition: service_healthy}
+      backend: {condition: service_started}
     healthcheck:
       <<: *health
       test: ["CMD", "node", "-e", "fetch('http://127.0.0.1:3000').catch(() => process.exit(1))"]

@@ -259,7 +259,8 @@ def _frontend(
         ports=(_port(FRONTEND_PORT, ports.frontend),),
         mounts=(BindMount(".", WORKSPACE),),
         networks=(NetworkAttachment("default"),),
-        depends_on=(Dependency(BACKEND, DependencyCondition.HEALTHY),),
+        # Not healthy: its code asks the backend from the browser, and both take long to load.
+        depends_on=(Dependency(BACKEND, DependencyCondition.STARTED),),
         health=_health(HttpProbe(FRONTEND_PORT), start=60),
         limits=limits,
         restart=_RESTART,
