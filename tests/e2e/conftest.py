@@ -3,7 +3,7 @@
 import re
 import shutil
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -11,6 +11,7 @@ from typing import Literal
 import httpx
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Error as PlaywrightError
 
 import commandcenter
 from tests import web
@@ -20,6 +21,7 @@ from tests.integration.stacks.stack_hub import StackHub
 _CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 _BUILT = Path(commandcenter.__file__).parent / "_ui" / "index.html"
 _PATIENCE_MS = 20_000
+_SHOWN, _SHOWN_LINES = 3000, 40
 DESKTOP = {"width": 1280, "height": 800}
 PHONE = {"width": 390, "height": 844}
 
@@ -123,6 +125,13 @@ class Visits:
         self._hub = hub
         self._contexts: list[BrowserContext] = []
         self._session = session
+        self._heard: list[str] = []
+
+    def seen(self) -> str:
+        """What the pages show and have said, to be read where a test failed."""
+        pages = [page for context in self._contexts for page in context.pages]
+        shown = [f"{page.url}\n{page.locator('body').inner_text()[:_SHOWN]}" for page in pages]
+        return "\n\n".join([*shown, "\n".join(self._heard[-_SHOWN_LINES:])])
 
     def first_link(self) -> str:
         def printed() -> "re.Match[str] | None":
@@ -141,6 +150,8 @@ class Visits:
         )
         context.set_default_timeout(_PATIENCE_MS)
         self._contexts.append(context)
+        context.on("console", lambda said: self._heard.append(f"{said.type}: {said.text}"))
+        context.on("requestfailed", lambda lost: self._heard.append(f"{lost.failure}: {lost.url}"))
         page = context.new_page()
         if not self._session:
             page.goto(self.first_link())
@@ -170,3 +181,17 @@ def visits(browser: Browser, hub: E2eHub, session: list[str]) -> Iterator[Visits
     visits = Visits(browser, hub, session)
     yield visits
     visits.close()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    visits = getattr(item, "funcargs", {}).get("visits")
+    if report.when == "call" and report.failed and isinstance(visits, Visits):
+        try:
+            report.sections.append(("What the pages showed", visits.seen()))
+        except PlaywrightError as error:
+            report.sections.append(("What the pages showed", f"not to be had: {error}"))
+    return report
