@@ -15,7 +15,8 @@ from commandcenter.runtimes.errors import (
 )
 from commandcenter.runtimes.results import AttemptResult, FailureReason
 from commandcenter.stacks.errors import LimitNotAppliedError, VolumeGoneError
-from commandcenter.stacks.member import Exit
+from commandcenter.stacks.member import Exit, Member
+from commandcenter.stacks.prepared import Check, CommandCheck, HttpCheck, PostgresCheck, RedisCheck
 
 _NEVER_RUNS = frozenset({126, 127})  # not executable, not found
 _SIGNALLED = 128
@@ -70,6 +71,31 @@ async def of_result(result: AttemptResult, handle: Handle) -> Exit:
         exit_code=code,
         cause=cause,
     )
+
+
+def of_health(member: Member, check: Check | None, last_answer: str) -> Exit:
+    """Why a service was ended whose checks failed: what was asked, how often, what it said."""
+    asked = f", {_asked(check)}," if check is not None else ""
+    times = f" {member.misses} times in a row" if member.misses > 1 else ""
+    answer = last_answer.rstrip(".") or "none"
+    words = f"Its health check{asked} failed{times}; the last answer: {answer}."
+    if not member.was_healthy:
+        words += " It never was healthy, so it is not started again by itself."
+    return Exit(succeeded=False, is_passing=member.was_healthy, words=words, cause="unhealthy")
+
+
+def _asked(check: Check) -> str:
+    match check:
+        case CommandCheck():
+            return "the test command"  # its arguments may hold a password
+        case HttpCheck():
+            return f"GET http://localhost:{check.port}{check.path}"
+        case RedisCheck():
+            return f"PING to port {check.port}"
+        case PostgresCheck():
+            return f"the start of a session on port {check.port}"
+        case _:
+            return f"a connection to port {check.port}"
 
 
 def _how(code: int | None, last: str) -> str:

@@ -1,14 +1,17 @@
 """How the end of a service is told: by what ended it, and its last words besides."""
 
+from dataclasses import replace
+
 import pytest
 
 from commandcenter.kit.clock import utc_now
 from commandcenter.runtimes.base import Handle
 from commandcenter.runtimes.results import AttemptResult, FailureReason
 from commandcenter.stacks import member as members
-from commandcenter.stacks.exits import _how, of_result
+from commandcenter.stacks.exits import _how, of_health, of_result
 from commandcenter.stacks.member import Exit, Member
 from commandcenter.stacks.model import RestartPolicy
+from commandcenter.stacks.prepared import Check, CommandCheck, HttpCheck, TcpCheck
 from commandcenter.stacks.states import ServiceState
 
 
@@ -40,4 +43,32 @@ def test_without_a_restart_policy_its_end_is_told_in_whole_sentences() -> None:
     found = members.ended(running, 1.0, exit_)
     assert found.message == (
         'It exited with 3: going away. It is not started again: its restart policy is "no".'
+    )
+
+
+@pytest.mark.parametrize(
+    ("check", "asked"),
+    [
+        (HttpCheck(8000, "/health"), ", GET http://localhost:8000/health,"),
+        (CommandCheck(("redis-cli", "-a", "hidden", "ping")), ", the test command,"),
+        (TcpCheck(5672), ", a connection to port 5672,"),
+        (None, ""),
+    ],
+)
+def test_of_health_it_is_told_what_was_asked_how_often_and_what_follows(
+    check: Check | None, asked: str
+) -> None:
+    member = Member("web", RestartPolicy(), state=ServiceState.UNHEALTHY, number=1, misses=3)
+    found = of_health(member, check, "no answer within 2 s")
+    failed = f"Its health check{asked} failed 3 times in a row"
+    assert found.words == (
+        f"{failed}; the last answer: no answer within 2 s. "
+        "It never was healthy, so it is not started again by itself."
+    )
+    assert members.ended(member, 1.0, found).state is ServiceState.FAILED
+
+    was_well = replace(member, was_healthy=True)
+    told = members.ended(was_well, 1.0, of_health(was_well, check, "")).message
+    assert told == (
+        f'{failed}; the last answer: none. It is not started again: its restart policy is "no".'
     )
