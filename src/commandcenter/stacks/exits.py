@@ -14,6 +14,7 @@ from commandcenter.runtimes.errors import (
     ServiceConflictError,
 )
 from commandcenter.runtimes.results import AttemptResult, FailureReason
+from commandcenter.stacks.cannot_run import why_it_cannot_run
 from commandcenter.stacks.errors import LimitNotAppliedError, VolumeGoneError
 from commandcenter.stacks.member import Exit, Member
 from commandcenter.stacks.prepared import Check, CommandCheck, HttpCheck, PostgresCheck, RedisCheck
@@ -44,18 +45,19 @@ def of_start(error: Exception) -> Exit:
     return Exit(succeeded=False, is_passing=passing, words=f"It could not be started: {error}")
 
 
-async def of_result(result: AttemptResult, handle: Handle) -> Exit:
-    """How the process ended, with its last words."""
+async def of_result(result: AttemptResult, handle: Handle, *, in_image: bool = False) -> Exit:
+    """How the process ended, with its last words. `in_image`: it ran in a container image."""
     if result.reason is None:
         return Exit(succeeded=True, is_passing=True, words="It ended.", exit_code=0, cause="ended")
     code, cause = result.exit_code, result.reason.value
     if result.reason is FailureReason.EXIT_CODE:
         last, said = await asyncio.to_thread(_last_words, handle)
+        unable = why_it_cannot_run(last or said, in_image=in_image)
         words = _how(code, f"{last}. {said}" if last and said else last or said)
         return Exit(
             succeeded=False,
-            is_passing=code not in _NEVER_RUNS,
-            words=words,
+            is_passing=code not in _NEVER_RUNS and unable is None,
+            words=unable or words,
             exit_code=code,
             cause=cause,
         )

@@ -8,6 +8,7 @@ from commandcenter.kit.clock import utc_now
 from commandcenter.runtimes.base import Handle
 from commandcenter.runtimes.results import AttemptResult, FailureReason
 from commandcenter.stacks import member as members
+from commandcenter.stacks.cannot_run import why_it_cannot_run
 from commandcenter.stacks.exits import _how, of_health, of_result
 from commandcenter.stacks.member import Exit, Member
 from commandcenter.stacks.model import RestartPolicy
@@ -72,3 +73,38 @@ def test_of_health_it_is_told_what_was_asked_how_often_and_what_follows(
     assert told == (
         f'{failed}; the last answer: none. It is not started again: its restart policy is "no".'
     )
+
+
+_OCI = "OCI runtime create failed: runc create failed: unable to start container process: "
+
+
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        ("bwrap: execvp mend: No such file or directory", "mend is not on this machine. Install"),
+        ("bwrap: execvp /a b/x: Permission denied", "/a b/x may not be executed."),
+        ("[FATAL tini (7)] exec ./x failed: No such file or directory", "./x is not on this mach"),
+        ("[FATAL tini (7)] exec ./x failed: Permission denied", "./x may not be executed."),
+        ("[FATAL tini (7)] exec ./x failed: Exec format error", "./x is no program that"),
+        (f'{_OCI}exec: "x": executable file not found in $PATH: unknown', "x is not on this"),
+        (f'{_OCI}exec: "/x": stat /x: no such file or directory: unknown', "/x is not on this"),
+        (f'{_OCI}exec: "/x": permission denied: unknown', "/x may not be executed."),
+        ("exec /x: exec format error", "/x is no program that"),
+        ("crun: executable file `x` not found in $PATH: No such file or directory", "x is not on"),
+        ("/x: 1: \x7fELF\x02: not found", "/x is no program that"),
+    ],
+)
+def test_raw_words_of_what_cannot_run_are_put_in_ours(said: str, why: str) -> None:
+    told = why_it_cannot_run(said, in_image=False)
+    assert told is not None
+    assert told.startswith(f"Its command {why}")
+    assert "correct the command." in told
+
+
+def test_what_cannot_run_was_looked_for_in_the_image_and_other_words_are_left() -> None:
+    said = "[FATAL tini (7)] exec ./x failed: No such file or directory"
+    assert why_it_cannot_run(said, in_image=True) == (
+        "Its command ./x is not in the image, or is a script whose interpreter is not there. "
+        "Use an image that has it, or correct the command."
+    )
+    assert why_it_cannot_run("ls: cannot access 'x': No such file", in_image=True) is None
