@@ -68,6 +68,7 @@ def _watched(
     deadline = time.monotonic() + timeout
     failed: list[str] = []
     failed_at = 0.0
+    noted = False
     while time.monotonic() < deadline:
         view.update(found)
         if is_over(found, wanted, newer):
@@ -79,6 +80,9 @@ def _watched(
                 failed, failed_at = now, time.monotonic()
             elif time.monotonic() - failed_at > _FAILING_SECONDS:
                 break
+        elif wanted == "running" and not noted and (words := still_awaited(found)):
+            noted = True
+            cli.note(words)
         time.sleep(LOOK_SECONDS)
         found = hub.get(path) or found
     view.update(found)
@@ -97,13 +101,30 @@ def is_over(found: dict[str, Any], wanted: str, newer: dict[str, int]) -> bool:
         return later and bool(found["overall_healthy"])
     if state == "stopped":
         return bool(found["reason"])
-    settling = any(
-        each["state"] in {"starting", "restarting", "stopping"}
+    return bool(state == "error") and not _settling(found)
+
+
+def _settling(found: dict[str, Any]) -> list[str]:
+    """Return the services of which it is not known yet what becomes of them."""
+    return [
+        each["name"]
+        for each in found["services"]
+        if each["state"] in {"starting", "restarting", "stopping"}
         # One that waits for a failed one says so, and will not go on by itself.
         or (each["state"] == "pending" and not each["message"])
-        for each in found["services"]
+    ]
+
+
+def still_awaited(found: dict[str, Any]) -> str:
+    """Say what failed already, and what is waited for all the same; "" if nothing failed."""
+    failed = [each["name"] for each in found["services"] if each["state"] == "failed"]
+    settling = _settling(found)
+    if not failed or not settling:
+        return ""
+    return (
+        f"{clean(', '.join(failed))} failed. Waiting for what becomes of "
+        f"{clean(', '.join(settling))}; Ctrl-C is safe."
     )
-    return bool(state == "error") and not settling
 
 
 def _conclude(cli: Cli, found: dict[str, Any], wanted: str) -> None:

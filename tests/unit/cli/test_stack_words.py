@@ -10,7 +10,7 @@ from commandcenter.cli.project_set import _bytes, _cpus, _limit_names, _only_por
 from commandcenter.cli.session import Cli, GlobalOptions
 from commandcenter.cli.show_problem import problem_lines as error_lines
 from commandcenter.cli.stack_view import service_rows
-from commandcenter.cli.stack_wait import _conclude
+from commandcenter.cli.stack_wait import _conclude, is_over, still_awaited
 from commandcenter.cli.stack_words import problem_lines, runtime_words, waiting
 from commandcenter.stacks.compose.problems import (
     ComposeProblem,
@@ -81,6 +81,20 @@ def test_every_service_that_failed_is_told_and_what_the_others_do(
         "  page is pending: It waits for web, which failed.",
         "  cache is healthy.",
     ]
+
+
+def test_only_what_does_not_need_a_failed_service_is_awaited_and_the_failure_is_told_before() -> (
+    None
+):
+    failed = service("web", state="failed")
+    waits = service("page", state="pending", message="It waits for web, which failed.")
+    found = stack(failed, waits, service("db", state="starting"), state="error")
+    assert not is_over(found, "running", {})
+    words = "web failed. Waiting for what becomes of db; Ctrl-C is safe."
+    assert still_awaited(found) == words
+    found = stack(failed, waits, service("db"), state="error")
+    assert is_over(found, "running", {})
+    assert still_awaited(found) == still_awaited(stack(service("db", state="starting"))) == ""
 
 
 def test_each_problem_of_a_compose_file_has_its_line_and_none_is_left_out() -> None:
