@@ -154,7 +154,7 @@ class StackBeginnings:
             row.source = {**source, "notes": list(dict.fromkeys([*source["notes"], *ready.notes]))}
             row.requested_by = caller.principal_id
             row.last_request = request
-            row.changed_at = utc_now()
+            row.last_started_at = row.changed_at = utc_now()
             await session.flush()
             ports = await give_ports(
                 session,

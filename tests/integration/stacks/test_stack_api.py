@@ -221,8 +221,11 @@ async def test_a_limit_that_is_not_in_force_stops_the_service_at_once(hub: Runni
     change = {"accept_unenforced": ["memory"]}
     await hub.client.patch("/api/v1/projects/shop/stack", json=change)
     await post(hub, "shop/restart")
+    first = found["last_started_at"]
+    assert first is not None
     found = await until(hub, lambda found: found["services"][0]["attempt"] == 2)
     found = await until(hub, lambda found: found["state"] == "error")
+    assert found["last_started_at"] > found["last_stopped_at"] > first
     assert told in found["reason"]  # another limit than asked for is not the lack of one
     assert found["accept_unenforced"] == ["memory"]
     wrong = {"accept_unenforced": ["disk"]}
