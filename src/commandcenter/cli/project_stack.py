@@ -11,7 +11,7 @@ from commandcenter.cli.durations import ago, local
 from commandcenter.cli.exit_codes import ExitCode
 from commandcenter.cli.session import Cli
 from commandcenter.cli.stack_view import hardening_lines, service_rows
-from commandcenter.cli.stack_wait import TIMEOUT_SECONDS, until
+from commandcenter.cli.stack_wait import TIMEOUT_SECONDS, interruptible, until
 from commandcenter.cli.stack_words import (
     definition_words,
     failures,
@@ -51,6 +51,7 @@ def register(app: typer.Typer) -> None:
     )(status)
 
 
+@interruptible("stop")
 def start(
     cli: Cli, name: Name, *, wait: Wait = True, timeout: Timeout = TIMEOUT_SECONDS
 ) -> ExitCode:
@@ -61,6 +62,7 @@ def start(
     return until(cli, answer, wait=wait, timeout=timeout, wanted="running")
 
 
+@interruptible(None)
 def stop(
     cli: Cli, name: Name, *, wait: Wait = True, timeout: Timeout = TIMEOUT_SECONDS
 ) -> ExitCode:
@@ -71,6 +73,7 @@ def stop(
     return until(cli, answer, wait=wait, timeout=timeout, wanted="stopped")
 
 
+@interruptible("stop")
 def restart(
     cli: Cli,
     name: Name,

@@ -1,6 +1,8 @@
 """Waiting until a stack is as wanted, or has come to nothing."""
 
+import functools
 import time
+from collections.abc import Callable
 from typing import Any
 
 from rich.text import Text
@@ -23,7 +25,36 @@ _STATES = {
     "stopping": "is still being stopped",
     "stopped": "is stopped",
 }
+Command = Callable[..., ExitCode]
 _OVER = frozenset({"running", "stopped", "error"})
+
+
+def interruptible(undo: str | None) -> Callable[[Command], Command]:
+    """Have Ctrl-C end a command on the stack `name` alone, and say so; at any moment of it.
+
+    `undo` is the command of `project` that ends what goes on, if there is one.
+    """
+
+    def decorate(function: Command) -> Command:
+        @functools.wraps(function)
+        def call(cli: Cli, **given: Any) -> ExitCode:
+            try:
+                return function(cli, **given)
+            except KeyboardInterrupt:
+                return detached(cli, given["name"], undo)
+
+        return call
+
+    return decorate
+
+
+def detached(cli: Cli, name: str, undo: str | None) -> ExitCode:
+    """Say that the hub goes on, how to look, and how to end it."""
+    cli.err.print(Text("\nDetached; what the hub was asked for goes on there."))
+    cli.err.print(Text(f"  How it is: {cli.command('project', 'status', name)}"))
+    if undo is not None:
+        cli.err.print(Text(f"  To end it: {cli.command('project', undo, name)}"))
+    return ExitCode.INTERRUPTED
 
 
 def until(
@@ -40,11 +71,7 @@ def until(
     target = cli.err if cli.json else cli.out
     if wait:
         with stack_view(target) as view:
-            try:
-                found = _watched(cli, answer, view, timeout, wanted, newer or {})
-            except KeyboardInterrupt:
-                cli.err.print(Text("\nDetached; it goes on."))
-                return ExitCode.INTERRUPTED
+            found = _watched(cli, answer, view, timeout, wanted, newer or {})
     if cli.json:
         print_json(found)
     else:

@@ -4,13 +4,14 @@ from typing import Any
 
 import pytest
 
+from commandcenter.cli.exit_codes import ExitCode
 from commandcenter.cli.options import project_name
 from commandcenter.cli.problems import UsageProblemError
 from commandcenter.cli.project_set import _bytes, _cpus, _limit_names, _only_port, _port
 from commandcenter.cli.session import Cli, GlobalOptions
 from commandcenter.cli.show_problem import problem_lines as error_lines
 from commandcenter.cli.stack_view import service_rows
-from commandcenter.cli.stack_wait import _conclude, is_over, still_awaited
+from commandcenter.cli.stack_wait import _conclude, interruptible, is_over, still_awaited
 from commandcenter.cli.stack_words import problem_lines, runtime_words, waiting
 from commandcenter.stacks.compose.problems import (
     ComposeProblem,
@@ -95,6 +96,22 @@ def test_only_what_does_not_need_a_failed_service_is_awaited_and_the_failure_is_
     found = stack(failed, waits, service("db"), state="error")
     assert is_over(found, "running", {})
     assert still_awaited(found) == still_awaited(stack(service("db", state="starting"))) == ""
+
+
+def test_ctrl_c_at_any_moment_says_what_goes_on_and_how_to_end_it(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    @interruptible("stop")
+    def start(_cli: Cli, *, name: str) -> ExitCode:
+        raise KeyboardInterrupt(name)
+
+    assert start(CLI, name="shop") is ExitCode.INTERRUPTED
+    assert capsys.readouterr().err.splitlines() == [
+        "",
+        "Detached; what the hub was asked for goes on there.",
+        "  How it is: commandcenter project status shop",
+        "  To end it: commandcenter project stop shop",
+    ]
 
 
 def test_each_problem_of_a_compose_file_has_its_line_and_none_is_left_out() -> None:
