@@ -12,7 +12,7 @@ from commandcenter.cli.command import command
 from commandcenter.cli.problems import UsageProblemError
 from commandcenter.cli.project_stack import Name
 from commandcenter.cli.session import Cli
-from commandcenter.cli.stack_words import waiting
+from commandcenter.cli.stack_words import problem_lines, waiting
 from commandcenter.cli.terminal import clean
 from commandcenter.stacks.bounds import LAST_PORT, LEAST_CPUS, LEAST_MEMORY_BYTES, MOST_CPUS
 
@@ -104,6 +104,11 @@ def set_wishes(
             for line in lines:
                 cli.out.print(Text(f"  {clean(line)}"))
             return
+        if changed["problems"]:
+            cli.out.print(Text("Changed; it holds from the next start on."))
+            for line in problem_lines(cli, changed):
+                cli.out.print(Text(clean(line)))
+            return
         verb = "start" if changed["state"] == "stopped" else "restart"
         following = cli.command("project", verb, name)
         cli.out.print(Text(f"Changed; it holds from the next start on. Next: {following}"))
@@ -186,6 +191,11 @@ def _only_port(found: dict[str, Any], service: str, value: str) -> str:
             )
         named = " or ".join(f"--port {service}:{port}={value}" for port in ports)
         raise UsageProblemError(f"{service} has more ports than one.", hint=f"Say which: {named}")
+    if not found["services"] and found["reason"]:
+        raise UsageProblemError(
+            f"Which services there are is not known: {found['reason']}",
+            hint="Mend that first; then this can be set.",
+        )
     names = ", ".join(each["name"] for each in found["services"])
     raise UsageProblemError(
         f"The stack has no service {service}.", hint=f"Its services: {names}." if names else None

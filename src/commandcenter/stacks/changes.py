@@ -41,8 +41,9 @@ class StackChanges:
             self._beginnings.runtimes.get(wishes["runtime"])
         project = await self._stacks.open(reference)
         async with self._stacks.alone(project.id):
-            known = await self._stacks.service_names(project)
-            for name in (*wishes.get("limits", ()), *wishes.get("ports", ())):
+            named = (*wishes.get("limits", ()), *wishes.get("ports", ()))
+            known = await self._stacks.service_names(project) if named else ()
+            for name in named:
                 if name not in known:
                     raise UnknownServiceError(name, known)
             await self._refuse_unknown_ports(project, wishes.get("ports", {}))

@@ -108,7 +108,7 @@ async def test_the_same_restart_asked_again_is_done_once(hub: RunningHub) -> Non
 
 
 async def test_what_is_not_there_is_said(hub: RunningHub) -> None:
-    await project(hub)
+    folder = await project(hub)
     assert (await post(hub, "nobody/start")).status_code == 404
     unknown = await post(hub, "shop/services/web/restart")
     assert unknown.status_code == 400
@@ -117,6 +117,11 @@ async def test_what_is_not_there_is_said(hub: RunningHub) -> None:
     change = {"limits": {"web": {"cpus": 1}}}
     refused = await hub.client.patch("/api/v1/projects/shop/stack", json=change)
     assert refused.status_code == 400
+    # Of a file that cannot be read nobody knows the services: what is wrong with it is said.
+    (folder / "compose.yaml").write_text(COMPOSE + "    privileged: true\n")
+    answer = await hub.client.patch("/api/v1/projects/shop/stack", json=change)
+    (problem,) = answer.json()["fields"]["problems"]
+    assert (problem["path"], problem["line"] > 0) == ("services.db.privileged", True)
 
 
 async def test_a_definition_that_cannot_run_is_refused_before_anything_starts(

@@ -149,6 +149,7 @@ def test_each_problem_of_a_compose_file_has_its_line_and_none_is_left_out() -> N
         (lambda: project_name("--as", "My Shop"), "--as My Shop: a name has lower-case letters"),
         (lambda: _limit_names("cpu,disk"), "disk is no limit"),
         (lambda: _only_port(stack(service("web")), "api", "3000"), "no service api"),
+        (lambda: _only_port(stack(reason="compose.yaml:3: no"), "api", "3000"), "compose.yaml:3"),
     ],
 )
 def test_what_cannot_be_set_is_refused_with_the_option(refused: Any, words: str) -> None:
