@@ -127,10 +127,20 @@ async def test_what_is_not_there_is_said(hub: RunningHub) -> None:
 async def test_a_definition_that_cannot_run_is_refused_before_anything_starts(
     hub: RunningHub,
 ) -> None:
-    await project(hub, compose=COMPOSE.replace("python:3.13", "example/other:1", 1))
+    folder = hub.settings.allowed_roots[0] / "shop"
+    folder.mkdir()
+    text = COMPOSE.replace("python:3.13", "example/other:1", 1)
+    (folder / "compose.yaml").write_text(text + '    user: "0:0"\n')
+    added = await hub.client.post("/api/v1/projects", json={"path": str(folder), "name": "shop"})
+    image, user, way_out = added.json()["warnings"][-3:]
+    refused_on = "It will not start on the runtime fake: compose.yaml"
+    assert image.startswith(f"{refused_on}:3: api runs the image example/other:1")
+    assert user.startswith(f"{refused_on}:9: db is to run as root (user: 0:0)")
+    assert "docker" in way_out
     refused = await post(hub, "shop/start")
     assert (refused.status_code, refused.json()["code"]) == (409, "stack_cannot_start")
-    assert [each["service"] for each in refused.json()["fields"]["problems"]] == ["api"]
+    problems = refused.json()["fields"]["problems"]
+    assert [each["service"] for each in problems] == ["api", "db"]
     assert (await until(hub, lambda _: True))["state"] == "stopped"
 
 
