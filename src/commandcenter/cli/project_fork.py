@@ -93,7 +93,7 @@ def _follow(
     deadline = time.monotonic() + timeout
     hub = PatientHub(cli)
     found: dict[str, Any] | None = None
-    with stack_view(cli.err if cli.json else cli.out) as view:
+    with stack_view(cli) as view:
         while True:
             made = hub.get(f"{path}/fork")
             if made is not None:
@@ -120,18 +120,20 @@ def _conclude(cli: Cli, made: dict[str, Any], found: dict[str, Any] | None, *, s
     name, origin = clean(made["name"]), clean(made["origin_name"])
     if made["phase"] == "failed" or found is None:
         cli.out.print(Text(f"{name} could not be made; nothing of it is left.", "bold red"))
-        cli.out.print(Text(f"  {clean(made['message'])}"))
+        cli.out.print(Text(f"  {clean(cli.pasteable(made['message']))}"))
         return
     if made["phase"] != "ready":
-        cli.out.print(Text(f"{name} is not ready yet: {clean(made['message'])}"))
+        cli.out.print(Text(f"{name} is not ready yet: {clean(cli.pasteable(made['message']))}"))
         return
     cli.out.print(Text(f"{name} is a copy of {origin}: {_sizes(made, origin)}.", "green"))
     if start and found["state"] != "running":
-        cli.out.print(Text(f"{name} is {found['state']}. {clean(found['reason'])}", "bold red"))
+        cli.out.print(
+            Text(f"{name} is {found['state']}. {clean(cli.pasteable(found['reason']))}", "bold red")
+        )
     for service in found["services"]:
         for port in service["ports"]:
             cli.out.print(Text(f"  {clean(service['name'])}: {port['address']}"))
-    for line in remarks(found):
+    for line in remarks(cli, found):
         cli.out.print(Text(f"  {clean(line)}", "dim"))
     if not start:
         cli.out.print(Text(f"  Next: {cli.command('project', 'start', made['name'])}"))

@@ -97,7 +97,7 @@ def set_wishes(
 
     def show() -> None:
         for warning in changed["warnings"]:
-            cli.out.print(Text(f"Warning: {clean(warning)}", "yellow"))
+            cli.out.print(Text(f"Warning: {clean(cli.pasteable(warning))}", "yellow"))
         lines = list(waiting(cli, changed))
         if lines:
             cli.out.print(Text("Changed; it holds once it is restarted."))

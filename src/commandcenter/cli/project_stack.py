@@ -117,7 +117,7 @@ def status(
     def show() -> None:
         show_status(cli, found)
         if hardening:
-            for line in hardening_lines(found["services"]):
+            for line in hardening_lines(cli, found["services"]):
                 cli.out.print(line)
 
     cli.emit(found, show)
@@ -131,7 +131,7 @@ def show_status(cli: Cli, found: dict[str, Any]) -> None:
             (
                 ("Project", found["project"]),
                 ("State", state_text(found["state"])),
-                ("Reason", None if found["problems"] else found["reason"]),
+                ("Reason", None if found["problems"] else cli.pasteable(found["reason"])),
                 ("Healthy", "yes" if found["overall_healthy"] else "no"),
                 ("Last started", _moment(found["last_started_at"])),
                 ("Last stopped", _moment(found["last_stopped_at"])),
@@ -154,7 +154,7 @@ def show_status(cli: Cli, found: dict[str, Any]) -> None:
         cli.out.print(Text(f"  {clean(line)}"))
     for line in waiting(cli, found):
         cli.out.print(Text(f"  {clean(line)}", "yellow"))
-    for line in remarks(found):
+    for line in remarks(cli, found):
         cli.out.print(Text(f"  {clean(line)}", "dim"))
 
 

@@ -68,9 +68,8 @@ def until(
 ) -> ExitCode:
     """Show the stack until it is as wanted, or cannot be; over restarts of the hub, too."""
     found = answer
-    target = cli.err if cli.json else cli.out
     if wait:
-        with stack_view(target) as view:
+        with stack_view(cli) as view:
             found = _watched(cli, answer, view, timeout, wanted, newer or {})
     if cli.json:
         print_json(found)
@@ -161,7 +160,7 @@ def _conclude(cli: Cli, found: dict[str, Any], wanted: str) -> None:
         for service in found["services"]:
             for port in service["ports"]:
                 cli.out.print(Text(f"  {clean(service['name'])}: {port['address']}"))
-        for line in remarks(found):
+        for line in remarks(cli, found):
             cli.out.print(Text(f"  {clean(line)}", "dim"))
         for line in waiting(cli, found):
             cli.out.print(Text(f"  {clean(line)}", "yellow"))
@@ -174,8 +173,9 @@ def _conclude(cli: Cli, found: dict[str, Any], wanted: str) -> None:
     for line in failed:
         cli.out.print(Text(f"  {clean(line)}"))
     if found["reason"] and not failed:
-        cli.out.print(Text(f"  {clean(found['reason'])}"))
+        cli.out.print(Text(f"  {clean(cli.pasteable(found['reason']))}"))
     for service in found["services"] if failed else ():
         if service["state"] != "failed":
-            why = f": {clean(service['message'])}" if service["message"] else "."
+            message = clean(cli.pasteable(service["message"]))
+            why = f": {message}" if message else "."
             cli.out.print(Text(f"  {clean(service['name'])} is {service['state']}{why}", "dim"))

@@ -1,5 +1,6 @@
 """What commands say of stacks: what waits for a restart, what failed, and what to do next."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from commandcenter.cli.session import Cli, GlobalOptions
 from commandcenter.cli.show_problem import problem_lines as error_lines
 from commandcenter.cli.stack_view import service_rows
 from commandcenter.cli.stack_wait import _conclude, interruptible, is_over, still_awaited
-from commandcenter.cli.stack_words import problem_lines, runtime_words, waiting
+from commandcenter.cli.stack_words import failures, problem_lines, remarks, runtime_words, waiting
 from commandcenter.stacks.compose.problems import (
     ComposeProblem,
     ComposeRefusedError,
@@ -82,6 +83,14 @@ def test_every_service_that_failed_is_told_and_what_the_others_do(
         "  page is pending: It waits for web, which failed.",
         "  cache is healthy.",
     ]
+
+
+def test_commands_in_the_hubs_own_words_reach_the_same_hub() -> None:
+    cli = Cli(GlobalOptions(data_directory=Path("/srv/data")))
+    words = "Port 80 is taken. Choose another: commandcenter project set shop --port web:80=81"
+    found = stack(service("web", message=words), service("db", state="failed", message=words))
+    for told in (*remarks(cli, found), next(failures(cli, found))):
+        assert "commandcenter --data-directory /srv/data project set shop" in told
 
 
 def test_only_what_does_not_need_a_failed_service_is_awaited_and_the_failure_is_told_before() -> (
