@@ -213,7 +213,7 @@ class ProjectService:
         now = utc_now()
         project = Project(
             id=project_id,
-            name=await free_name(session, Path(origin.path), name),
+            name=await free_name(session, Path(origin.path), name, fork_of=origin.name),
             path=origin.path,
             created_at=now,
             created_by=caller.principal_id,

@@ -63,6 +63,7 @@ async def test_add_makes_names_unique_and_refuses_taken_ones(
         "/api/v1/projects", json={"path": str(root / "c"), "name": "app"}
     )
     assert (third.status_code, third.json()["code"]) == (409, "project_name_taken")
+    assert third.json()["hint"].endswith(f"project add {root / 'c'} --name app-3")
     renamed = await domains.client.post(
         "/api/v1/projects", json={"path": str(root / "a/app"), "name": "other"}
     )
