@@ -29,6 +29,7 @@ def register(app: typer.Typer) -> None:
         examples=[
             "project set shop --memory backend=2g --cpus backend=1.5",
             "project set shop --port frontend=3000",
+            "project set shop --memory backend= --port frontend=",
             "project set shop --accept-unenforced cpu,memory",
             "project set shop --runtime docker",
         ],
@@ -72,20 +73,23 @@ def set_wishes(
         ),
     ] = None,
 ) -> None:
-    """Change limits and ports of services, and their runtime; from the next start on."""
+    """Change limits and ports of services, and their runtime; from the next start on.
+
+    Without a value, as in --memory backend=, the definition's own or the default holds again.
+    """
     limits: dict[str, dict[str, Any]] = {}
-    ports: dict[str, dict[str, int]] = {}
+    ports: dict[str, dict[str, int | None]] = {}
     for service, value in _pairs("--cpus", cpus):
-        limits.setdefault(service, {})["cpus"] = _cpus(service, value)
+        limits.setdefault(service, {})["cpus"] = _cpus(service, value) if value else None
     for service, value in _pairs("--memory", memory):
-        limits.setdefault(service, {})["memory_bytes"] = _bytes(service, value)
+        limits.setdefault(service, {})["memory_bytes"] = _bytes(service, value) if value else None
     found: dict[str, Any] | None = None
     for service, value in _pairs("--port", port):
         plain, _, inside = service.partition(":")
         if not inside:
             found = found or cli.client.get(f"/projects/{segment(name)}/status")
             inside = _only_port(found, plain, value)
-        ports.setdefault(plain, {})[inside] = _port(service, value)
+        ports.setdefault(plain, {})[inside] = _port(service, value) if value else None
     if not limits and not ports and accept_unenforced is None and runtime is None:
         raise UsageProblemError("Nothing to change.", hint="See --help.")
     body: dict[str, Any] = {"limits": limits, "ports": ports}
@@ -117,10 +121,14 @@ def set_wishes(
 
 
 def _pairs(option: str, given: list[str] | None) -> Iterable[tuple[str, str]]:
+    """Yield service and value; "" takes back what was set before."""
     for pair in given or ():
         service, equals, value = pair.partition("=")
-        if not service or not equals or not value:
-            raise UsageProblemError(f"{option} wants SERVICE=VALUE, not {pair!r}.")
+        if not service or not equals:
+            raise UsageProblemError(
+                f"{option} wants SERVICE=VALUE, not {pair!r}.",
+                hint=f"{option} SERVICE= takes back what was set before.",
+            )
         yield service, value
 
 
