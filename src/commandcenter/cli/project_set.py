@@ -9,7 +9,7 @@ from rich.text import Text
 
 from commandcenter.cli.client import segment
 from commandcenter.cli.command import command
-from commandcenter.cli.problems import UsageProblemError
+from commandcenter.cli.problems import NoSuchServiceError, UsageProblemError
 from commandcenter.cli.project_stack import Name
 from commandcenter.cli.session import Cli
 from commandcenter.cli.stack_words import problem_lines, waiting
@@ -204,7 +204,4 @@ def _only_port(found: dict[str, Any], service: str, value: str) -> str:
             f"Which services there are is not known: {found['reason']}",
             hint="Mend that first; then this can be set.",
         )
-    names = ", ".join(each["name"] for each in found["services"])
-    raise UsageProblemError(
-        f"The stack has no service {service}.", hint=f"Its services: {names}." if names else None
-    )
+    raise NoSuchServiceError(service, found)

@@ -7,7 +7,12 @@ import pytest
 
 from commandcenter.cli.exit_codes import ExitCode
 from commandcenter.cli.options import project_name
-from commandcenter.cli.problems import UsageProblemError
+from commandcenter.cli.problems import (
+    HubProblemError,
+    NoSuchServiceError,
+    UsageProblemError,
+    describe,
+)
 from commandcenter.cli.project_set import _bytes, _cpus, _limit_names, _only_port, _port
 from commandcenter.cli.session import Cli, GlobalOptions
 from commandcenter.cli.show_problem import problem_lines as error_lines
@@ -20,6 +25,7 @@ from commandcenter.stacks.compose.problems import (
     Place,
     Refusal,
 )
+from commandcenter.stacks.errors import UnknownServiceError
 
 CLI = Cli(GlobalOptions())
 _MIB = 1024**2
@@ -157,7 +163,6 @@ def test_each_problem_of_a_compose_file_has_its_line_and_none_is_left_out() -> N
         (lambda: _port("web", "70000"), "from 1 to 65535"),
         (lambda: project_name("--as", "My Shop"), "--as My Shop: a name has lower-case letters"),
         (lambda: _limit_names("cpu,disk"), "disk is no limit"),
-        (lambda: _only_port(stack(service("web")), "api", "3000"), "no service api"),
         (lambda: _only_port(stack(reason="compose.yaml:3: no"), "api", "3000"), "compose.yaml:3"),
     ],
 )
@@ -166,6 +171,14 @@ def test_what_cannot_be_set_is_refused_with_the_option(refused: Any, words: str)
         refused()
     assert words in caught.value.detail
     assert "body" not in caught.value.detail
+
+
+def test_a_service_that_there_is_not_has_one_exit_code() -> None:
+    with pytest.raises(NoSuchServiceError, match="no service 'api'") as caught:
+        _only_port(stack(service("web")), "api", "3000")
+    assert caught.value.hint == "Its services: web."
+    told = HubProblemError({"code": UnknownServiceError.code, "detail": ""}, status=400)
+    assert describe(told)[1] is describe(caught.value)[1] is ExitCode.NOT_FOUND
 
 
 def test_sizes_are_written_as_people_do() -> None:
