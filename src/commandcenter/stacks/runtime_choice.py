@@ -52,7 +52,8 @@ class RuntimeChoice:
         if found:
             return " ".join(
                 f"The runtime {can.name} could, but not on this machine yet: "
-                f"{' '.join(can.problems)}"
+                f"{' '.join(can.problems)} Then: commandcenter project set {project} "
+                f"--runtime {can.name}"
                 for can in found
             )
         return "No runtime of this hub can."
