@@ -5,9 +5,9 @@ import re
 _PROGRAMS = (
     re.compile(r"^bwrap: execvp (.+): [^:]+$"),
     re.compile(r"^\[FATAL tini \(\d+\)\] exec (.+) failed: "),
-    re.compile(r'\bexec: "([^"]+)": '),
-    re.compile(r"\bexec ([^\s:]+): exec format error", re.IGNORECASE),
-    re.compile(r"\bexecutable file [`'\"]([^`'\"]+)[`'\"] not found"),
+    re.compile(r'container process: .*\bexec: "([^"]+)": '),  # programs in Go say the rest, too
+    re.compile(r"^exec ([^\s:]+): exec format error", re.IGNORECASE),
+    re.compile(r"^(?:crun: )?executable file [`'\"]([^`'\"]+)[`'\"] not found"),
     re.compile(r"^(.+): \d+: .?\x7fELF"),  # a shell was given what the kernel would not take
 )
 
@@ -24,7 +24,7 @@ def why_it_cannot_run(said: str, *, in_image: bool) -> str | None:
     if "permission denied" in words:
         return (
             f"Its command {program} may not be executed. Make it executable for the service's "
-            f"user (chmod +x), or correct the command."
+            "user (chmod +x), or correct the command."
         )
     if "exec format error" in words or "\x7felf" in words:
         return (
