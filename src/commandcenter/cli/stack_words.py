@@ -73,7 +73,7 @@ def failures(cli: Cli, found: dict[str, Any]) -> Iterator[str]:
 
 
 def problem_lines(cli: Cli, found: dict[str, Any]) -> Iterator[str]:
-    """Yield what stands against a first start, each problem on its own, and what to do then."""
+    """Yield what stands against a start, each problem on its own, and what to do then."""
     if not found["problems"]:
         return
     yield "It cannot be started as it is:"

@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets as random
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from commandcenter.events.store import EventStore
 from commandcenter.events.types import EventType
 from commandcenter.kit.clock import utc_now
 from commandcenter.kit.database import Database
+from commandcenter.kit.errors import ProblemError
 from commandcenter.models import Project, ProjectStack, StackPort
 from commandcenter.projects.service import ProjectService
 from commandcenter.runtimes.base import Runtime
@@ -88,6 +89,14 @@ class StackBeginnings:
         if row is not None and project.forked_from is not None:
             return StoredDefinition(self.kept(row), row.source, wishes)
         return await asyncio.to_thread(outline, project.name, folder, wishes)
+
+    async def problems(self, project: Project) -> Sequence[Mapping[str, Any]]:
+        """Return one by one what is wrong with the project's compose file now."""
+        try:
+            await self.outline(project)
+        except ProblemError as error:
+            return tuple(error.fields.get("problems", ()))
+        return ()
 
     async def ready(self, project: Project) -> Ready:
         """Return what a start needs.

@@ -64,7 +64,7 @@ async def post(hub: RunningHub, path: str, **headers: str) -> httpx.Response:
 
 
 async def test_a_stack_goes_up_and_down_and_says_when_nothing_was_to_do(hub: RunningHub) -> None:
-    await project(hub)
+    folder = await project(hub)
     before = await until(hub, lambda _: True)
     assert (before["state"], before["source"]["files"]) == ("stopped", ["compose.yaml"])
     assert (await post(hub, "shop/stop")).status_code == 200
@@ -79,6 +79,10 @@ async def test_a_stack_goes_up_and_down_and_says_when_nothing_was_to_do(hub: Run
     found = await until(hub, lambda found: found["state"] == "stopped")
     assert found["last_stopped_at"] is not None
     assert (await post(hub, "shop/stop")).json()["changed"] is False
+    assert found["problems"] == []
+    (folder / "compose.yaml").write_text(COMPOSE + "    privileged: true\n")
+    found = await until(hub, lambda found: bool(found["problems"]))
+    assert (found["state"], found["problems"][0]["line"]) == ("stopped", 14)
 
 
 async def test_older_addresses_answer_too(hub: RunningHub) -> None:
@@ -136,7 +140,7 @@ async def test_a_definition_that_cannot_run_is_refused_before_anything_starts(
     refused_on = "It will not start on the runtime fake: compose.yaml"
     assert image.startswith(f"{refused_on}:3: api runs the image example/other:1")
     assert user.startswith(f"{refused_on}:9: db is to run as root (user: 0:0)")
-    assert "docker" in way_out
+    assert "runtime" in way_out
     refused = await post(hub, "shop/start")
     assert (refused.status_code, refused.json()["code"]) == (409, "stack_cannot_start")
     problems = refused.json()["fields"]["problems"]
