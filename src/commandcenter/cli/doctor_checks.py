@@ -17,6 +17,7 @@ from commandcenter.cli.hosting import hub_settings
 from commandcenter.cli.problems import CliError, HubProblemError
 from commandcenter.cli.session import Cli
 from commandcenter.hub.settings import Settings
+from commandcenter.hub.unknown_settings import unknown_settings
 from commandcenter.kit.database import Database
 from commandcenter.kit.disk import disk_full, space_at
 from commandcenter.kit.errors import ProblemError
@@ -40,6 +41,7 @@ def check_machine(cli: Cli) -> list[Check]:
     is_running = _runs_here(cli)
     return [
         Check("version", True, Severity.INFO, f"{__version__} on Python {_python()}"),
+        *_unknown_settings(),
         _hub(cli) if is_running else _port(settings),
         _data_directory(settings.data_directory),
         _disk(settings),
@@ -47,6 +49,12 @@ def check_machine(cli: Cli) -> list[Check]:
         _git(),
         *diagnose(),
         _container_engine(),
+    ]
+
+
+def _unknown_settings() -> list[Check]:
+    return [
+        Check("settings", False, Severity.WARNING, words) for words in unknown_settings(os.environ)
     ]
 
 

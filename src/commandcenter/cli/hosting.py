@@ -2,16 +2,21 @@
 
 import asyncio
 import ipaddress
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
+from rich.text import Text
 
 from commandcenter.cli.problems import UsageProblemError
+from commandcenter.cli.session import Cli
+from commandcenter.cli.terminal import clean
 from commandcenter.hub.loops import loop_factory
 from commandcenter.hub.server import HubServer, Ready
 from commandcenter.hub.settings import Settings
+from commandcenter.hub.unknown_settings import unknown_settings
 
 _PREFIX = "COMMANDCENTER_"
 
@@ -60,6 +65,12 @@ def hub_settings(**given: Any) -> Settings:
             f"The setting {_PREFIX}{name.upper()} is not usable: {first['msg']}.",
             hint="docs/reference/settings.md lists all of them.",
         ) from error
+
+
+def warn_of_unknown_settings(cli: Cli) -> None:
+    """Name the variables of the environment that look like settings and are none, on stderr."""
+    for words in unknown_settings(os.environ):
+        cli.err.print(Text(f"Warning: {clean(words)}", "yellow"))
 
 
 def private_directory(path: Path) -> None:

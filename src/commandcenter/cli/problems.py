@@ -6,6 +6,10 @@ from typing import Any, ClassVar
 from commandcenter.cli.exit_codes import ExitCode, for_status
 from commandcenter.kit.errors import ProblemError
 
+# What the hub calls a service that a stack does not have. It answers 400, and not 404, which would
+# be said of the project.
+UNKNOWN_SERVICE = "unknown_service"
+
 
 class CliError(ProblemError):
     """Something the command line itself found; `exit_code` says what it comes to."""
@@ -40,6 +44,19 @@ class NothingFoundError(CliError):
     code = "not_found"
     status = 404
     title = "Not found"
+
+
+class NoSuchServiceError(NothingFoundError):
+    code = UNKNOWN_SERVICE
+    title = "The project has no such service"
+
+    def __init__(self, service: str, found: Mapping[str, Any]) -> None:
+        """`found` is the stack's status."""
+        names = ", ".join(each["name"] for each in found["services"])
+        super().__init__(
+            f"The stack has no service {service[:100]!r}.",
+            hint=f"Its services: {names}." if names else "Start the project first.",
+        )
 
 
 class AmbiguousLatestError(CliError):
@@ -79,7 +96,7 @@ class HubProblemError(Exception):
 
     @property
     def exit_code(self) -> ExitCode:
-        return for_status(self.status)
+        return ExitCode.NOT_FOUND if self.code == UNKNOWN_SERVICE else for_status(self.status)
 
 
 def describe(error: ProblemError | HubProblemError) -> tuple[dict[str, Any], ExitCode]:

@@ -51,7 +51,7 @@ def add(
     def show() -> None:
         cli.out.print(Text(f"Project {clean(project['name'])}: {clean(project['path'])}"))
         for warning in project.get("warnings", ()):  # a hub of an earlier version tells none
-            cli.out.print(Text(f"  Note: {clean(warning)}"))
+            cli.out.print(Text(f"  Note: {clean(cli.pasteable(warning))}"))
         for line in found_lines(cli, project["name"]):
             cli.out.print(Text(f"  {clean(line)}"))
         review = cli.command("run", "review-and-patch", "--project", project["name"])

@@ -12,11 +12,12 @@ from commandcenter.cli.client import segment
 from commandcenter.cli.command import command
 from commandcenter.cli.exit_codes import ExitCode
 from commandcenter.cli.options import project_name
+from commandcenter.cli.patient_hub import PatientHub
 from commandcenter.cli.problems import HubProblemError, UsageProblemError
 from commandcenter.cli.project_stack import Name, Timeout
 from commandcenter.cli.session import Cli
 from commandcenter.cli.stack_view import stack_view
-from commandcenter.cli.stack_wait import LOOK_SECONDS, TIMEOUT_SECONDS, is_over
+from commandcenter.cli.stack_wait import LOOK_SECONDS, TIMEOUT_SECONDS, detached, is_over
 from commandcenter.cli.stack_words import remarks
 from commandcenter.cli.terminal import clean, print_json
 
@@ -63,12 +64,11 @@ def fork(
     """
     body = {"name": project_name("--as", as_), "start": start, "max_pause_seconds": max_pause}
     headers = {"Idempotency-Key": uuid.uuid4().hex}
-    answer = cli.client.post(f"/projects/{segment(name)}/fork", body, headers=headers)
     try:
+        answer = cli.client.post(f"/projects/{segment(name)}/fork", body, headers=headers)
         made, found = _follow(cli, answer, start=start, timeout=timeout)
     except KeyboardInterrupt:
-        cli.err.print(Text("\nDetached; it goes on."))
-        return ExitCode.INTERRUPTED
+        return detached(cli, as_, "discard")
     if cli.json:
         print_json({**answer, "fork": made, "stack": found})
     else:
@@ -85,49 +85,55 @@ def fork(
 def _follow(
     cli: Cli, answer: dict[str, Any], *, start: bool, timeout: float
 ) -> tuple[dict[str, Any], dict[str, Any] | None]:
-    """Show the fork until it is as wanted or cannot be; the fork, and its stack if it is there."""
+    """Show the fork until it is as wanted or cannot be; the fork, and its stack if it is there.
+
+    A hub that is ended and started again meanwhile is waited for.
+    """
     path = f"/projects/{segment(answer['id'])}"
     deadline = time.monotonic() + timeout
-    with stack_view(cli.err if cli.json else cli.out) as view:
+    hub = PatientHub(cli)
+    found: dict[str, Any] | None = None
+    with stack_view(cli) as view:
         while True:
-            made = cli.client.get(f"{path}/fork")
-            found = None if made["phase"] == "failed" else _status(cli, path)
-            if found is not None:
-                view.update(found)
-            over = found is not None and (not start or is_over(found, "running", {}))
-            if made["phase"] == "failed" or (made["phase"] == "ready" and over):
-                return made, found
-            if time.monotonic() > deadline:
-                return made, found
+            made = hub.get(f"{path}/fork")
+            if made is not None:
+                found = None if made["phase"] == "failed" else _status(hub, path) or found
+                if found is not None:
+                    view.update(found)
+                over = found is not None and (not start or is_over(found, "running", {}))
+                is_settled = made["phase"] == "failed" or (made["phase"] == "ready" and over)
+                if is_settled or time.monotonic() > deadline:
+                    return made, found
             time.sleep(LOOK_SECONDS)
 
 
-def _status(cli: Cli, path: str) -> dict[str, Any] | None:
+def _status(hub: PatientHub, path: str) -> dict[str, Any] | None:
     try:
-        found: dict[str, Any] = cli.client.get(f"{path}/status")
+        return hub.get(f"{path}/status")
     except HubProblemError as error:
         if error.status == 404:  # noqa: PLR2004 - it has just been taken back
             return None
         raise
-    return found
 
 
 def _conclude(cli: Cli, made: dict[str, Any], found: dict[str, Any] | None, *, start: bool) -> None:
     name, origin = clean(made["name"]), clean(made["origin_name"])
     if made["phase"] == "failed" or found is None:
         cli.out.print(Text(f"{name} could not be made; nothing of it is left.", "bold red"))
-        cli.out.print(Text(f"  {clean(made['message'])}"))
+        cli.out.print(Text(f"  {clean(cli.pasteable(made['message']))}"))
         return
     if made["phase"] != "ready":
-        cli.out.print(Text(f"{name} is not ready yet: {clean(made['message'])}"))
+        cli.out.print(Text(f"{name} is not ready yet: {clean(cli.pasteable(made['message']))}"))
         return
     cli.out.print(Text(f"{name} is a copy of {origin}: {_sizes(made, origin)}.", "green"))
     if start and found["state"] != "running":
-        cli.out.print(Text(f"{name} is {found['state']}. {clean(found['reason'])}", "bold red"))
+        cli.out.print(
+            Text(f"{name} is {found['state']}. {clean(cli.pasteable(found['reason']))}", "bold red")
+        )
     for service in found["services"]:
         for port in service["ports"]:
             cli.out.print(Text(f"  {clean(service['name'])}: {port['address']}"))
-    for line in remarks(found):
+    for line in remarks(cli, found):
         cli.out.print(Text(f"  {clean(line)}", "dim"))
     if not start:
         cli.out.print(Text(f"  Next: {cli.command('project', 'start', made['name'])}"))

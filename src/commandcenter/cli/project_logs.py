@@ -13,7 +13,7 @@ from commandcenter.cli.exit_codes import ExitCode
 from commandcenter.cli.log_stream import JSON_LINES, followed, print_line
 from commandcenter.cli.options import Grep, Regex, Tail
 from commandcenter.cli.patient_hub import PatientHub
-from commandcenter.cli.problems import HubProblemError
+from commandcenter.cli.problems import NoSuchServiceError
 from commandcenter.cli.session import Cli
 from commandcenter.cli.terminal import clean
 
@@ -99,13 +99,4 @@ def _present(cli: Cli, name: str, service: str) -> dict[str, Any]:
     for each in found["services"]:
         if each["name"] == service:
             return dict(each)
-    names = ", ".join(each["name"] for each in found["services"])
-    raise HubProblemError(
-        {
-            "title": "The project has no such service",
-            "detail": f"The stack has no service {service!r}.",
-            "hint": f"Its services: {names}." if names else "Start the project first.",
-            "code": "unknown_service",
-        },
-        status=400,
-    )
+    raise NoSuchServiceError(service, found)

@@ -9,10 +9,10 @@ from rich.text import Text
 
 from commandcenter.cli.client import segment
 from commandcenter.cli.command import command
-from commandcenter.cli.problems import UsageProblemError
+from commandcenter.cli.problems import NoSuchServiceError, UsageProblemError
 from commandcenter.cli.project_stack import Name
 from commandcenter.cli.session import Cli
-from commandcenter.cli.stack_words import waiting
+from commandcenter.cli.stack_words import problem_lines, waiting
 from commandcenter.cli.terminal import clean
 from commandcenter.stacks.bounds import LAST_PORT, LEAST_CPUS, LEAST_MEMORY_BYTES, MOST_CPUS
 
@@ -29,6 +29,7 @@ def register(app: typer.Typer) -> None:
         examples=[
             "project set shop --memory backend=2g --cpus backend=1.5",
             "project set shop --port frontend=3000",
+            "project set shop --memory backend= --port frontend=",
             "project set shop --accept-unenforced cpu,memory",
             "project set shop --runtime docker",
         ],
@@ -72,20 +73,23 @@ def set_wishes(
         ),
     ] = None,
 ) -> None:
-    """Change limits and ports of services, and their runtime; from the next start on."""
+    """Change limits and ports of services, and their runtime; from the next start on.
+
+    Without a value, as in --memory backend=, the definition's own or the default holds again.
+    """
     limits: dict[str, dict[str, Any]] = {}
-    ports: dict[str, dict[str, int]] = {}
+    ports: dict[str, dict[str, int | None]] = {}
     for service, value in _pairs("--cpus", cpus):
-        limits.setdefault(service, {})["cpus"] = _cpus(service, value)
+        limits.setdefault(service, {})["cpus"] = _cpus(service, value) if value else None
     for service, value in _pairs("--memory", memory):
-        limits.setdefault(service, {})["memory_bytes"] = _bytes(service, value)
+        limits.setdefault(service, {})["memory_bytes"] = _bytes(service, value) if value else None
     found: dict[str, Any] | None = None
     for service, value in _pairs("--port", port):
         plain, _, inside = service.partition(":")
         if not inside:
             found = found or cli.client.get(f"/projects/{segment(name)}/status")
             inside = _only_port(found, plain, value)
-        ports.setdefault(plain, {})[inside] = _port(service, value)
+        ports.setdefault(plain, {})[inside] = _port(service, value) if value else None
     if not limits and not ports and accept_unenforced is None and runtime is None:
         raise UsageProblemError("Nothing to change.", hint="See --help.")
     body: dict[str, Any] = {"limits": limits, "ports": ports}
@@ -97,12 +101,17 @@ def set_wishes(
 
     def show() -> None:
         for warning in changed["warnings"]:
-            cli.out.print(Text(f"Warning: {clean(warning)}", "yellow"))
+            cli.out.print(Text(f"Warning: {clean(cli.pasteable(warning))}", "yellow"))
         lines = list(waiting(cli, changed))
         if lines:
             cli.out.print(Text("Changed; it holds once it is restarted."))
             for line in lines:
                 cli.out.print(Text(f"  {clean(line)}"))
+            return
+        if changed["problems"]:
+            cli.out.print(Text("Changed; it holds from the next start on."))
+            for line in problem_lines(cli, changed):
+                cli.out.print(Text(clean(line)))
             return
         verb = "start" if changed["state"] == "stopped" else "restart"
         following = cli.command("project", verb, name)
@@ -112,10 +121,14 @@ def set_wishes(
 
 
 def _pairs(option: str, given: list[str] | None) -> Iterable[tuple[str, str]]:
+    """Yield service and value; "" takes back what was set before."""
     for pair in given or ():
         service, equals, value = pair.partition("=")
-        if not service or not equals or not value:
-            raise UsageProblemError(f"{option} wants SERVICE=VALUE, not {pair!r}.")
+        if not service or not equals:
+            raise UsageProblemError(
+                f"{option} wants SERVICE=VALUE, not {pair!r}.",
+                hint=f"{option} SERVICE= takes back what was set before.",
+            )
         yield service, value
 
 
@@ -186,7 +199,9 @@ def _only_port(found: dict[str, Any], service: str, value: str) -> str:
             )
         named = " or ".join(f"--port {service}:{port}={value}" for port in ports)
         raise UsageProblemError(f"{service} has more ports than one.", hint=f"Say which: {named}")
-    names = ", ".join(each["name"] for each in found["services"])
-    raise UsageProblemError(
-        f"The stack has no service {service}.", hint=f"Its services: {names}." if names else None
-    )
+    if not found["services"] and found["reason"]:
+        raise UsageProblemError(
+            f"Which services there are is not known: {found['reason']}",
+            hint="Mend that first; then this can be set.",
+        )
+    raise NoSuchServiceError(service, found)

@@ -11,7 +11,7 @@ from commandcenter.cli.durations import ago, local
 from commandcenter.cli.exit_codes import ExitCode
 from commandcenter.cli.session import Cli
 from commandcenter.cli.stack_view import hardening_lines, service_rows
-from commandcenter.cli.stack_wait import TIMEOUT_SECONDS, until
+from commandcenter.cli.stack_wait import TIMEOUT_SECONDS, interruptible, until
 from commandcenter.cli.stack_words import (
     definition_words,
     failures,
@@ -51,6 +51,7 @@ def register(app: typer.Typer) -> None:
     )(status)
 
 
+@interruptible("stop")
 def start(
     cli: Cli, name: Name, *, wait: Wait = True, timeout: Timeout = TIMEOUT_SECONDS
 ) -> ExitCode:
@@ -61,6 +62,7 @@ def start(
     return until(cli, answer, wait=wait, timeout=timeout, wanted="running")
 
 
+@interruptible(None)
 def stop(
     cli: Cli, name: Name, *, wait: Wait = True, timeout: Timeout = TIMEOUT_SECONDS
 ) -> ExitCode:
@@ -71,6 +73,7 @@ def stop(
     return until(cli, answer, wait=wait, timeout=timeout, wanted="stopped")
 
 
+@interruptible("stop")
 def restart(
     cli: Cli,
     name: Name,
@@ -114,7 +117,7 @@ def status(
     def show() -> None:
         show_status(cli, found)
         if hardening:
-            for line in hardening_lines(found["services"]):
+            for line in hardening_lines(cli, found["services"]):
                 cli.out.print(line)
 
     cli.emit(found, show)
@@ -128,7 +131,7 @@ def show_status(cli: Cli, found: dict[str, Any]) -> None:
             (
                 ("Project", found["project"]),
                 ("State", state_text(found["state"])),
-                ("Reason", None if found["problems"] else found["reason"]),
+                ("Reason", None if found["problems"] else cli.pasteable(found["reason"])),
                 ("Healthy", "yes" if found["overall_healthy"] else "no"),
                 ("Last started", _moment(found["last_started_at"])),
                 ("Last stopped", _moment(found["last_stopped_at"])),
@@ -151,7 +154,7 @@ def show_status(cli: Cli, found: dict[str, Any]) -> None:
         cli.out.print(Text(f"  {clean(line)}"))
     for line in waiting(cli, found):
         cli.out.print(Text(f"  {clean(line)}", "yellow"))
-    for line in remarks(found):
+    for line in remarks(cli, found):
         cli.out.print(Text(f"  {clean(line)}", "dim"))
 
 

@@ -8,6 +8,7 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
+from commandcenter.cli.session import Cli
 from commandcenter.cli.terminal import clean, glyph, one_line, speaks_unicode, state_text
 
 _MIB = 1024**2
@@ -20,17 +21,19 @@ class StackView(Protocol):
 
 
 @contextmanager
-def stack_view(target: Console) -> Iterator[StackView]:
-    """Give what shows a stack there."""
+def stack_view(cli: Cli) -> Iterator[StackView]:
+    """Give what shows a stack where progress is told."""
+    target = cli.err if cli.json else cli.out
     if target.is_terminal and not target.is_dumb_terminal:
         with Live(console=target, auto_refresh=False, transient=False) as live:
-            yield _Redrawn(target, live)
+            yield _Redrawn(cli, target, live)
     else:
-        yield _Lines(target)
+        yield _Lines(cli, target)
 
 
 class _Redrawn:
-    def __init__(self, target: Console, live: Live) -> None:
+    def __init__(self, cli: Cli, target: Console, live: Live) -> None:
+        self._cli = cli
         self._target = target
         self._live = live
         self._unicode = speaks_unicode(target)
@@ -44,7 +47,7 @@ class _Redrawn:
                 (f"{service['name']}  ", "bold"),
                 state_text(service["state"]),
             )
-            words = _words(service)
+            words = self._cli.pasteable(_words(service))
             if words:
                 line.append(f"  {one_line(words, 200)}", "dim")
             line.truncate(self._target.width, overflow="ellipsis")
@@ -53,7 +56,8 @@ class _Redrawn:
 
 
 class _Lines:
-    def __init__(self, target: Console) -> None:
+    def __init__(self, cli: Cli, target: Console) -> None:
+        self._cli = cli
         self._target = target
         self._told: dict[str, str] = {}
 
@@ -64,7 +68,7 @@ class _Lines:
             if self._told.get(service["name"]) == now:
                 continue
             self._told[service["name"]] = now
-            words = _words(service)
+            words = self._cli.pasteable(_words(service))
             more = f": {one_line(words, 300)}" if words else ""
             self._target.print(Text(f"  {clean(service['name'])} {service['state']}{more}"))
 
@@ -93,7 +97,7 @@ def service_rows(services: Sequence[dict[str, Any]]) -> list[tuple[object, ...]]
     ]
 
 
-def hardening_lines(services: Sequence[dict[str, Any]]) -> Iterator[Text]:
+def hardening_lines(cli: Cli, services: Sequence[dict[str, Any]]) -> Iterator[Text]:
     """Yield, by service, what was added to its definition and what had to be excepted."""
     for service in services:
         found = service["hardening"]
@@ -103,7 +107,8 @@ def hardening_lines(services: Sequence[dict[str, Any]]) -> Iterator[Text]:
         for added in found["added"]:
             yield Text(f"  + {clean(added)}", "green")
         for excepted in found["excepted"]:
-            yield Text(f"  ! {clean(excepted['what'])}: {clean(excepted['why'])}", "yellow")
+            why = clean(cli.pasteable(excepted["why"]))
+            yield Text(f"  ! {clean(excepted['what'])}: {why}", "yellow")
 
 
 def _addresses(service: dict[str, Any]) -> Text:

@@ -1,6 +1,8 @@
 """Waiting until a stack is as wanted, or has come to nothing."""
 
+import functools
 import time
+from collections.abc import Callable
 from typing import Any
 
 from rich.text import Text
@@ -23,7 +25,36 @@ _STATES = {
     "stopping": "is still being stopped",
     "stopped": "is stopped",
 }
+Command = Callable[..., ExitCode]
 _OVER = frozenset({"running", "stopped", "error"})
+
+
+def interruptible(undo: str | None) -> Callable[[Command], Command]:
+    """Have Ctrl-C end a command on the stack `name` alone, and say so; at any moment of it.
+
+    `undo` is the command of `project` that ends what goes on, if there is one.
+    """
+
+    def decorate(function: Command) -> Command:
+        @functools.wraps(function)
+        def call(cli: Cli, **given: Any) -> ExitCode:
+            try:
+                return function(cli, **given)
+            except KeyboardInterrupt:
+                return detached(cli, given["name"], undo)
+
+        return call
+
+    return decorate
+
+
+def detached(cli: Cli, name: str, undo: str | None) -> ExitCode:
+    """Say that the hub goes on, how to look, and how to end it."""
+    cli.err.print(Text("\nDetached; what the hub was asked for goes on there."))
+    cli.err.print(Text(f"  How it is: {cli.command('project', 'status', name)}"))
+    if undo is not None:
+        cli.err.print(Text(f"  To end it: {cli.command('project', undo, name)}"))
+    return ExitCode.INTERRUPTED
 
 
 def until(
@@ -37,14 +68,9 @@ def until(
 ) -> ExitCode:
     """Show the stack until it is as wanted, or cannot be; over restarts of the hub, too."""
     found = answer
-    target = cli.err if cli.json else cli.out
     if wait:
-        with stack_view(target) as view:
-            try:
-                found = _watched(cli, answer, view, timeout, wanted, newer or {})
-            except KeyboardInterrupt:
-                cli.err.print(Text("\nDetached; it goes on."))
-                return ExitCode.INTERRUPTED
+        with stack_view(cli) as view:
+            found = _watched(cli, answer, view, timeout, wanted, newer or {})
     if cli.json:
         print_json(found)
     else:
@@ -68,6 +94,7 @@ def _watched(
     deadline = time.monotonic() + timeout
     failed: list[str] = []
     failed_at = 0.0
+    noted = False
     while time.monotonic() < deadline:
         view.update(found)
         if is_over(found, wanted, newer):
@@ -79,6 +106,9 @@ def _watched(
                 failed, failed_at = now, time.monotonic()
             elif time.monotonic() - failed_at > _FAILING_SECONDS:
                 break
+        elif wanted == "running" and not noted and (words := still_awaited(found)):
+            noted = True
+            cli.note(words)
         time.sleep(LOOK_SECONDS)
         found = hub.get(path) or found
     view.update(found)
@@ -97,13 +127,30 @@ def is_over(found: dict[str, Any], wanted: str, newer: dict[str, int]) -> bool:
         return later and bool(found["overall_healthy"])
     if state == "stopped":
         return bool(found["reason"])
-    settling = any(
-        each["state"] in {"starting", "restarting", "stopping"}
+    return bool(state == "error") and not _settling(found)
+
+
+def _settling(found: dict[str, Any]) -> list[str]:
+    """Return the services of which it is not known yet what becomes of them."""
+    return [
+        each["name"]
+        for each in found["services"]
+        if each["state"] in {"starting", "restarting", "stopping"}
         # One that waits for a failed one says so, and will not go on by itself.
         or (each["state"] == "pending" and not each["message"])
-        for each in found["services"]
+    ]
+
+
+def still_awaited(found: dict[str, Any]) -> str:
+    """Say what failed already, and what is waited for all the same; "" if nothing failed."""
+    failed = [each["name"] for each in found["services"] if each["state"] == "failed"]
+    settling = _settling(found)
+    if not failed or not settling:
+        return ""
+    return (
+        f"{clean(', '.join(failed))} failed. Waiting for what becomes of "
+        f"{clean(', '.join(settling))}; Ctrl-C is safe."
     )
-    return bool(state == "error") and not settling
 
 
 def _conclude(cli: Cli, found: dict[str, Any], wanted: str) -> None:
@@ -113,7 +160,7 @@ def _conclude(cli: Cli, found: dict[str, Any], wanted: str) -> None:
         for service in found["services"]:
             for port in service["ports"]:
                 cli.out.print(Text(f"  {clean(service['name'])}: {port['address']}"))
-        for line in remarks(found):
+        for line in remarks(cli, found):
             cli.out.print(Text(f"  {clean(line)}", "dim"))
         for line in waiting(cli, found):
             cli.out.print(Text(f"  {clean(line)}", "yellow"))
@@ -126,8 +173,9 @@ def _conclude(cli: Cli, found: dict[str, Any], wanted: str) -> None:
     for line in failed:
         cli.out.print(Text(f"  {clean(line)}"))
     if found["reason"] and not failed:
-        cli.out.print(Text(f"  {clean(found['reason'])}"))
+        cli.out.print(Text(f"  {clean(cli.pasteable(found['reason']))}"))
     for service in found["services"] if failed else ():
         if service["state"] != "failed":
-            why = f": {clean(service['message'])}" if service["message"] else "."
+            message = clean(cli.pasteable(service["message"]))
+            why = f": {message}" if message else "."
             cli.out.print(Text(f"  {clean(service['name'])} is {service['state']}{why}", "dim"))

@@ -24,18 +24,18 @@ def runtime_words(found: dict[str, Any]) -> str:
     return str(present) if present == following else f"{present}; {following} from the next start"
 
 
-def remarks(found: dict[str, Any]) -> Iterator[str]:
+def remarks(cli: Cli, found: dict[str, Any]) -> Iterator[str]:
     """Yield what people should know of a stack besides its states."""
     for service in found["services"]:
         if service["runs_as"]:
             yield f"{service['name']} {service['runs_as']}"
     for service in found["services"]:
         if service["message"] and service["state"] != "failed":
-            yield f"{service['name']}: {service['message']}"
+            yield f"{service['name']}: {cli.pasteable(service['message'])}"
     for left in found["source"].get("left_out", ()):
         yield f"{left['service']} is left out: {left['reason']}"
     for note in found["source"].get("notes", ()):
-        yield f"note: {note}"
+        yield f"note: {cli.pasteable(note)}"
 
 
 def waiting(cli: Cli, found: dict[str, Any]) -> Iterator[str]:
@@ -67,18 +67,18 @@ def failures(cli: Cli, found: dict[str, Any]) -> Iterator[str]:
         if service["state"] != "failed":
             continue
         project, name = found["project"], service["name"]
-        yield f"{name} failed: {service['message']}"
+        yield f"{name} failed: {cli.pasteable(service['message'])}"
         yield f"  Its log: {cli.command('project', 'logs', project, name)}"
         yield f"  Next: {cli.command('project', 'restart', project, name)}"
 
 
 def problem_lines(cli: Cli, found: dict[str, Any]) -> Iterator[str]:
-    """Yield what stands against a first start, each problem on its own, and what to do then."""
+    """Yield what stands against a start, each problem on its own, and what to do then."""
     if not found["problems"]:
         return
     yield "It cannot be started as it is:"
     for problem in found["problems"]:
-        yield f"  {problem_words(problem)}"
+        yield f"  {cli.pasteable(problem_words(problem))}"
     start = cli.command("project", "start", found["project"])
     yield f"Next: mend what is named above, then: {start}"
 
@@ -99,6 +99,6 @@ def found_lines(cli: Cli, name: str) -> Iterator[str]:
     if found["problems"]:
         yield from problem_lines(cli, found)
     elif found["reason"]:
-        yield f"It cannot be started as it is: {found['reason']}"
+        yield f"It cannot be started as it is: {cli.pasteable(found['reason'])}"
     else:
         yield f"Next: {cli.command('project', 'start', name)}"

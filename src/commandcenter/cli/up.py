@@ -10,7 +10,7 @@ from rich.text import Text
 
 from commandcenter.cli.command import command, noun
 from commandcenter.cli.first_run import show_first_run
-from commandcenter.cli.hosting import Hub, hub_settings, serve
+from commandcenter.cli.hosting import Hub, hub_settings, serve, warn_of_unknown_settings
 from commandcenter.cli.problems import HubProblemError, describe
 from commandcenter.cli.session import Cli
 from commandcenter.cli.show_problem import problem_lines
@@ -55,6 +55,7 @@ def up(
         # What happens is told in words; COMMANDCENTER_LOG_LEVEL=info tells of the rest.
         log_level=None if "COMMANDCENTER_LOG_LEVEL" in os.environ else "warning",
     )
+    warn_of_unknown_settings(cli)
     keep_files_private()
     teller = _Teller(cli, with_demo=not no_demo)
     hub = Hub(settings, on_ready=teller.start, on_stop=teller.stopping)

@@ -21,6 +21,7 @@ from commandcenter.runtimes.registry import create_runtime, runtime_names
 from commandcenter.secrets.service import SecretService
 from commandcenter.stacks.begin import StackBeginnings, StackOptions
 from commandcenter.stacks.changes import StackChanges
+from commandcenter.stacks.foretell import foretell
 from commandcenter.stacks.fork_records import ForkRecords
 from commandcenter.stacks.forks import Forks
 from commandcenter.stacks.logs import StackLogs
@@ -66,6 +67,7 @@ async def add_stacks(assembly: Assembly) -> None:
     projects.before_removal(removal.forget)
     projects.on_addition(removal.kept, removal.take_up)
     projects.after_addition(partial(reserve_ports, database, beginnings))
+    projects.on_advice(partial(foretell, beginnings))
     records = ForkRecords(database, events, projects, services.get(SecretService), beginnings)
     draining = services.get(Draining)
     forks = Forks(records, beginnings, stacks, projects, draining)

@@ -1,5 +1,6 @@
 """What a folder becomes as it is added: a name of its own, or what it was when it was removed."""
 
+import shlex
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,8 +47,14 @@ async def kept_for(
     ]
 
 
-async def free_name(session: AsyncSession, folder: Path, name: str | None) -> str:
-    """Return the name, or one made for the folder. Raises `ProjectNameTakenError`."""
+async def free_name(
+    session: AsyncSession, folder: Path, name: str | None, *, fork_of: str | None = None
+) -> str:
+    """Return the name, or one made for the folder.
+
+    Raises `ProjectNameTakenError` with the command that takes a free one: the addition of the
+    folder, or the fork of that project.
+    """
     if name is None:
         wanted = name_from_folder(folder.name)
         # Shortening for a suffix keeps at least this much of the name.
@@ -56,8 +63,11 @@ async def free_name(session: AsyncSession, folder: Path, name: str | None) -> st
     owner = await repository.find(session, name)
     if owner is not None:
         taken = await repository.names_like(session, name[:40])
+        adding = f"add {shlex.quote(str(folder))} --name"
+        command = adding if fork_of is None else f"fork {fork_of} --as"
         raise ProjectNameTakenError(
             f"The name {name!r} belongs to the project in {owner.path}.",
-            hint=f"Another one that is free: {unique_name(name, taken.__contains__)}.",
+            hint="With another one that is free: "
+            f"commandcenter project {command} {unique_name(name, taken.__contains__)}",
         )
     return name

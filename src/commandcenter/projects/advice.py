@@ -27,4 +27,8 @@ def advice_about(folder: Path, *, may_name: Callable[[Path], bool]) -> list[str]
     )
     if around is not None:
         return [f"{_NEEDED}: {folder} is inside the repository {around}. Add that one instead."]
-    return [f"{_NEEDED}: {folder} is no git repository. To make it one: git init, and commit."]
+    # One that may not be told of may lie around it: nothing here says that there is none.
+    return [
+        f"{_NEEDED}: {folder} is no git repository of its own. If it lies inside one, add the top "
+        "folder of that instead; else make it one: git init, and commit."
+    ]

@@ -41,13 +41,15 @@ ActiveRuns = Callable[[AsyncSession, str], Awaitable[int]]
 
 BeforeRemoval = Callable[[AsyncSession, Project], Awaitable[None]]
 AfterAddition = Callable[[Project], Awaitable[None]]
+# Says what is to be known of a project that was just added.
+Adviser = Callable[[Project], Awaitable[Sequence[str]]]
 
 
 @dataclass(frozen=True, slots=True)
 class Added:
     project: Project
     created: bool
-    warnings: Sequence[str]  # what agents will miss in the folder
+    warnings: Sequence[str]  # what agents and services will miss
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,7 @@ class ProjectService:
         self._active_runs = active_runs
         self._before_removal: list[BeforeRemoval] = []
         self._after_addition: list[AfterAddition] = []
+        self._advisers: list[Adviser] = []
         self._find_kept: FindKept | None = None
         self._take_up: TakeUp | None = None
 
@@ -87,6 +90,10 @@ class ProjectService:
     def after_addition(self, hook: AfterAddition) -> None:
         """Have `hook` called once a new project is stored."""
         self._after_addition.append(hook)
+
+    def on_advice(self, adviser: Adviser) -> None:
+        """Have `adviser` asked for warnings once a new project is stored."""
+        self._advisers.append(adviser)
 
     async def add(self, caller: Caller, *, path: str, name: str | None = None) -> Added:
         """Make the folder a project, or return the one it is already.
@@ -136,6 +143,8 @@ class ProjectService:
             )
         for hook in self._after_addition:
             await hook(project)
+        for adviser in self._advisers:
+            warnings = [*warnings, *await adviser(project)]
         return Added(project, created=True, warnings=warnings)
 
     async def get(self, reference: str) -> Project:
@@ -204,7 +213,7 @@ class ProjectService:
         now = utc_now()
         project = Project(
             id=project_id,
-            name=await free_name(session, Path(origin.path), name),
+            name=await free_name(session, Path(origin.path), name, fork_of=origin.name),
             path=origin.path,
             created_at=now,
             created_by=caller.principal_id,

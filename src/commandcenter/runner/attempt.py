@@ -21,7 +21,7 @@ from commandcenter.runner.paths import RunnerPaths
 from commandcenter.runner.plan import SandboxPlan, remove_planted_redirection
 from commandcenter.runner.request import Ending, JobRequest, Outcome
 from commandcenter.runner.spawn import Identity
-from commandcenter.runner.verdict import judge, say_late
+from commandcenter.runner.verdict import judge, say_late, say_overdue
 from commandcenter.runner.watch import tree_use
 
 _WATCH_SECONDS = 0.02
@@ -68,6 +68,7 @@ class Attempt:
             limit_bytes=request.limits.log_bytes,
         )
         self._ending: Ending | None = None
+        self._overdue = ""
         self.ended = asyncio.Event()
         self._killer: asyncio.Task[None] | None = None
         self._peak = 0
@@ -153,12 +154,14 @@ class Attempt:
 
     async def _end(self, grace_seconds: float) -> None:
         member = self.request.member
-        self._sandbox.terminate(member.stop_signal if member else signal.SIGTERM)
+        stop_signal = member.stop_signal if member else signal.SIGTERM
+        self._sandbox.terminate(stop_signal)
         if grace_seconds > 0:
             with suppress(TimeoutError):
                 async with asyncio.timeout(grace_seconds):
                     await self.ended.wait()
         if not self.ended.is_set():
+            self._overdue = say_overdue(grace_seconds, stop_signal)
             self._sandbox.kill()
             async with asyncio.timeout(_KILL_DEADLINE_SECONDS):
                 await self.ended.wait()
@@ -257,6 +260,7 @@ class Attempt:
             elapsed=elapsed,
             collected=collected,
             full=full,
+            overdue=self._overdue,
         )
         if self._refused_processes:
             refused = (

@@ -153,7 +153,7 @@ class Attempt:
             for task in helpers:
                 task.cancel()
             await asyncio.gather(*helpers, return_exceptions=True)
-        exit_ = await exits.of_result(result, handle)
+        exit_ = await exits.of_result(result, handle, in_image=prepared.image is not None)
         if not exit_.succeeded and (wrong := await _trouble(prepared)):
             exit_ = replace(exit_, words=f"{exit_.words.rstrip('.')}; {wrong}.")
         with suppress(ProblemError, OSError):

@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets as random
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from commandcenter.events.store import EventStore
 from commandcenter.events.types import EventType
 from commandcenter.kit.clock import utc_now
 from commandcenter.kit.database import Database
+from commandcenter.kit.errors import ProblemError
 from commandcenter.models import Project, ProjectStack, StackPort
 from commandcenter.projects.service import ProjectService
 from commandcenter.runtimes.base import Runtime
@@ -89,6 +90,14 @@ class StackBeginnings:
             return StoredDefinition(self.kept(row), row.source, wishes)
         return await asyncio.to_thread(outline, project.name, folder, wishes)
 
+    async def problems(self, project: Project) -> Sequence[Mapping[str, Any]]:
+        """Return one by one what is wrong with the project's compose file now."""
+        try:
+            await self.outline(project)
+        except ProblemError as error:
+            return tuple(error.fields.get("problems", ()))
+        return ()
+
     async def ready(self, project: Project) -> Ready:
         """Return what a start needs.
 
@@ -154,7 +163,7 @@ class StackBeginnings:
             row.source = {**source, "notes": list(dict.fromkeys([*source["notes"], *ready.notes]))}
             row.requested_by = caller.principal_id
             row.last_request = request
-            row.changed_at = utc_now()
+            row.last_started_at = row.changed_at = utc_now()
             await session.flush()
             ports = await give_ports(
                 session,

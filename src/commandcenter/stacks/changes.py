@@ -9,15 +9,18 @@ from sqlalchemy import select
 from commandcenter.auth.audit import record
 from commandcenter.auth.identity import Caller
 from commandcenter.kit.database import Database
+from commandcenter.kit.errors import ProblemError
 from commandcenter.models import Project, ProjectStack, StackPort
 from commandcenter.stacks.begin import StackBeginnings
-from commandcenter.stacks.definition import merged_wishes
+from commandcenter.stacks.definition import Wishes, merged_wishes
 from commandcenter.stacks.errors import UnknownPortError, UnknownServiceError
+from commandcenter.stacks.limits import warn_unenforced
 from commandcenter.stacks.ports import refuse_held
 from commandcenter.stacks.reserve import reserve_ports
 from commandcenter.stacks.service import StackManager
 
 _GIB = 1024**3
+_LIMITS = {"cpus": "cpu", "memory_bytes": "memory", "pids": "pids"}
 
 
 class StackChanges:
@@ -41,8 +44,9 @@ class StackChanges:
             self._beginnings.runtimes.get(wishes["runtime"])
         project = await self._stacks.open(reference)
         async with self._stacks.alone(project.id):
-            known = await self._stacks.service_names(project)
-            for name in (*wishes.get("limits", ()), *wishes.get("ports", ())):
+            named = (*wishes.get("limits", ()), *wishes.get("ports", ()))
+            known = await self._stacks.service_names(project) if named else ()
+            for name in named:
                 if name not in known:
                     raise UnknownServiceError(name, known)
             await self._refuse_unknown_ports(project, wishes.get("ports", {}))
@@ -56,6 +60,7 @@ class StackChanges:
                     *self._left_behind(project, row, wishes),
                 )
                 row.wishes = merged_wishes(row.wishes, wishes)
+                after = Wishes.of(row.wishes)
                 await session.flush()
                 await refuse_held(
                     session,
@@ -66,7 +71,26 @@ class StackChanges:
                 await record(session, caller, "stack.change", project.id, wishes)
             if self._stacks.supervisor(project.id) is None:
                 await reserve_ports(self._database, self._beginnings, project)
-        return warnings
+        return (*warnings, *await self._unenforced(project, wishes, after))
+
+    async def _unenforced(
+        self, project: Project, wishes: Mapping[str, Any], after: Wishes
+    ) -> tuple[str, ...]:
+        """Say which limits that were just asked for the next start's runtime cannot enforce."""
+        asked = {
+            _LIMITS[name]
+            for limits in wishes.get("limits", {}).values()
+            for name, value in limits.items()
+            if value is not None
+        }
+        if not asked:
+            return ()
+        name = after.runtime or self._beginnings.runtimes.usual
+        try:
+            _, can = await self._beginnings.runtimes.able(name)
+        except ProblemError:  # a start says that it cannot be used
+            return ()
+        return warn_unenforced(can, asked, after.accept_unenforced, project.name)
 
     async def _refuse_unknown_ports(
         self, project: Project, wanted: Mapping[str, Mapping[int, int | None]]

@@ -14,8 +14,10 @@ from commandcenter.runtimes.errors import (
     ServiceConflictError,
 )
 from commandcenter.runtimes.results import AttemptResult, FailureReason
+from commandcenter.stacks.cannot_run import why_it_cannot_run
 from commandcenter.stacks.errors import LimitNotAppliedError, VolumeGoneError
-from commandcenter.stacks.member import Exit
+from commandcenter.stacks.member import Exit, Member
+from commandcenter.stacks.prepared import Check, CommandCheck, HttpCheck, PostgresCheck, RedisCheck
 
 _NEVER_RUNS = frozenset({126, 127})  # not executable, not found
 _SIGNALLED = 128
@@ -43,18 +45,19 @@ def of_start(error: Exception) -> Exit:
     return Exit(succeeded=False, is_passing=passing, words=f"It could not be started: {error}")
 
 
-async def of_result(result: AttemptResult, handle: Handle) -> Exit:
-    """How the process ended, with its last words."""
+async def of_result(result: AttemptResult, handle: Handle, *, in_image: bool = False) -> Exit:
+    """How the process ended, with its last words. `in_image`: it ran in a container image."""
     if result.reason is None:
         return Exit(succeeded=True, is_passing=True, words="It ended.", exit_code=0, cause="ended")
     code, cause = result.exit_code, result.reason.value
     if result.reason is FailureReason.EXIT_CODE:
         last, said = await asyncio.to_thread(_last_words, handle)
+        unable = why_it_cannot_run(last or said, in_image=in_image)
         words = _how(code, f"{last}. {said}" if last and said else last or said)
         return Exit(
             succeeded=False,
-            is_passing=code not in _NEVER_RUNS,
-            words=words,
+            is_passing=code not in _NEVER_RUNS and unable is None,
+            words=unable or words,
             exit_code=code,
             cause=cause,
         )
@@ -70,6 +73,31 @@ async def of_result(result: AttemptResult, handle: Handle) -> Exit:
         exit_code=code,
         cause=cause,
     )
+
+
+def of_health(member: Member, check: Check | None, last_answer: str) -> Exit:
+    """Why a service was ended whose checks failed: what was asked, how often, what it said."""
+    asked = f", {_asked(check)}," if check is not None else ""
+    times = f" {member.misses} times in a row" if member.misses > 1 else ""
+    answer = last_answer.rstrip(".") or "none"
+    words = f"Its health check{asked} failed{times}; the last answer: {answer}."
+    if not member.was_healthy:
+        words += " It never was healthy, so it is not started again by itself."
+    return Exit(succeeded=False, is_passing=member.was_healthy, words=words, cause="unhealthy")
+
+
+def _asked(check: Check) -> str:
+    match check:
+        case CommandCheck():
+            return "the test command"  # its arguments may hold a password
+        case HttpCheck():
+            return f"GET http://localhost:{check.port}{check.path}"
+        case RedisCheck():
+            return f"PING to port {check.port}"
+        case PostgresCheck():
+            return f"the start of a session on port {check.port}"
+        case _:
+            return f"a connection to port {check.port}"
 
 
 def _how(code: int | None, last: str) -> str:

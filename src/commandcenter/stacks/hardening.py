@@ -57,9 +57,12 @@ def hardening(
 
 
 def _identity(service: Service, made: ServiceSpec, *, is_asked: bool) -> Iterator[str]:
-    if not is_asked and service.user not in {f"{made.uid}:{made.gid}", str(made.uid)}:
-        instead = f" in place of {service.user}" if service.user else ", not root"
-        yield f"runs as user {made.uid}:{made.gid}{instead}"
+    """Say it in any case: it is what people look for first."""
+    if is_asked or service.user in {f"{made.uid}:{made.gid}", str(made.uid)}:
+        why = ", as the definition or its image says"
+    else:
+        why = f" in place of {service.user}" if service.user else ", not root"
+    yield f"runs as user {made.uid}:{made.gid}{why}"
 
 
 def _privileges(service: Service) -> Iterator[str]:

@@ -37,6 +37,27 @@ def refuse_unenforced(
     )
 
 
+def warn_unenforced(
+    can: Capabilities, asked: AbstractSet[str], accepted: AbstractSet[str], project: str
+) -> tuple[str, ...]:
+    """Return what is to be told of limits just asked for that the runtime cannot enforce here."""
+    unenforced = [name for name in LIMITS if name not in can.limits]
+    concerned = [name for name in unenforced if name in asked]
+    if not concerned:
+        return ()
+    names = ",".join(unenforced)
+    follows = (
+        "and it runs without, as was accepted."
+        if set(unenforced) <= accepted
+        else "and a start is refused until that is accepted: "
+        f"commandcenter project set {project} --accept-unenforced {names}"
+    )
+    return (
+        f"The limit of {' and '.join(concerned)} cannot be enforced here, {follows}",
+        *can.problems,
+    )
+
+
 def refuse_unapplied(service: str, stats: Stats, accepted: AbstractSet[str]) -> None:
     """Raise `LimitNotAppliedError` unless each limit asked for is the one in force."""
     asked = stats.requested

@@ -11,7 +11,6 @@ from commandcenter.kit.segment_reader import SegmentReader
 from commandcenter.kit.segments import Record
 from commandcenter.logs.service import AttemptLog, LogQuery, LogService
 from commandcenter.models import Project, StackService
-from commandcenter.stacks.asking import not_running
 from commandcenter.stacks.errors import (
     StackLogNotFoundError,
     StackNotRunningError,
@@ -46,12 +45,13 @@ class StackLogs:
             known = await self._stacks.service_names(project)
             if service not in known:
                 raise UnknownServiceError(service, known)
-            raise not_running(project)
+            raise self._never_ran(project, service)
         if row.number == 0:
             raise self._never_ran(project, service)
         if number is not None and number > row.number:
             raise StackLogNotFoundError(
-                f"Service {service!r} has no attempt {number}; its last is {row.number}."
+                f"Service {service!r} has no attempt {number}; its last is {row.number}.",
+                hint=f"Of the last: commandcenter project logs {project.name} {service}",
             )
         name = attempt_id(project.id, service, number or row.number)
         directory = self._directory / project.id / name
@@ -59,14 +59,18 @@ class StackLogs:
         finished = not is_latest or not ServiceState(row.state).is_active
         if finished and not await asyncio.to_thread(directory.is_dir):
             raise StackLogNotFoundError(
-                f"Attempt {number or row.number} of {service!r} left no log, or it was deleted."
+                f"Attempt {number or row.number} of {service!r} left no log, or it was deleted.",
+                hint=f"A new one begins with a start: commandcenter project start {project.name}",
             )
         return AttemptLog(name, finished, SegmentReader(directory))
 
     def _never_ran(self, project: Project, service: str) -> StackNotRunningError:
         supervisor = self._stacks.supervisor(project.id)
-        if supervisor is None:
-            return not_running(project)
+        none_yet = f"The service {service!r} has not been started yet, so it has no log."
+        if supervisor is None or service not in supervisor.roster.members:
+            return StackNotRunningError(
+                none_yet, hint=f"Start it: commandcenter project start {project.name}"
+            )
         member = supervisor.roster.members[service]
         needs = supervisor.roster.needs(service)
         if member.message or not needs:
@@ -74,7 +78,7 @@ class StackLogs:
         else:
             why = f"It waits for {' and '.join(needs)}."
         return StackNotRunningError(
-            f"The service {service!r} has not been started yet, so it has no log. {why}",
+            f"{none_yet} {why}",
             hint=f"See how the others are: commandcenter project status {project.name}",
         )
 
@@ -92,7 +96,7 @@ class StackLogs:
             supervisor = self._stacks.supervisor(project.id)
             if supervisor is None:
                 return True
-            member = supervisor.roster.members[service]
-            return member.number != number or not member.state.is_active
+            member = supervisor.roster.members.get(service)  # None: defined no more
+            return member is None or member.number != number or not member.state.is_active
 
         return self._logs.follow(log, after, is_over=is_over)

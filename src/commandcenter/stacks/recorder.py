@@ -123,8 +123,6 @@ class StackRecorder:
             "changed_at": now,
         }
         before = self._stack.state if self._stack is not None else None
-        if stack.state is not before and stack.state is StackState.RUNNING:
-            values["last_started_at"] = now
         if stack.state is not before and stack.state is StackState.STOPPED:
             values["last_stopped_at"] = now
         done = await session.execute(

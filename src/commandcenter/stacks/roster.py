@@ -7,13 +7,14 @@ from typing import Any
 
 from commandcenter.kit.clock import utc_now
 from commandcenter.runtimes.base import Handle
+from commandcenter.stacks import exits
 from commandcenter.stacks import member as members
 from commandcenter.stacks.attempt import Attempt
 from commandcenter.stacks.decide import Action, Drop, GiveUp, Start, Stop, Wait
 from commandcenter.stacks.member import Exit, Member
 from commandcenter.stacks.model import Stack
 from commandcenter.stacks.pending import limited
-from commandcenter.stacks.prepared import Prepared
+from commandcenter.stacks.prepared import Check, Prepared
 from commandcenter.stacks.preparing.facts import stored_facts
 from commandcenter.stacks.probe import Answer
 from commandcenter.stacks.recorder import ServiceRecord
@@ -28,6 +29,7 @@ class Watched:
     handle: dict[str, Any] | None = None
     exit_code: int | None = None
     progress: str = ""  # what is done before its process runs; on no record
+    check: Check | None = None  # None: nothing was started since the hub was
     health_words: str = ""
     health_at: datetime | None = None
     is_asked: bool = True  # False: its runtime is away, so how it is now nobody knows
@@ -226,6 +228,7 @@ class Roster:
         watched = self.watched[name]
         watched.handle = asdict(handle)
         watched.progress = ""
+        watched.check = prepared.check
         watched.runs_as = prepared.runs_as
         watched.image = stored_facts(prepared.image)
         watched.hardening = prepared.hardening.stored()
@@ -256,12 +259,7 @@ class Roster:
         if found.number != number:
             return
         if found.state is ServiceState.UNHEALTHY:
-            exit_ = Exit(
-                succeeded=False,
-                is_passing=found.was_healthy,
-                words=f"It was not healthy: {watched.health_words or 'it gave no answer'}.",
-                cause="unhealthy",
-            )
+            exit_ = exits.of_health(found, watched.check, watched.health_words)
         watched.exit_code = exit_.exit_code
         watched.attempt = None
         watched.progress = ""

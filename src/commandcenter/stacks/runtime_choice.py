@@ -1,5 +1,7 @@
 """On which runtime a project's stack runs: the one people chose for it, else the hub's."""
 
+from collections.abc import Mapping
+
 from commandcenter.kit.errors import ProblemError
 from commandcenter.runtimes.base import Runtime
 from commandcenter.runtimes.capabilities import Capabilities, Feature
@@ -35,24 +37,26 @@ class RuntimeChoice:
         self, error: StackCannotStartError, project: str
     ) -> StackCannotStartError:
         """Return the refusal with the runtime that would not have refused, if there is one."""
-        needs = frozenset(
-            feature for problem in error.problems.values() for feature in _needs(problem)
-        )
+        hint = await self.way_out(error.problems, project)
+        return error if hint is None else StackCannotStartError(error.problems, hint=hint)
+
+    async def way_out(self, problems: Mapping[str, ProblemError], project: str) -> str | None:
+        """Say which runtime has what these lack, or that none has; None: they lack nothing."""
+        needs = frozenset(feature for problem in problems.values() for feature in _needs(problem))
         if not needs:
-            return error
+            return None
         found = await self._runtimes.having(needs)
         able = [can.name for can in found if can.available]
         if able:
-            hint = f"{_listed(able)} can: commandcenter project set {project} --runtime {able[0]}"
-        elif found:
-            hint = " ".join(
+            return f"{_listed(able)} can: commandcenter project set {project} --runtime {able[0]}"
+        if found:
+            return " ".join(
                 f"The runtime {can.name} could, but not on this machine yet: "
-                f"{' '.join(can.problems)}"
+                f"{' '.join(can.problems)} Then: commandcenter project set {project} "
+                f"--runtime {can.name}"
                 for can in found
             )
-        else:
-            hint = "No runtime of this hub can."
-        return StackCannotStartError(error.problems, hint=hint)
+        return "No runtime of this hub can."
 
 
 def _needs(problem: ProblemError) -> frozenset[Feature]:

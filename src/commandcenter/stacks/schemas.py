@@ -91,7 +91,7 @@ class StackView(_View):
     runtime: str | None  # on which it was started last
     next_runtime: str  # on which the next start will be
     source: dict[str, Any]
-    problems: list[dict[str, Any]]  # one by one what stands against a first start
+    problems: list[dict[str, Any]]  # one by one what stands against a start
     accept_unenforced: list[str]  # limits that the project may run without
     services: list[ServiceView]
 

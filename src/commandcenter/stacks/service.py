@@ -187,15 +187,15 @@ class StackManager:
         return Asked(project, changed=True)
 
     async def service_names(self, project: Project) -> tuple[str, ...]:
-        """Return the services of the stack as it was started last, else of the folder now."""
+        """Return the services of the stack as it was started last, else of the folder now.
+
+        Raises what stands against reading the folder: nobody could name a service before.
+        """
         async with self._database.read() as session:
             rows = await read_services(session, project.id)
         if rows:
             return tuple(row.name for row in rows)
-        try:
-            return (await self._beginnings.outline(project)).services
-        except ProblemError:
-            return ()
+        return (await self._beginnings.outline(project)).services
 
     async def take_over(self) -> int:
         """Find again what ran when an earlier hub ended; how many stacks that are."""

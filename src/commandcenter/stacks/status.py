@@ -96,7 +96,9 @@ class StackStatuses:
             runtime=row.runtime,
             next_runtime=next_runtime,
             source=row.source,
-            problems=(),
+            problems=await self._beginnings.problems(project)
+            if state is StackState.STOPPED
+            else (),
             accept_unenforced=_accepted(row),
             services=tuple(found),
         )

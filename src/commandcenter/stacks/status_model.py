@@ -66,6 +66,6 @@ class StackStatus:
     runtime: str | None
     next_runtime: str
     source: Mapping[str, Any]
-    problems: Sequence[Mapping[str, Any]]  # one by one what stands against a first start
+    problems: Sequence[Mapping[str, Any]]  # one by one what stands against a start
     accept_unenforced: tuple[str, ...]
     services: tuple[ServiceStatus, ...]

@@ -53,16 +53,23 @@ async def test_stop_says_cancelled_and_returns_when_dead(under: UnderTest) -> No
     await under.runtime.stop(handle, grace_seconds=5.0)
     result = await under.runtime.wait(handle)
     assert result.reason is FailureReason.CANCELLED
+    assert "killed" not in result.message
     await under.runtime.stop(handle, grace_seconds=5.0)
     assert (await under.runtime.wait(handle)).reason is FailureReason.CANCELLED
 
 
 async def test_stop_kills_what_ignores_sigterm(under: UnderTest) -> None:
     handle = await under.runtime.start(
-        job(_IGNORE_TERM, fake={"seconds": "60", "ignore_sigterm": "1"})
+        job(_IGNORE_TERM, fake={"seconds": "60", "ignore_sigterm": "1", "stdout": "ready\n"})
     )
+    async with asyncio.timeout(20):
+        async for line in under.runtime.logs(handle, follow=True):
+            assert line.text == "ready"
+            break
     await asyncio.gather(*(under.runtime.stop(handle, grace_seconds=0.2) for _ in range(3)))
-    assert (await under.runtime.wait(handle)).reason is FailureReason.CANCELLED
+    result = await under.runtime.wait(handle)
+    assert result.reason is FailureReason.CANCELLED
+    assert "did not end within 0.2 s of SIGTERM and was killed" in result.message
 
 
 async def test_a_result_is_not_changed_by_a_late_stop(under: UnderTest) -> None:

@@ -11,6 +11,7 @@ from commandcenter.runtimes.errors import ImageUnavailableError
 from commandcenter.runtimes.images import Image, ImageBuild, ImageWanted
 from commandcenter.runtimes.results import FailureReason
 from commandcenter.runtimes.spec import GrantedFile, Ulimit, Volume
+from commandcenter.stacks.exits import of_result
 from tests.conformance.runtimes.harness import job, service
 
 
@@ -60,7 +61,19 @@ async def test_a_program_that_an_image_has_not_is_told(
     result = await runtime.wait(handle)
     assert (result.exit_code, result.reason) == (127, FailureReason.EXIT_CODE)
     assert "nothing-here" in result.message
+    told = await of_result(result, handle, in_image=True)
+    assert told.words.startswith("Its command nothing-here is not in the image.")
     await runtime.remove(handle)
+    for program, words in (
+        ("nothing-here", "is not in the image"),
+        ("/etc", "may not be executed"),
+    ):
+        with_init = service(details={"init": True})
+        handle = await runtime.start(replace(with_init, command=(program,), image=image))
+        told = await of_result(await runtime.wait(handle), handle, in_image=True)
+        assert told.words.startswith(f"Its command {program} {words}")
+        assert not told.is_passing
+        await runtime.remove(handle)
 
 
 async def test_volumes_begin_with_what_the_image_has(

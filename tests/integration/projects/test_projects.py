@@ -8,6 +8,7 @@ from commandcenter.auth.identity import SYSTEM
 from commandcenter.events.store import EventStore
 from commandcenter.kit.database import Database
 from commandcenter.models import Run
+from commandcenter.projects.advice import advice_about
 from tests.conftest import RunningHub
 from tests.integration.projects.domain_hub import ActiveRuns, git, make_repository, make_run
 
@@ -45,6 +46,8 @@ async def test_add_tells_what_the_patcher_would_miss(domains: RunningHub, root: 
     ):
         (warning,) = await warnings(folder)
         assert words in warning
+    (warning,) = advice_about(inside, may_name=lambda _: False)  # one that may not be told of
+    assert "If it lies inside one, add the top folder of that" in warning
 
 
 async def test_add_makes_names_unique_and_refuses_taken_ones(
@@ -60,6 +63,7 @@ async def test_add_makes_names_unique_and_refuses_taken_ones(
         "/api/v1/projects", json={"path": str(root / "c"), "name": "app"}
     )
     assert (third.status_code, third.json()["code"]) == (409, "project_name_taken")
+    assert third.json()["hint"].endswith(f"project add {root / 'c'} --name app-3")
     renamed = await domains.client.post(
         "/api/v1/projects", json={"path": str(root / "a/app"), "name": "other"}
     )

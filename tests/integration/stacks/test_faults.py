@@ -182,7 +182,8 @@ def test_a_probe_that_hangs_makes_its_service_unhealthy(stacks: StackHub) -> Non
         "the restart",
         lambda found: attempts(found)["web"] == 2,
     )
-    words = "It was not healthy: no answer within 2 s."
+    failed = "Its health check, the test command, failed 2 times in a row"
+    words = f"{failed}; the last answer: no answer within 2 s."
     assert ("web", words) in messages(stacks, "hanging")
     (folder / "hang").unlink()
     stacks.healthy("hanging")

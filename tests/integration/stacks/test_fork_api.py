@@ -118,7 +118,8 @@ async def test_the_same_fork_asked_again_is_made_once(hub: RunningHub) -> None:
     assert again.json()["changed"] is False
     taken = await fork(hub, key="two")
     assert (taken.status_code, taken.json()["code"]) == (409, "project_name_taken")
-    assert taken.json()["hint"] == "Another one that is free: copy-2."
+    words = "With another one that is free: commandcenter project fork shop --as copy-2"
+    assert taken.json()["hint"] == words
     items = (await hub.client.get("/api/v1/projects")).json()["items"]
     assert [each["name"] for each in items] == ["copy", "shop"]
     await post(hub, "shop/stop")

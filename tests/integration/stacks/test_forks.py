@@ -197,17 +197,20 @@ def test_a_hub_killed_while_services_stand_still_leaves_none_standing(mortal: St
     before = mortal.status("shop")
     shop = projects(mortal)["shop"]["id"]
     servers = mortal.processes("postgres -D")
-    with changing(mortal.data / "volumes" / shop / "redis-data" / "more"):
-        with mortal.client as client:
-            client.post("/projects/shop/fork", json={"name": "half"}).raise_for_status()
-        words = "paused for a copy to half"
-        wait_for("the pause", lambda: words in str(mortal.status("shop")["services"]), seconds=60)
-        wait_for("standing still", lambda: all(stands(pid) for pid in servers))
-        mortal.kill()
-    assert all(stands(pid) for pid in servers)
-    [half] = {path.name for path in (mortal.data / "volumes").iterdir()} - {shop, f"{shop}.made"}
-    mortal.start()
-    assert numbers(mortal.healthy("shop")) == numbers(before)
+    with mortal.begin("project", "fork", "shop", "--as", "half") as forking:
+        with changing(mortal.data / "volumes" / shop / "redis-data" / "more"):
+            words = "paused for a copy to half"
+            wait_for("a pause", lambda: words in str(mortal.status("shop")["services"]), seconds=60)
+            wait_for("standing still", lambda: all(stands(pid) for pid in servers))
+            mortal.kill()
+        assert all(stands(pid) for pid in servers)
+        volumes = {path.name for path in (mortal.data / "volumes").iterdir()}
+        [half] = volumes - {shop, f"{shop}.made"}
+        forking.says("The hub is away")
+        mortal.start()
+        assert numbers(mortal.healthy("shop")) == numbers(before)
+        forking.says("half could not be made; nothing of it is left.")
+        assert "The hub is back." in forking.out
     wait_for("all go on", lambda: not any(stands(pid) for pid in servers))
     assert mortal.processes("postgres -D") == servers
     assert projects(mortal).keys() == {"shop"}

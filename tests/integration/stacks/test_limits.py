@@ -49,6 +49,11 @@ def test_limits_that_cannot_be_enforced_are_refused_until_they_are_accepted(weak
     assert "delegated systemd scope" in " ".join(refused.err.split())
     assert "project set shop --accept-unenforced cpu,memory" in " ".join(refused.err.split())
     assert [each["attempt"] for each in weak.status("shop")["services"]] == [0]
+    asked = weak.run("project", "set", "shop", "--memory", "cache=64m")
+    assert "The limit of memory cannot be enforced here" in " ".join(asked.out.split())
+    assert weak.service("shop", "cache")["memory_bytes"]["asked"] == 64 * 1024**2
+    weak.run("project", "set", "shop", "--memory", "cache=")
+    assert weak.service("shop", "cache")["memory_bytes"]["asked"] == 512 * 1024**2
     weak.run("project", "set", "shop", "--accept-unenforced", "cpu")
     weak.run("project", "start", "shop", code=8)
     weak.run("project", "set", "shop", "--accept-unenforced", "cpu,memory")
@@ -62,8 +67,9 @@ def test_limits_that_cannot_be_enforced_are_refused_until_they_are_accepted(weak
     assert "/ none /" in weak.run("project", "status", "shop").out
     with weak.client as client:
         told = client.get("/audit").json()["items"]
-    accepted = [each["data"] for each in told if each["action"] == "stack.change"]
-    assert [each["accept_unenforced"] for each in accepted] == [["cpu", "memory"], ["cpu"]]
+    changes = [each["data"] for each in told if each["action"] == "stack.change"]
+    accepted = [each["accept_unenforced"] for each in changes if "accept_unenforced" in each]
+    assert accepted == [["cpu", "memory"], ["cpu"]]
     weak.run("project", "set", "shop", "--accept-unenforced", "none")
     assert weak.run("project", "restart", "shop", code=8)
     assert weak.status("shop")["state"] == "running"

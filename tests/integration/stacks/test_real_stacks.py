@@ -214,7 +214,7 @@ def test_limits_are_changed_per_project_and_read_back(stacks: StackHub) -> None:
     if backend["cpus"]["actual"] is not None:  # where the machine lets the hub limit
         assert backend["cpus"]["actual"] == 0.25
         assert backend["memory_bytes"]["actual"] == 300 * 1024**2
-    stacks.run("project", "set", "limited", "--cpus", "nope=1", code=2)
+    stacks.run("project", "set", "limited", "--cpus", "nope=1", code=7)
 
 
 def test_a_running_project_is_not_removed(stacks: StackHub) -> None:

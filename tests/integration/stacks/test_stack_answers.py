@@ -141,6 +141,10 @@ async def test_a_service_that_waits_says_for_what_when_its_log_is_asked_for(
     before = await until(hub, lambda _: True)
     assert before["source"]["without_restart"] == ["api", "db"]
     assert before["services"][0]["memory_bytes"]["asked"] == 512 * 1024**2
+    answer = await get(hub, "shop/services/db/logs")
+    assert (answer.status_code, answer.json()["code"]) == (409, "stack_not_running")
+    assert "has not been started yet, so it has no log" in answer.json()["detail"]
+    assert answer.json()["hint"] == "Start it: commandcenter project start shop"
     await post(hub, "shop/start")
     await until(hub, lambda found: found["state"] == "error" and found["services"][0]["message"])
     answer = await get(hub, "shop/services/api/logs")

@@ -64,7 +64,7 @@ async def post(hub: RunningHub, path: str, **headers: str) -> httpx.Response:
 
 
 async def test_a_stack_goes_up_and_down_and_says_when_nothing_was_to_do(hub: RunningHub) -> None:
-    await project(hub)
+    folder = await project(hub)
     before = await until(hub, lambda _: True)
     assert (before["state"], before["source"]["files"]) == ("stopped", ["compose.yaml"])
     assert (await post(hub, "shop/stop")).status_code == 200
@@ -79,6 +79,10 @@ async def test_a_stack_goes_up_and_down_and_says_when_nothing_was_to_do(hub: Run
     found = await until(hub, lambda found: found["state"] == "stopped")
     assert found["last_stopped_at"] is not None
     assert (await post(hub, "shop/stop")).json()["changed"] is False
+    assert found["problems"] == []
+    (folder / "compose.yaml").write_text(COMPOSE + "    privileged: true\n")
+    found = await until(hub, lambda found: bool(found["problems"]))
+    assert (found["state"], found["problems"][0]["line"]) == ("stopped", 14)
 
 
 async def test_older_addresses_answer_too(hub: RunningHub) -> None:
@@ -108,7 +112,7 @@ async def test_the_same_restart_asked_again_is_done_once(hub: RunningHub) -> Non
 
 
 async def test_what_is_not_there_is_said(hub: RunningHub) -> None:
-    await project(hub)
+    folder = await project(hub)
     assert (await post(hub, "nobody/start")).status_code == 404
     unknown = await post(hub, "shop/services/web/restart")
     assert unknown.status_code == 400
@@ -117,15 +121,30 @@ async def test_what_is_not_there_is_said(hub: RunningHub) -> None:
     change = {"limits": {"web": {"cpus": 1}}}
     refused = await hub.client.patch("/api/v1/projects/shop/stack", json=change)
     assert refused.status_code == 400
+    # Of a file that cannot be read nobody knows the services: what is wrong with it is said.
+    (folder / "compose.yaml").write_text(COMPOSE + "    privileged: true\n")
+    answer = await hub.client.patch("/api/v1/projects/shop/stack", json=change)
+    (problem,) = answer.json()["fields"]["problems"]
+    assert (problem["path"], problem["line"] > 0) == ("services.db.privileged", True)
 
 
 async def test_a_definition_that_cannot_run_is_refused_before_anything_starts(
     hub: RunningHub,
 ) -> None:
-    await project(hub, compose=COMPOSE.replace("python:3.13", "example/other:1", 1))
+    folder = hub.settings.allowed_roots[0] / "shop"
+    folder.mkdir()
+    text = COMPOSE.replace("python:3.13", "example/other:1", 1)
+    (folder / "compose.yaml").write_text(text + '    user: "0:0"\n')
+    added = await hub.client.post("/api/v1/projects", json={"path": str(folder), "name": "shop"})
+    image, user, way_out = added.json()["warnings"][-3:]
+    refused_on = "It will not start on the runtime fake: compose.yaml"
+    assert image.startswith(f"{refused_on}:3: api runs the image example/other:1")
+    assert user.startswith(f"{refused_on}:9: db is to run as root (user: 0:0)")
+    assert "runtime" in way_out
     refused = await post(hub, "shop/start")
     assert (refused.status_code, refused.json()["code"]) == (409, "stack_cannot_start")
-    assert [each["service"] for each in refused.json()["fields"]["problems"]] == ["api"]
+    problems = refused.json()["fields"]["problems"]
+    assert [each["service"] for each in problems] == ["api", "db"]
     assert (await until(hub, lambda _: True))["state"] == "stopped"
 
 
@@ -221,8 +240,11 @@ async def test_a_limit_that_is_not_in_force_stops_the_service_at_once(hub: Runni
     change = {"accept_unenforced": ["memory"]}
     await hub.client.patch("/api/v1/projects/shop/stack", json=change)
     await post(hub, "shop/restart")
+    first = found["last_started_at"]
+    assert first is not None
     found = await until(hub, lambda found: found["services"][0]["attempt"] == 2)
     found = await until(hub, lambda found: found["state"] == "error")
+    assert found["last_started_at"] > found["last_stopped_at"] > first
     assert told in found["reason"]  # another limit than asked for is not the lack of one
     assert found["accept_unenforced"] == ["memory"]
     wrong = {"accept_unenforced": ["disk"]}

@@ -1,23 +1,31 @@
 """What commands say of stacks: what waits for a restart, what failed, and what to do next."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from commandcenter.cli.exit_codes import ExitCode
 from commandcenter.cli.options import project_name
-from commandcenter.cli.problems import UsageProblemError
+from commandcenter.cli.problems import (
+    HubProblemError,
+    NoSuchServiceError,
+    UsageProblemError,
+    describe,
+)
 from commandcenter.cli.project_set import _bytes, _cpus, _limit_names, _only_port, _port
 from commandcenter.cli.session import Cli, GlobalOptions
 from commandcenter.cli.show_problem import problem_lines as error_lines
 from commandcenter.cli.stack_view import service_rows
-from commandcenter.cli.stack_wait import _conclude
-from commandcenter.cli.stack_words import problem_lines, runtime_words, waiting
+from commandcenter.cli.stack_wait import _conclude, interruptible, is_over, still_awaited
+from commandcenter.cli.stack_words import failures, problem_lines, remarks, runtime_words, waiting
 from commandcenter.stacks.compose.problems import (
     ComposeProblem,
     ComposeRefusedError,
     Place,
     Refusal,
 )
+from commandcenter.stacks.errors import UnknownServiceError
 
 CLI = Cli(GlobalOptions())
 _MIB = 1024**2
@@ -83,6 +91,44 @@ def test_every_service_that_failed_is_told_and_what_the_others_do(
     ]
 
 
+def test_commands_in_the_hubs_own_words_reach_the_same_hub() -> None:
+    cli = Cli(GlobalOptions(data_directory=Path("/srv/data")))
+    words = "Port 80 is taken. Choose another: commandcenter project set shop --port web:80=81"
+    found = stack(service("web", message=words), service("db", state="failed", message=words))
+    for told in (*remarks(cli, found), next(failures(cli, found))):
+        assert "commandcenter --data-directory /srv/data project set shop" in told
+
+
+def test_only_what_does_not_need_a_failed_service_is_awaited_and_the_failure_is_told_before() -> (
+    None
+):
+    failed = service("web", state="failed")
+    waits = service("page", state="pending", message="It waits for web, which failed.")
+    found = stack(failed, waits, service("db", state="starting"), state="error")
+    assert not is_over(found, "running", {})
+    words = "web failed. Waiting for what becomes of db; Ctrl-C is safe."
+    assert still_awaited(found) == words
+    found = stack(failed, waits, service("db"), state="error")
+    assert is_over(found, "running", {})
+    assert still_awaited(found) == still_awaited(stack(service("db", state="starting"))) == ""
+
+
+def test_ctrl_c_at_any_moment_says_what_goes_on_and_how_to_end_it(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    @interruptible("stop")
+    def start(_cli: Cli, *, name: str) -> ExitCode:
+        raise KeyboardInterrupt(name)
+
+    assert start(CLI, name="shop") is ExitCode.INTERRUPTED
+    assert capsys.readouterr().err.splitlines() == [
+        "",
+        "Detached; what the hub was asked for goes on there.",
+        "  How it is: commandcenter project status shop",
+        "  To end it: commandcenter project stop shop",
+    ]
+
+
 def test_each_problem_of_a_compose_file_has_its_line_and_none_is_left_out() -> None:
     error = ComposeRefusedError(
         "compose.yaml",
@@ -117,7 +163,7 @@ def test_each_problem_of_a_compose_file_has_its_line_and_none_is_left_out() -> N
         (lambda: _port("web", "70000"), "from 1 to 65535"),
         (lambda: project_name("--as", "My Shop"), "--as My Shop: a name has lower-case letters"),
         (lambda: _limit_names("cpu,disk"), "disk is no limit"),
-        (lambda: _only_port(stack(service("web")), "api", "3000"), "no service api"),
+        (lambda: _only_port(stack(reason="compose.yaml:3: no"), "api", "3000"), "compose.yaml:3"),
     ],
 )
 def test_what_cannot_be_set_is_refused_with_the_option(refused: Any, words: str) -> None:
@@ -125,6 +171,14 @@ def test_what_cannot_be_set_is_refused_with_the_option(refused: Any, words: str)
         refused()
     assert words in caught.value.detail
     assert "body" not in caught.value.detail
+
+
+def test_a_service_that_there_is_not_has_one_exit_code() -> None:
+    with pytest.raises(NoSuchServiceError, match="no service 'api'") as caught:
+        _only_port(stack(service("web")), "api", "3000")
+    assert caught.value.hint == "Its services: web."
+    told = HubProblemError({"code": UnknownServiceError.code, "detail": ""}, status=400)
+    assert describe(told)[1] is describe(caught.value)[1] is ExitCode.NOT_FOUND
 
 
 def test_sizes_are_written_as_people_do() -> None:

@@ -3,6 +3,7 @@ from pathlib import Path
 
 from commandcenter.hub.settings import Settings
 from commandcenter.hub.settings_endpoints import shown, without_secrets
+from commandcenter.hub.unknown_settings import unknown_settings
 
 _PAGE = Path(__file__).resolve().parents[3] / "docs" / "reference" / "settings.md"
 
@@ -29,3 +30,12 @@ def test_what_is_shown_of_settings_has_no_secret() -> None:
     assert found["COMMANDCENTER_ALLOWED_HOSTS"].value == "one,two"
     assert not found["COMMANDCENTER_PORT"].is_given
     assert without_secrets(settings.base_url) == "https://example.org/cc"
+
+
+def test_a_misspelt_setting_is_named_with_the_one_that_was_meant() -> None:
+    known = ("COMMANDCENTER_RUNTIME", "commandcenter_port", "COMMANDCENTER_OUT", "PATH")
+    assert unknown_settings(known) == []
+    assert unknown_settings(("COMMANDCENTER_RUNTIM", "COMMANDCENTER_", *known)) == [
+        "COMMANDCENTER_ is no setting and is ignored.",
+        "COMMANDCENTER_RUNTIM is no setting and is ignored. Did you mean COMMANDCENTER_RUNTIME?",
+    ]

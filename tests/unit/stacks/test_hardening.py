@@ -79,6 +79,7 @@ def test_all_that_a_plain_definition_leaves_open_is_added() -> None:
 def test_what_a_definition_says_itself_is_not_added() -> None:
     found = shown(CAREFUL, user_is_asked=True)
     assert found.added == (
+        "runs as user 1000:1000, as the definition or its image says",
         "a network of the project's own: it reaches the stack's services and nothing else",
     )
 

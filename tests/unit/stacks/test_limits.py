@@ -9,7 +9,7 @@ from commandcenter.runtimes.spec import Limits
 from commandcenter.stacks import member as members
 from commandcenter.stacks.errors import LimitNotAppliedError, LimitsNotEnforcedError
 from commandcenter.stacks.exits import of_start
-from commandcenter.stacks.limits import refuse_unapplied, refuse_unenforced
+from commandcenter.stacks.limits import refuse_unapplied, refuse_unenforced, warn_unenforced
 from commandcenter.stacks.member import Member
 from commandcenter.stacks.model import RestartMode, RestartPolicy
 from commandcenter.stacks.states import ServiceState
@@ -48,6 +48,19 @@ def test_a_machine_that_cannot_is_refused_with_the_command_that_accepts_it(
     )
     assert "project set shop --accept-unenforced cpu,memory" in str(caught.value.hint)
     assert caught.value.fields == {"limits": ["cpu", "memory"]}
+
+
+def test_a_limit_that_is_asked_for_in_vain_is_told_with_what_follows() -> None:
+    refused, why = warn_unenforced(WEAK, frozenset({"memory", "pids"}), frozenset(), "shop")
+    assert refused == (
+        "The limit of memory cannot be enforced here, and a start is refused until that is "
+        "accepted: commandcenter project set shop --accept-unenforced cpu,memory"
+    )
+    assert why == "There are no cgroups."
+    accepted, _ = warn_unenforced(WEAK, BOTH, BOTH, "shop")
+    assert "cpu and memory cannot be enforced here, and it runs without" in accepted
+    assert warn_unenforced(WEAK, frozenset({"pids"}), frozenset(), "shop") == ()
+    assert warn_unenforced(ABLE, BOTH, frozenset(), "shop") == ()
 
 
 def test_what_is_accepted_is_told_all_the_same() -> None:

@@ -46,7 +46,11 @@ REFUSAL = StackCannotStartError(
     ("kind", "words"),
     [
         (Shelf, "commandcenter project set shop --runtime fake"),
-        (Absent, "engine could, but not on this machine yet: Install the engine."),
+        (
+            Absent,
+            "engine could, but not on this machine yet: Install the engine. Then: "
+            "commandcenter project set shop --runtime engine",
+        ),
         (FakeRuntime, "No runtime of this hub can."),
     ],
 )

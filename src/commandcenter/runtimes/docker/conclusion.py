@@ -14,9 +14,9 @@ from commandcenter.kit.redaction import Redactor
 from commandcenter.runner.collect import Collected, collect
 from commandcenter.runner.plan import remove_planted_redirection
 from commandcenter.runner.request import Ending, Outcome
-from commandcenter.runner.verdict import judge
+from commandcenter.runner.verdict import judge, say_overdue
 from commandcenter.runtimes.docker.places import Places
-from commandcenter.runtimes.docker.record import Record, read_ending
+from commandcenter.runtimes.docker.record import Record, read_ending, read_grace
 from commandcenter.runtimes.docker.use import Use
 
 _SIGNALLED = 128
@@ -68,6 +68,7 @@ async def conclude(case: Case, say: Callable[[str], None]) -> Outcome:
         elapsed=(finished - started).total_seconds(),
         collected=collected,
         full=full,
+        overdue=_overdue(case, code),
     )
     if ending is Ending.LOST:
         message = _OUTSIDE if case.told else _UNKNOWN
@@ -86,6 +87,13 @@ async def conclude(case: Case, say: Callable[[str], None]) -> Outcome:
         has_output=collected.has_output,
         has_artifacts=collected.has_artifacts,
     )
+
+
+def _overdue(case: Case, code: int) -> str:
+    grace = read_grace(case.places, case.record.attempt_id)
+    if grace is None or code != _SIGNALLED + signal.SIGKILL:
+        return ""
+    return say_overdue(grace, case.record.stop_signal)
 
 
 def _ending(case: Case, code: int, finished: datetime) -> Ending | None:

@@ -99,7 +99,7 @@ def _capabilities(
         watched_limits=frozenset({"disk"}),
         network_off=True,
         network_allow_list=False,
-        services=problem is None,
+        services=True,
         live_workspace=True,
         warm_pool=False,
         features=frozenset(Feature),

@@ -96,19 +96,31 @@ def as_result(places: Places, attempt_id: str, outcome: Outcome) -> AttemptResul
     )
 
 
-def decide_ending(places: Places, attempt_id: str, ending: Ending) -> bool:
-    """Put on record what is being done to the attempt; only the first such decision counts."""
+def decide_ending(
+    places: Places, attempt_id: str, ending: Ending, grace_seconds: float | None = None
+) -> bool:
+    """Put on record what is being done to the attempt; only the first such decision counts.
+
+    `grace_seconds`: that it is killed if it has not ended by then.
+    """
     with suppress(FileExistsError, FileNotFoundError):
         fd = os.open(places.ending(attempt_id), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(fd, "w") as file:
-            file.write(ending.value)
+            file.write(ending.value if grace_seconds is None else f"{ending.value} {grace_seconds}")
         return True
     return False
 
 
 def read_ending(places: Places, attempt_id: str) -> Ending | None:
     with suppress(FileNotFoundError, ValueError):
-        return Ending(places.ending(attempt_id).read_text())
+        return Ending(places.ending(attempt_id).read_text().partition(" ")[0])
+    return None
+
+
+def read_grace(places: Places, attempt_id: str) -> float | None:
+    """Return the seconds after which it was to be killed, if that was decided."""
+    with suppress(FileNotFoundError, ValueError):
+        return float(places.ending(attempt_id).read_text().partition(" ")[2])
     return None
 
 

@@ -123,7 +123,7 @@ class DockerRuntime:
             record = Record.read(self._places, identifier)
             told = await held.parts.containers.inspect(identifier)
             if record is not None and told is not None and told["State"]["Running"]:
-                decide_ending(self._places, identifier, Ending.CANCELLED)
+                decide_ending(self._places, identifier, Ending.CANCELLED, grace_seconds)
                 with _refusals("stop the attempt"):
                     await held.parts.containers.end(identifier, record.stop_signal, grace_seconds)
         await self.wait(handle)

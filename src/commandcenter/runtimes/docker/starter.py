@@ -24,7 +24,12 @@ from commandcenter.runtimes.errors import PortTakenError, RuntimeRefusedError
 from commandcenter.runtimes.spec import AttemptSpec
 
 _JOB = Identity(1000, 1000)
-_NOT_STARTABLE = ("executable file not found", "no such file or directory", "permission denied")
+_NOT_STARTABLE = (
+    "executable file not found",
+    "no such file or directory",
+    "permission denied",
+    "exec format error",
+)
 
 
 class ProgramMissingError(Exception):

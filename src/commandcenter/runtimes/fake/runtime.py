@@ -10,6 +10,7 @@ import errno
 import json
 import math
 import shutil
+import signal
 import socket
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
@@ -21,6 +22,7 @@ from commandcenter.kit.redaction import Redactor
 from commandcenter.kit.segment_reader import SegmentReader
 from commandcenter.kit.segments import LineAssembler, SegmentWriter
 from commandcenter.runner.paths import RunnerPaths
+from commandcenter.runner.verdict import say_overdue
 from commandcenter.runtimes.base import Handle
 from commandcenter.runtimes.capabilities import Capabilities, refuse_unmet
 from commandcenter.runtimes.errors import (
@@ -318,7 +320,8 @@ class FakeRuntime:
             if script.ignore_sigterm and math.isfinite(grace):
                 await asyncio.sleep(min(grace, max(0.0, script.seconds - limit)))
             if stopped:
-                return FailureReason.CANCELLED, "It was stopped, as asked."
+                overdue = say_overdue(grace, signal.SIGTERM) if script.ignore_sigterm else ""
+                return FailureReason.CANCELLED, f"It was stopped, as asked{overdue}."
             return FailureReason.TIMEOUT, f"It was stopped at its time limit of {limit:g} s."
         if script.ends is not None:
             return script.ends, f"The script ends with {script.ends.value}."

@@ -55,6 +55,7 @@ class ComposeStack:
     notes: tuple[Note, ...] = ()
     inactive: tuple[InactiveService, ...] = ()
     files: tuple[str, ...] = ()  # all that were read: compose files, env files; not secrets
+    places: Mapping[str, Place] = field(default_factory=dict)  # where each service is written
 
 
 def read_compose(files: ProjectFiles, request: ComposeRequest) -> ComposeStack:
@@ -97,7 +98,9 @@ class _Reading:
         stack, inactive = self._stack(whole, environment, concerned)
         if self._findings.problems:
             raise self._refused()
-        return ComposeStack(stack, self._findings.notes, inactive, tuple(self._loader.read))
+        services = whole.get("services")
+        places = {name: each.place for name, each in services.items()} if services else {}
+        return ComposeStack(stack, self._findings.notes, inactive, tuple(self._loader.read), places)
 
     def _refused(self) -> ComposeRefusedError:
         return ComposeRefusedError(self._request.files[0], self._findings.problems)

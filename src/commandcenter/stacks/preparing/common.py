@@ -69,9 +69,14 @@ def effective_limits(asked: ServiceLimits) -> Limits:
 
 def split_environment(service: Service) -> tuple[dict[str, str], dict[str, str]]:
     """Return the environment without, and that with, what looks like a secret."""
-    secret = {name: value for name, value in service.environment.items() if _is_secret(name, value)}
+    secret = secret_environment(service)
     plain = {name: value for name, value in service.environment.items() if name not in secret}
     return plain, secret
+
+
+def secret_environment(service: Service) -> dict[str, str]:
+    """Return the variables that look like secrets."""
+    return {name: value for name, value in service.environment.items() if _is_secret(name, value)}
 
 
 def _is_secret(name: str, value: str) -> bool:

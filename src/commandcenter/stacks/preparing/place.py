@@ -13,7 +13,7 @@ class Place:
     folder: Path  # the project's, checked
     data_directory: Path
     ports: Mapping[Key, int]  # ports of the host
-    redact: tuple[str, ...] = ()  # the stack's own secrets
+    redact: tuple[str, ...] = ()  # secrets of the stack, hidden in every log of it
     accepted: frozenset[str] = frozenset()  # limits that need not be enforced
     is_default: bool = False  # the default stack, whose applications are completed from the folder
 

@@ -5,6 +5,7 @@ import os
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
+from itertools import chain
 
 from commandcenter.kit.errors import ProblemError
 from commandcenter.projects.errors import FolderNotFoundError
@@ -16,6 +17,7 @@ from commandcenter.stacks.errors import ServiceNotPreparedError, StackCannotStar
 from commandcenter.stacks.model import Service, Stack
 from commandcenter.stacks.prepared import Prepared
 from commandcenter.stacks.preparing import with_images, with_programs
+from commandcenter.stacks.preparing.common import secret_environment
 from commandcenter.stacks.preparing.default_apps import completed
 from commandcenter.stacks.preparing.place import Place
 from commandcenter.stacks.preparing.wanted import image_wanted, with_builds_of_others
@@ -37,7 +39,10 @@ class Preparer:
         images: Mapping[str, ImageFacts] | None = None,
     ) -> None:
         self._services = {each.name: with_builds_of_others(each, stack) for each in stack.services}
-        self._place = place
+        # What one service is told is often known to others, and said by them in other words.
+        told = (each.values() for each in map(secret_environment, stack.services))
+        redact = dict.fromkeys((*place.redact, *chain.from_iterable(told)))
+        self._place = replace(place, redact=tuple(redact))
         self._runtime = runtime
         self._images = dict(images or {})
 

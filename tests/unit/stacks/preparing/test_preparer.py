@@ -52,6 +52,16 @@ async def test_what_is_restarted_runs_the_same_bits(shelf: Shelf, tmp_path: Path
     assert [each.pull for each in shelf.wanted] == ["always", "never"]
 
 
+async def test_what_one_service_keeps_secret_is_hidden_in_the_logs_of_all(
+    shelf: Shelf, tmp_path: Path
+) -> None:
+    store = Service(
+        "store", "cache:1", environment={"PASSWORD": "correct horse", "TZ": "UTC+12:00"}
+    )
+    made = preparer(shelf, tmp_path, CACHE, store)
+    assert (await prepared(made)).spec.redact == ("correct horse",)
+
+
 async def test_an_image_that_was_removed_is_had_again(shelf: Shelf, tmp_path: Path) -> None:
     made = preparer(shelf, tmp_path)
     await prepared(made)
