@@ -151,7 +151,7 @@ export function StackPanel({
         <span>{sourceWords(stack.source)}</span>
         {stack.last_started_at !== null && (
           <span>
-            last up <Ago at={stack.last_started_at} />
+            last started <Ago at={stack.last_started_at} />
           </span>
         )}
         {stack.last_stopped_at !== null && (
