@@ -241,6 +241,9 @@ def _main() -> None:
             importlib.import_module(f"{cli.__name__}.{module.name}")
     for name in ("commandcenter.hub.server", "commandcenter.hub.worker"):
         importlib.import_module(name)
+    from commandcenter.hub.dump_openapi import openapi_text  # noqa: PLC0415 - as above
+
+    openapi_text()  # makes the routes, which would take each hub's first request a second of CPU
     assert threading.active_count() == 1  # others would not be there after a fork
     gc.collect()
     gc.freeze()

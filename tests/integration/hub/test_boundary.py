@@ -73,6 +73,7 @@ async def test_unexpected_error_shows_an_id_that_the_log_has(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(hub_app, "ROOT_ROUTERS", (*hub_app.ROOT_ROUTERS, _FAILING))
+    monkeypatch.setattr(hub_app, "_routes", hub_app._routes.__wrapped__)  # not the kept ones
     settings = Settings(data_directory=tmp_path / "data", port=0, runtime="fake", log_json=True)
     async with running_hub(settings) as hub:
         answer = await hub.anonymous.get("/fails", headers={"X-Request-ID": "from-the-client"})
