@@ -68,7 +68,7 @@ export default function AuditPage() {
                     <td>{entry.action}</td>
                     <td>
                       <span className="mono small">{entry.subject}</span>
-                      <div className="mono small muted wrap">{dataWords(entry.data)}</div>
+                      <div className="small muted wrap">{dataWords(entry.data)}</div>
                     </td>
                   </tr>
                 ))}
@@ -83,9 +83,18 @@ export default function AuditPage() {
 }
 
 const MOST = 160;
+const DIGEST = /^[0-9a-f]{32,}$/;
+const DIGEST_SHOWN = 12;
 
 function dataWords(data: Record<string, unknown>): string {
-  if (Object.keys(data).length === 0) return "";
-  const text = JSON.stringify(data);
-  return text.length > MOST ? `${text.slice(0, MOST)}…` : text;
+  const words = Object.entries(data)
+    .filter(([, value]) => value !== null)
+    .map(([key, value]) => `${key.replaceAll("_", " ")}: ${shown(value)}`)
+    .join(", ");
+  return words.length > MOST ? `${words.slice(0, MOST)}…` : words;
+}
+
+function shown(value: unknown): string {
+  if (typeof value !== "string") return JSON.stringify(value);
+  return DIGEST.test(value) ? `${value.slice(0, DIGEST_SHOWN)}…` : value;
 }

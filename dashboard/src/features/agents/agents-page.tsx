@@ -41,7 +41,7 @@ export default function AgentsPage() {
                       <td>{agent.type.toLowerCase()}</td>
                       <td>
                         {agent.risk === "AUTO" ? (
-                          <span className="muted">runs by itself</span>
+                          <span className="muted nowrap">runs by itself</span>
                         ) : (
                           <span className="state" data-tone="waiting">
                             asks first
