@@ -137,6 +137,31 @@ def test_two_runs_are_compared(hub: Hub, visits: Visits) -> None:
     expect(page.get_by_role("heading", level=1)).to_have_text("Compare runs of judged")
 
 
+def test_a_graph_of_many_steps_is_shapes_from_afar_and_cards_when_near(
+    hub: Hub, visits: Visits
+) -> None:
+    steps = ["n0: {agent: risky, with: {patchContent: none}}"]
+    steps += [f"n{each}: {{agent: pretend, needs: [n{each // 20}]}}" for each in range(1, 200)]
+    source = "\n  ".join(["name: many\nnodes:", *steps])
+    with api(hub) as client:
+        yaml = {"Content-Type": "application/yaml"}
+        client.post("/workflows", content=source, headers=yaml).raise_for_status()
+        run = client.post("/runs", json={"workflow": "many"}).raise_for_status().json()["id"]
+        page = visits.page()
+        page.goto(f"/runs/{run}")
+        graph = page.get_by_label("Steps of the run")
+        graph.get_by_role("button", name="n150 pending", exact=True).press("Enter")
+        page.get_by_role("dialog", name="n150").wait_for()
+        page.keyboard.press("Escape")
+        assert barriers(page) == []
+        near = graph.locator(".step-box")
+        for _ in range(10):
+            graph.get_by_role("button", name="Zoom In").click()
+        expect(near.first).to_be_visible()
+        assert near.count() < 200
+        client.post(f"/runs/{run}/cancel").raise_for_status()
+
+
 def test_what_was_found_is_listed_and_counted(hub: Hub, visits: Visits) -> None:
     folder = hub.projects / "found"
     folder.mkdir()
