@@ -68,6 +68,13 @@ export const runs = (wanted: RunsWanted = {}, limit = 100) =>
     queryFn: () => take(http.GET("/api/v1/runs", { params: { query: { ...wanted, limit } } })),
   });
 
+/** Runs to be counted, as every page does: asked for again when one begins or ends. */
+export const openRuns = (state: "running" | "queued") =>
+  queryOptions({
+    queryKey: ["open-runs", state],
+    queryFn: () => take(http.GET("/api/v1/runs", { params: { query: { state, limit: 50 } } })),
+  });
+
 /** Runs, the newest first; with `after` those that came before that run. */
 export const runPages = (wanted: RunsWanted, after = "") =>
   infiniteQueryOptions({
