@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 # Tests wait more than they compute; more than four at once make the machine the bottleneck.
 JOBS ?= $(shell n=$$(nproc 2>/dev/null || echo 2); [ $$n -gt 4 ] && n=4; echo $$n)
 UI := src/commandcenter/_ui/index.html
-UI_SOURCES := $(shell find dashboard/src -type f) $(addprefix dashboard/,index.html package-lock.json vite.config.ts build.sh)
+UI_SOURCES := $(shell find dashboard/src -type f ! -name "*.test.ts") $(addprefix dashboard/,index.html package-lock.json vite.config.ts build.sh)
 MYPY := "$(CURDIR)/$(BIN)/mypy" --no-error-summary --config-file "$(CURDIR)/pyproject.toml"
 PIP_FLAGS := --quiet --disable-pip-version-check --require-hashes --no-deps
 

@@ -152,7 +152,7 @@ def large_graph(hub: Hub, visitor: Visitor) -> list[float]:
     run_id = hub.start("wide")
     with visitor.page() as page:
         page.goto(f"/runs/{run_id}")
-        page.locator(".step-box").first.wait_for()
+        page.locator(".step-box, .step-shape").first.wait_for()
         pane = page.locator(".react-flow__pane")
         box = pane.bounding_box()
         assert box is not None

@@ -68,16 +68,24 @@ export const runs = (wanted: RunsWanted = {}, limit = 100) =>
     queryFn: () => take(http.GET("/api/v1/runs", { params: { query: { ...wanted, limit } } })),
   });
 
-export const runPages = (wanted: RunsWanted) =>
+/** Runs to be counted, as every page does: asked for again when one begins or ends. */
+export const openRuns = (state: "running" | "queued") =>
+  queryOptions({
+    queryKey: ["open-runs", state],
+    queryFn: () => take(http.GET("/api/v1/runs", { params: { query: { state, limit: 50 } } })),
+  });
+
+/** Runs, the newest first; with `after` those that came before that run. */
+export const runPages = (wanted: RunsWanted, after = "") =>
   infiniteQueryOptions({
-    queryKey: ["runs", wanted, "pages"],
+    queryKey: ["runs", wanted, "pages", after],
     queryFn: ({ pageParam }) =>
       take(
         http.GET("/api/v1/runs", {
           params: { query: { ...wanted, limit: 50, ...(pageParam ? { cursor: pageParam } : {}) } },
         }),
       ),
-    initialPageParam: "",
+    initialPageParam: after,
     getNextPageParam: (last) => last.next_cursor ?? undefined,
   });
 

@@ -1,7 +1,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { useEffect } from "react";
 import type { ApprovalSummary, Me } from "@/api/generated/schema";
-import { approvals, me, runs } from "@/api/queries";
+import { approvals, me, openRuns } from "@/api/queries";
 import { setNotice } from "@/lib/title";
 import { onHubEvent, useConnection } from "@/live/live";
 
@@ -17,8 +17,8 @@ export function mayAnswer(approval: ApprovalSummary, who: Me | undefined): boole
 export function useAttention(): { waiting: number; running: number } {
   const { data: who } = useQuery(me);
   const pending = useQuery(approvals("pending"));
-  const running = useQuery(runs({ state: "running" }, 50));
-  const queued = useQuery(runs({ state: "queued" }, 50));
+  const running = useQuery(openRuns("running"));
+  const queued = useQuery(openRuns("queued"));
   const { phase } = useConnection();
   const waiting = (pending.data?.items ?? []).filter((item) => mayAnswer(item, who)).length;
 

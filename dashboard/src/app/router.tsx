@@ -13,6 +13,7 @@ const root = createRootRoute({ component: Shell, notFoundComponent: NotFound });
 
 /** What may stand behind the `?` of a run's page: which step's drawer is open, and what it shows. */
 export type RunSearch = { step?: string; attempt?: number; tab?: string; check?: boolean };
+export type CompareSearch = { only?: "differing" };
 export type ProjectSearch = { service?: string };
 export type RunsSearch = { state?: string };
 export type FindingsSearch = { level?: string; project?: string };
@@ -58,6 +59,13 @@ const routeTree = root.addChildren([
       check: search.check === true ? true : undefined,
     }),
     component: lazyRouteComponent(() => import("@/features/runs/run-page")),
+  }),
+  createRoute({
+    getParentRoute: () => root,
+    path: "/runs/$run/compare/$other",
+    validateSearch: (search): CompareSearch =>
+      search.only === "differing" ? { only: "differing" } : {},
+    component: lazyRouteComponent(() => import("@/features/runs/compare/compare-page")),
   }),
   createRoute({
     getParentRoute: () => root,

@@ -167,6 +167,19 @@ def test_search_by_text_and_by_expression(tmp_path: Path) -> None:
         reader.search("(", regex=True)
 
 
+@pytest.mark.parametrize(
+    "text", ["line 7", "x", "stdout", "17", "dropped", "nowhere", "Grüße", " ", "\n", "x\nline", ""]
+)
+def test_search_finds_what_reading_all_would(tmp_path: Path, text: str) -> None:
+    writer = write(tmp_path, 8_000)
+    writer.append("stderr", ["Grüße an stdout"])
+    writer.close()
+    reader = SegmentReader(tmp_path)
+    for after in (0, 1, 4_000, 7_999):
+        whole = [record for record in reader.after(after) if text in record.text]
+        assert list(reader.search(text, after=after)) == whole
+
+
 def test_a_hostile_expression_takes_linear_time(tmp_path: Path) -> None:
     writer = SegmentWriter(tmp_path, limit_bytes=LIMIT)
     writer.append("stdout", ["a" * 10_000 + "!"])

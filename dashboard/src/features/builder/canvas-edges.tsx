@@ -1,19 +1,24 @@
+import { memo, type RefObject } from "react";
+
 type Point = { x: number; y: number };
 type Edge = { from: string; to: string };
 export type Line = Edge & { start: Point; end: Point };
+
+/** In a place that stays the same, so that lines do when it changes. */
+type Choose = RefObject<(edge: Edge) => void>;
 
 /** What waits for what, as lines that can be chosen; and the loose one that is being pulled. */
 export function Edges({
   lines,
   vertical,
   chosen,
-  onChoose,
+  choose,
   loose,
 }: {
   lines: readonly Line[];
   vertical: boolean;
   chosen: Edge | null;
-  onChoose: (edge: Edge) => void;
+  choose: Choose;
   loose: { start: Point; end: Point } | null;
 }) {
   return (
@@ -32,33 +37,47 @@ export function Edges({
           <path d="M1 1l6 3-6 3" className="arrow" />
         </marker>
       </defs>
-      {lines.map((line) => {
-        const isChosen = chosen?.from === line.from && chosen.to === line.to;
-        const d = curve(line.start, line.end, vertical);
-        const choose = () => onChoose({ from: line.from, to: line.to });
-        return (
-          <g
-            key={`${line.from}>${line.to}`}
-            className="wire"
-            role="button"
-            tabIndex={0}
-            aria-label={`${line.to} waits for ${line.from}`}
-            aria-pressed={isChosen}
-            data-chosen={isChosen || undefined}
-            onClick={choose}
-            onFocus={choose}
-          >
-            <path d={d} className="wire-grip" />
-            <path d={d} className="wire-line" markerEnd="url(#arrow)" />
-          </g>
-        );
-      })}
+      {lines.map(({ from, to, start, end }) => (
+        <Wire
+          key={`${from}>${to}`}
+          from={from}
+          to={to}
+          d={curve(start, end, vertical)}
+          isChosen={chosen?.from === from && chosen.to === to}
+          choose={choose}
+        />
+      ))}
       {loose !== null && (
         <path d={curve(loose.start, loose.end, vertical)} className="wire-loose" />
       )}
     </svg>
   );
 }
+
+const Wire = memo(function Wire({
+  from,
+  to,
+  d,
+  isChosen,
+  choose,
+}: Edge & { d: string; isChosen: boolean; choose: Choose }) {
+  const onChoose = () => choose.current({ from, to });
+  return (
+    <g
+      className="wire"
+      role="button"
+      tabIndex={0}
+      aria-label={`${to} waits for ${from}`}
+      aria-pressed={isChosen}
+      data-chosen={isChosen || undefined}
+      onClick={onChoose}
+      onFocus={onChoose}
+    >
+      <path d={d} className="wire-grip" />
+      <path d={d} className="wire-line" markerEnd="url(#arrow)" />
+    </g>
+  );
+});
 
 function curve(start: Point, end: Point, vertical: boolean): string {
   const bend = vertical

@@ -1,19 +1,24 @@
-import type { PointerEvent } from "react";
+import { memo, type PointerEvent, type RefObject } from "react";
 import { State } from "@/components/state";
 import { NODE } from "@/features/runs/graph/layout";
 import { count } from "@/lib/format";
 import { record, type Step } from "./model/workflow";
 
+/** What is done with a step; in a place that stays the same, so that steps do when it changes. */
+export type StepActions = RefObject<{
+  pull: (step: string, press: PointerEvent) => void;
+  choose: (step: string, adds: boolean) => void;
+}>;
+
 /** A step as a box: what runs, under which conditions, and whether something is wrong with it. */
-export function StepBox({
+export const StepBox = memo(function StepBox({
   step,
   at,
   vertical,
   isSelected,
   asksFirst,
   issues,
-  onPull,
-  onChoose,
+  actions,
 }: {
   step: Step;
   at: { x: number; y: number };
@@ -21,8 +26,7 @@ export function StepBox({
   isSelected: boolean;
   asksFirst: boolean;
   issues: number;
-  onPull: (press: PointerEvent) => void;
-  onChoose: (adds: boolean) => void;
+  actions: StepActions;
 }) {
   const notes = notesOf(step);
   return (
@@ -34,7 +38,9 @@ export function StepBox({
         data-gate={asksFirst || undefined}
         data-selected={isSelected || undefined}
         aria-pressed={isSelected}
-        onClick={(event) => onChoose(event.ctrlKey || event.metaKey || event.shiftKey)}
+        onClick={({ ctrlKey, metaKey, shiftKey }) =>
+          actions.current.choose(step.name, ctrlKey || metaKey || shiftKey)
+        }
       >
         <span className="step-name clip">{step.name}</span>
         <span className="step-agent mono clip">{step.agent || "no agent"}</span>
@@ -51,11 +57,11 @@ export function StepBox({
         className="pull"
         data-side={vertical ? "bottom" : "right"}
         title="Pull to the step that is to wait for this one"
-        onPointerDown={onPull}
+        onPointerDown={(press) => actions.current.pull(step.name, press)}
       />
     </div>
   );
-}
+});
 
 function notesOf({ settings }: Step): string[] {
   const tries = Number(record(settings.retry).max);

@@ -14,6 +14,8 @@ const MARGIN = 16;
 const SMALLEST = 0.35;
 const ZOOM_STEP = 1.25;
 
+const ORIGIN = { x: 0, y: 0 };
+
 type Box = { x: number; y: number; width: number; height: number };
 
 /** The steps as a graph that is edited in place: choose, connect, delete. */
@@ -76,7 +78,7 @@ export function Canvas({
     return vertical ? { x: x + NODE.width / 2, y } : { x, y: y + NODE.height / 2 };
   }
 
-  const pull = (from: string) => (press: PointerEvent) => {
+  const pull = (from: string, press: PointerEvent) => {
     press.preventDefault();
     press.stopPropagation();
     followPointer(press, {
@@ -88,6 +90,17 @@ export function Canvas({
       },
     });
   };
+
+  const choose = (name: string, adds: boolean) => {
+    if (!adds) return onSelect(only(name));
+    const chosen = new Set(selection.steps);
+    if (!chosen.delete(name)) chosen.add(name);
+    onSelect({ steps: chosen, edge: null });
+  };
+  const actions = useRef({ pull, choose });
+  actions.current = { pull, choose };
+  const chooseEdge = useRef((_: { from: string; to: string }) => {});
+  chooseEdge.current = (edge) => onSelect({ steps: new Set(), edge });
 
   const catchMany = (press: PointerEvent) => {
     if (press.pointerType !== "mouse" || (press.target as Element).closest("[data-step], .wire"))
@@ -151,35 +164,23 @@ export function Canvas({
               lines={lines}
               vertical={vertical}
               chosen={selection.edge}
-              onChoose={(edge) => onSelect({ steps: new Set(), edge })}
+              choose={chooseEdge}
               loose={
-                wire === null
-                  ? null
-                  : { start: exit(places.get(wire.from) ?? { x: 0, y: 0 }), end: wire }
+                wire === null ? null : { start: exit(places.get(wire.from) ?? ORIGIN), end: wire }
               }
             />
-            {steps.map((step) => {
-              const { x, y } = places.get(step.name) ?? { x: 0, y: 0 };
-              const isSelected = selection.steps.has(step.name);
-              return (
-                <StepBox
-                  key={step.name}
-                  step={step}
-                  at={{ x, y }}
-                  vertical={vertical}
-                  isSelected={isSelected}
-                  asksFirst={asksFirst(step)}
-                  issues={issues.get(step.name) ?? 0}
-                  onPull={pull(step.name)}
-                  onChoose={(adds) => {
-                    if (!adds) return onSelect(only(step.name));
-                    const chosen = new Set(selection.steps);
-                    if (!chosen.delete(step.name)) chosen.add(step.name);
-                    onSelect({ steps: chosen, edge: null });
-                  }}
-                />
-              );
-            })}
+            {steps.map((step) => (
+              <StepBox
+                key={step.name}
+                step={step}
+                at={places.get(step.name) ?? ORIGIN}
+                vertical={vertical}
+                isSelected={selection.steps.has(step.name)}
+                asksFirst={asksFirst(step)}
+                issues={issues.get(step.name) ?? 0}
+                actions={actions}
+              />
+            ))}
             {lasso !== null && (
               <div
                 className="lasso"

@@ -5,7 +5,7 @@ import type { AgentSummary, IssueView } from "@/api/generated/schema";
 import { Icon } from "@/components/icons";
 import { Problem } from "@/components/problem";
 import { connect, disconnect, type Path, renameStep, setSetting } from "./model/edits";
-import { canConnect, record, type Step } from "./model/workflow";
+import { possibleNeeds, record, type Step } from "./model/workflow";
 import { agentDetail } from "./queries";
 import { SchemaFields } from "./schema-fields";
 import { ApprovalFields } from "./step-approval";
@@ -201,9 +201,7 @@ function Needs({
   step: Step;
   error: string | undefined;
 }) {
-  const possible = builder.workflow.steps
-    .map(({ name }) => name)
-    .filter((name) => canConnect(builder.workflow.steps, name, step.name));
+  const possible = possibleNeeds(builder.workflow.steps, step.name);
   return (
     <div>
       <div className="line needs">

@@ -1,3 +1,4 @@
+import { replaceEqualDeep } from "@tanstack/react-query";
 import { useCallback, useDeferredValue, useMemo, useReducer, useRef, useState } from "react";
 import type { Document } from "yaml";
 import { begin, changed } from "./model/history";
@@ -56,7 +57,8 @@ export function useBuilder(source: string, draft: string | null): Builder {
   const settled = history.topic === YAML ? later : text;
   const read = useMemo(() => readWorkflow(settled), [settled]);
   const last = useRef<Workflow>(EMPTY);
-  if (read.workflow !== null) last.current = read.workflow;
+  // What is as before stays the same object: steps that did not change are not drawn again.
+  if (read.workflow !== null) last.current = replaceEqualDeep(last.current, read.workflow);
 
   const write = useCallback((next: string, topic?: string) => {
     setRefused(null);

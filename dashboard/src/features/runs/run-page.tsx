@@ -20,6 +20,7 @@ import { Gantt } from "./gantt";
 const RunGraph = lazyPart(() => import("./graph/run-graph"));
 const StepDrawer = lazyPart(() => import("./step-drawer"));
 const RerunDialog = lazyPart(() => import("./rerun-dialog"));
+const CompareDialog = lazyPart(() => import("./compare/compare-dialog"));
 const route = getRouteApi("/runs/$run");
 
 export default function RunPage() {
@@ -28,6 +29,7 @@ export default function RunPage() {
   const navigate = useNavigate();
   const { data: run, error } = useQuery(runQuery(id));
   const [rerunFrom, setRerunFrom] = useState<string | null>(null);
+  const [isComparing, setIsComparing] = useState(false);
   const show = (wanted: RunSearch) =>
     void navigate({ to: "/runs/$run", params: { run: id }, search: wanted, replace: true });
   const open = run?.approvals?.filter(({ state }) => state === "pending") ?? [];
@@ -47,7 +49,16 @@ export default function RunPage() {
           )}
         </span>
       }
-      actions={run !== undefined && <Actions run={run} onRerun={setRerunFrom} />}
+      actions={
+        run !== undefined && (
+          <>
+            <Button variant="default" size="sm" onClick={() => setIsComparing(true)}>
+              Compare…
+            </Button>
+            <Actions run={run} onRerun={setRerunFrom} />
+          </>
+        )
+      }
     >
       {error !== null && <Problem error={error} />}
       {run !== undefined && (
@@ -104,6 +115,7 @@ export default function RunPage() {
             {rerunFrom !== null && (
               <RerunDialog run={run} from={rerunFrom} onClose={() => setRerunFrom(null)} />
             )}
+            {isComparing && <CompareDialog run={run} onClose={() => setIsComparing(false)} />}
           </Suspense>
         </>
       )}

@@ -1,22 +1,26 @@
 import { Link } from "@tanstack/react-router";
+import type { ReactNode } from "react";
 import type { RunSummary } from "@/api/generated/schema";
 import { State } from "@/components/state";
 import { Ago, Elapsed } from "@/components/time";
 import { toneOf } from "@/lib/status";
 
-/** A run in a list. `waits`: an approval of it is open. */
+/** A run in a list. `waits`: an approval of it is open; `mark` stands before it, to choose it. */
 export function RunRow({
   run,
   project,
   waits = false,
+  mark,
 }: {
   run: RunSummary;
   project?: string;
   waits?: boolean;
+  mark?: ReactNode;
 }) {
   const tone = waits ? "waiting" : toneOf(run.state);
   return (
     <li className="row edge" data-tone={tone}>
+      {mark}
       <div className="grow">
         <div className="line">
           <Link to="/runs/$run" params={{ run: run.id }} className="cover">

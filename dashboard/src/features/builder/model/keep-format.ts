@@ -1,9 +1,24 @@
-import { type Document, type LineCounter, parseDocument, type ToStringOptions } from "yaml";
+import { type Document, LineCounter, parseDocument, type ToStringOptions } from "yaml";
 import { matchLines } from "@/lib/line-diff";
 
 /** Read a text as the hub does: YAML 1.2, so that `yes` and `on` are words. */
 export const parse = (text: string, lineCounter?: LineCounter): Document =>
   parseDocument(text, { version: "1.2", schema: "core", lineCounter });
+
+type Known = { text: string; document: Document; counter: LineCounter };
+let last: Known | null = null;
+
+/**
+ * A text's document, not to be changed, and where its lines begin. The last one is remembered: what
+ * an edit made is read next, and then is what the next edit begins with.
+ */
+export function read(text: string): Known {
+  if (last?.text !== text) {
+    const counter = new LineCounter();
+    last = { text, document: parse(text, counter), counter };
+  }
+  return last;
+}
 
 /** The text cannot be changed this way; the message is for the person who tried. */
 export class EditRefused extends Error {}
@@ -13,10 +28,11 @@ export class EditRefused extends Error {}
  * does not touch: comments, order, quotes, blank lines. Raises `EditRefused`.
  */
 export function edited(text: string, change: (document: Document) => void): string {
-  const document = parse(text);
-  if (document.errors.length > 0) {
+  const { document: written } = read(text);
+  if (written.errors.length > 0) {
     throw new EditRefused("The YAML cannot be read at the moment. Mend it first, or undo.");
   }
+  const document = written.clone();
   const style = styleOf(text);
   const before = document.toString(style);
   change(document);
@@ -36,7 +52,7 @@ export function edited(text: string, change: (document: Document) => void): stri
 }
 
 function means(text: string): string | null {
-  const document = parse(text);
+  const { document } = read(text);
   return document.errors.length > 0 ? null : JSON.stringify(document.toJS());
 }
 

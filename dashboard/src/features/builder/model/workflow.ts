@@ -1,5 +1,5 @@
-import { type Document, isMap, isScalar, LineCounter } from "yaml";
-import { parse } from "./keep-format";
+import { type Document, isMap, isScalar, type LineCounter } from "yaml";
+import { read } from "./keep-format";
 
 export type Step = {
   name: string;
@@ -23,8 +23,7 @@ export type Reading = { workflow: Workflow | null; lines: Lines[] };
 export type Lines = { name: string; first: number; last: number };
 
 export function readWorkflow(text: string): Reading {
-  const counter = new LineCounter();
-  const document = parse(text, counter);
+  const { document, counter } = read(text);
   return {
     workflow: document.errors.length > 0 ? null : workflowOf(document),
     lines: linesOf(document, counter),
@@ -70,27 +69,35 @@ export function record(value: unknown): Record<string, unknown> {
 
 /** Every step that has to end before this one, nearest first. */
 export function ancestors(steps: readonly Step[], name: string): string[] {
-  const byName = new Map(steps.map((step) => [step.name, step]));
+  const needs = new Map(steps.map((step) => [step.name, step.needs]));
+  return reached(name, (each) => needs.get(each)?.filter((need) => needs.has(need)) ?? []);
+}
+
+function reached(name: string, next: (name: string) => readonly string[]): string[] {
   const found = new Set<string>();
-  const open = [...(byName.get(name)?.needs ?? [])];
-  for (let need = open.shift(); need !== undefined; need = open.shift()) {
-    if (found.has(need) || !byName.has(need)) continue;
-    found.add(need);
-    open.push(...(byName.get(need)?.needs ?? []));
+  const open = [...next(name)];
+  for (let at = 0; at < open.length; at++) {
+    const each = open[at] ?? "";
+    if (found.has(each)) continue;
+    found.add(each);
+    open.push(...next(each));
   }
   return [...found];
 }
 
+/** The steps that `name` may need: not itself, none it needs already, and none that waits for it. */
+export function possibleNeeds(steps: readonly Step[], name: string): string[] {
+  const waiting = new Map<string, string[]>(steps.map((step) => [step.name, []]));
+  for (const step of steps) for (const need of step.needs) waiting.get(need)?.push(step.name);
+  const needs = steps.find((step) => step.name === name)?.needs;
+  if (needs === undefined) return [];
+  const taken = new Set([name, ...needs, ...reached(name, (each) => waiting.get(each) ?? [])]);
+  return [...waiting.keys()].filter((each) => !taken.has(each));
+}
+
 /** Whether `to` may need `from`: both are there, not yet connected, and no circle comes of it. */
 export function canConnect(steps: readonly Step[], from: string, to: string): boolean {
-  const target = steps.find(({ name }) => name === to);
-  return (
-    target !== undefined &&
-    from !== to &&
-    steps.some(({ name }) => name === from) &&
-    !target.needs.includes(from) &&
-    !ancestors(steps, from).includes(to)
-  );
+  return possibleNeeds(steps, to).includes(from);
 }
 
 function linesOf(document: Document, counter: LineCounter): Lines[] {

@@ -13,7 +13,7 @@ import {
 import { memo, useEffect, useMemo, useRef } from "react";
 import type { RunView, StepView } from "@/api/generated/schema";
 import { LargeGraph } from "./large-graph";
-import { layout, NODE } from "./layout";
+import { layout, MANY, NODE } from "./layout";
 import { type Open, StepCard } from "./step-card";
 
 type StepNode = Node<
@@ -28,7 +28,6 @@ type StepNode = Node<
 
 const NODE_TYPES = { step: memo(StepBox) };
 const NONE: StepView[] = [];
-const MANY = 150;
 
 /** The run's steps as a graph that moves with it. */
 export default function RunGraph({
