@@ -1,7 +1,7 @@
 import "@/features/runs/graph/graph.css";
 import "./canvas.css";
 import { Button } from "@mantine/core";
-import { useElementSize, useMediaQuery } from "@mantine/hooks";
+import { useElementSize } from "@mantine/hooks";
 import { type KeyboardEvent, type PointerEvent, useMemo, useRef, useState } from "react";
 import { layout, NODE } from "@/features/runs/graph/layout";
 import { Edges, type Line } from "./canvas-edges";
@@ -12,6 +12,8 @@ import { NOTHING, only, type Selection } from "./use-builder";
 
 const MARGIN = 16;
 const SMALLEST = 0.35;
+/** The width in px from which steps follow each other to the right; below it, downwards. */
+const WIDE = 720;
 const ZOOM_STEP = 1.25;
 
 const ORIGIN = { x: 0, y: 0 };
@@ -36,8 +38,8 @@ export function Canvas({
   issues: ReadonlyMap<string, number>;
   asksFirst: (step: Step) => boolean;
 }) {
-  const vertical = useMediaQuery("(max-width: 48rem)") ?? false;
   const view = useElementSize();
+  const vertical = view.width < WIDE;
   const plane = useRef<HTMLDivElement>(null);
   const [zoom, setZoom] = useState<number | null>(null);
   const [wire, setWire] = useState<{ from: string; x: number; y: number } | null>(null);

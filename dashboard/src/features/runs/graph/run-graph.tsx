@@ -105,7 +105,7 @@ export default function RunGraph({
             open={open}
           />
         )}
-        <Controls showInteractive={false} />
+        <Controls showInteractive={false} position={vertical ? "top-right" : "bottom-left"} />
       </ReactFlow>
     </div>
   );
