@@ -108,7 +108,7 @@ function RunFacts({ before, after }: { before: RunView; after: RunView }) {
             <th scope="col">What</th>
             <th scope="col">Earlier</th>
             <th scope="col">Later</th>
-            <th scope="col">Difference</th>
+            <th scope="col">Change</th>
           </tr>
         </thead>
         <tbody>

@@ -29,7 +29,7 @@ export function StepTable({
             <th scope="col">Step</th>
             <th scope="col">Earlier</th>
             <th scope="col">Later</th>
-            <th scope="col">Difference</th>
+            <th scope="col">Change</th>
           </tr>
         </thead>
         <tbody>
