@@ -49,7 +49,7 @@ export default function AuditPage() {
       {found.data !== undefined && (
         <Panel title="Newest first">
           <div className="scroll-x">
-            <table className="data">
+            <table className="data stacked">
               <thead>
                 <tr>
                   <th>When</th>

@@ -17,7 +17,7 @@ export default function AgentsPage() {
             </p>
           ) : (
             <div className="scroll-x">
-              <table className="data">
+              <table className="data stacked">
                 <thead>
                   <tr>
                     <th>Agent</th>
