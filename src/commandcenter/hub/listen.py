@@ -28,7 +28,9 @@ def bind(settings: Settings) -> socket.socket:
             f"COMMANDCENTER_HOST is {settings.host!r}, and no such address is known here.",
             hint="Use 127.0.0.1.",
         ) from error
-    listener = socket.socket(family, socket.SOCK_STREAM)
+    # The protocol is named because asyncio switches Nagle's algorithm off only where it is: else
+    # an answer's body waits 40 ms, for the client's delayed acknowledgement of its header.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         # Accepted sockets inherit it: a peer that takes no more data is dropped in the end.
