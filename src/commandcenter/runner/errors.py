@@ -39,4 +39,4 @@ class NotRunningError(ConflictError):
 
 class ServiceConflictError(ConflictError):
     code = "service_conflict"
-    title = "The network is in use"
+    title = "It is still in use"

@@ -41,7 +41,7 @@ class ServiceConflictError(ConflictError):
     """A service of that name runs in the network, or the network to be removed has services."""
 
     code = "service_conflict"
-    title = "The network is in use"
+    title = "It is still in use"
 
 
 class NotRunningError(ConflictError):

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from commandcenter.runtimes.docker.engine import Engine
+from commandcenter.runtimes.docker.engine import Engine, find_socket
+from commandcenter.runtimes.docker.places import Places
 from commandcenter.runtimes.docker.runtime import DockerRuntime
-from commandcenter.runtimes.errors import ImageUnavailableError
+from commandcenter.runtimes.errors import ImageUnavailableError, ServiceConflictError
 from commandcenter.runtimes.images import Image, ImageBuild, ImageWanted
 from commandcenter.runtimes.results import FailureReason
 from commandcenter.runtimes.spec import GrantedFile, Ulimit, Volume
@@ -103,6 +104,35 @@ async def test_whose_a_volume_is_that_may_not_be_written_to_is_told(
     assert "-R 1234:50 /volume" in told[-1]
     await runtime.remove(handle)
     await runtime.remove_volumes("shop")
+
+
+async def test_what_a_killed_process_left_keeps_no_volume(
+    runtime: DockerRuntime, busybox: str, data: Path
+) -> None:
+    volume = Volume(data / "volumes" / "shop" / "kept", "/data")
+    spec = service("echo there", details={"volumes": (volume,)})
+    handle = await runtime.start(replace(spec, image=Image(busybox, entrypoint=())))
+    await runtime.wait(handle)
+    await runtime.remove(handle)
+    places = Places.of(data)
+    mount = {"Type": "volume", "Source": places.volume(volume.source)[1], "Target": "/volume"}
+    left = {
+        "Image": busybox,
+        "Labels": places.labels(kind="helper", process="killed"),
+        "HostConfig": {"NetworkMode": "none", "Mounts": [mount]},
+    }
+    engine = Engine(find_socket())
+    try:
+        await engine.call("POST", "containers/create", body=left)
+        with pytest.raises(ServiceConflictError):
+            await runtime.remove_volumes("shop")
+        assert await runtime.volumes("shop") == (volume.source,)
+        following = DockerRuntime(data)
+        await following.remove_volumes("shop")
+        assert await following.volumes("shop") == ()
+        await following.close()
+    finally:
+        await engine.close()
 
 
 async def test_details_of_a_service_reach_the_container(

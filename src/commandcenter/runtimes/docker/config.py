@@ -7,7 +7,6 @@ from typing import Any
 
 from commandcenter.runner.plan import HOME_BYTES, SandboxPlan
 from commandcenter.runner.spawn import Identity
-from commandcenter.runtimes.docker.places import Places
 from commandcenter.runtimes.spec import AttemptSpec, Limits, ServiceSpec
 
 _RUN_BYTES = 4 * 1024**2
@@ -185,7 +184,6 @@ def _log(limits: Limits, driver: str) -> dict[str, Any]:
 
 
 def helper(
-    places: Places,
     image: str,
     mounts: tuple[Mount, ...],
     command: tuple[str, ...],
@@ -198,7 +196,6 @@ def helper(
         "Cmd": list(command),
         "Entrypoint": [],
         "Env": ["PATH=/usr/bin:/bin", "LANG=C.UTF-8"],
-        "Labels": places.labels(kind="helper"),
         "WorkingDir": "/",
         "NetworkDisabled": True,
         "HostConfig": {

@@ -2,15 +2,17 @@
 
 import asyncio
 import json
+import secrets
 import signal
 from contextlib import suppress
 from typing import Any
 
 from commandcenter.runtimes.docker.engine import Engine, EngineError
-from commandcenter.runtimes.docker.places import Places
+from commandcenter.runtimes.docker.places import LABEL_PROCESS, Places
 from commandcenter.runtimes.errors import RuntimeAwayError, RuntimeRefusedError
 
 _KILL_SECONDS = 30.0
+_PROCESS = secrets.token_hex(8)  # only one uses a data directory at a time
 _FREEZE_AGAIN_SECONDS = (0.0, 0.05, 0.1, 0.2, 0.4)  # before each try
 
 
@@ -26,10 +28,23 @@ class Containers:
         )
         return str(answer["Id"])
 
-    async def create_unnamed(self, config: dict[str, Any]) -> str:
-        """Make a helper of ours; return its id."""
-        answer = await self.engine.call("POST", "containers/create", body=config)
+    async def create_helper(self, config: dict[str, Any]) -> str:
+        """Make a container that does one thing for us, without a name; return its id."""
+        labels = self._places.labels(kind="helper", process=_PROCESS)
+        answer = await self.engine.call(
+            "POST", "containers/create", body={**config, "Labels": labels}
+        )
         return str(answer["Id"])
+
+    async def remove_stray_helpers(self) -> None:
+        """Remove those of processes that died over them: they keep volumes in use."""
+        filters = json.dumps(self._places.with_labels(kind="helper"))
+        told = await self.engine.call(
+            "GET", "containers/json", params={"all": True, "filters": filters}
+        )
+        for each in told or []:
+            if each["Labels"].get(LABEL_PROCESS) != _PROCESS:
+                await self.remove(each["Id"])
 
     async def start(self, name: str) -> None:
         await self.engine.call("POST", f"containers/{name}/start")

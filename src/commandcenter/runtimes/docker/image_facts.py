@@ -9,7 +9,6 @@ from typing import Any
 
 from commandcenter.runtimes.docker.containers import Containers
 from commandcenter.runtimes.docker.engine import EngineError
-from commandcenter.runtimes.docker.places import Places
 from commandcenter.runtimes.errors import ImageUnavailableError
 from commandcenter.runtimes.images import ImageFacts, ImageHealth
 
@@ -22,9 +21,8 @@ _UID, _GID, _MEMBERS = 2, 3, 2
 class ImageLooks:
     """Looks into images. What stands in one never changes: it is read once."""
 
-    def __init__(self, containers: Containers, places: Places) -> None:
+    def __init__(self, containers: Containers) -> None:
         self._containers = containers
-        self._places = places
         self._known: dict[str, tuple[str, str]] = {}
 
     async def facts(self, told: dict[str, Any], *, with_users: bool = False) -> ImageFacts:
@@ -37,7 +35,7 @@ class ImageLooks:
 
     async def _accounts(self, image: str) -> tuple[str, str]:
         if image not in self._known:
-            found = await _accounts(self._containers, self._places, image)
+            found = await _accounts(self._containers, image)
             while len(self._known) >= _MAX_KNOWN:
                 del self._known[next(iter(self._known))]
             self._known[image] = found
@@ -113,17 +111,16 @@ def _signal(text: object) -> str | None:
     return name or None
 
 
-async def _accounts(containers: Containers, places: Places, image: str) -> tuple[str, str]:
+async def _accounts(containers: Containers, image: str) -> tuple[str, str]:
     """Return the image's /etc/passwd and /etc/group."""
     body = {
         "Image": image,
         "Entrypoint": ["-"],
         "Cmd": [],
-        "Labels": places.labels(kind="helper"),
         "NetworkDisabled": True,
         "HostConfig": {"NetworkMode": "none"},
     }
-    identifier = await containers.create_unnamed(body)
+    identifier = await containers.create_helper(body)
     try:
         accounts = await _file(containers, identifier, "/etc/passwd")
         groups = await _file(containers, identifier, "/etc/group")

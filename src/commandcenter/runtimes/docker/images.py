@@ -22,7 +22,7 @@ _UNKNOWN = ("not found", "manifest unknown", "name unknown", "does not exist", "
 class Images:
     def __init__(self, containers: Containers, places: Places) -> None:
         self._engine: Engine = containers.engine
-        self._looks = ImageLooks(containers, places)
+        self._looks = ImageLooks(containers)
         self._builds = Builds(self._engine, places, self._have)
         self._locks: dict[str, asyncio.Lock] = {}
 

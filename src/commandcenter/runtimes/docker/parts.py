@@ -1,9 +1,10 @@
 """What the runtime is put together from, once it has an engine."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 
 from commandcenter.runtimes.docker.containers import Containers
-from commandcenter.runtimes.docker.engine import Engine, find_socket
+from commandcenter.runtimes.docker.engine import Engine, EngineError, find_socket
 from commandcenter.runtimes.docker.hiding import HidingPlace
 from commandcenter.runtimes.docker.images import Images
 from commandcenter.runtimes.docker.networks import Networks
@@ -30,12 +31,14 @@ class Parts:
 async def open_parts(places: Places) -> Parts:
     """Raises `RuntimeAwayError`."""
     engine = Engine(find_socket())
+    containers = Containers(engine, places)
     try:
         version = await engine.version()
+        with suppress(EngineError):
+            await containers.remove_stray_helpers()
     except BaseException:
         await engine.close()
         raise
-    containers = Containers(engine, places)
     userland = Userland(engine)
     return Parts(
         engine=engine,

@@ -14,6 +14,7 @@ LABEL_NETWORK = "commandcenter.network"
 LABEL_NAME = "commandcenter.name"
 LABEL_VOLUME = "commandcenter.volume"
 LABEL_PROJECT = "commandcenter.project"
+LABEL_PROCESS = "commandcenter.process"
 
 
 @dataclass(frozen=True, slots=True)

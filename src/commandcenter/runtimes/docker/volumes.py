@@ -89,8 +89,8 @@ class Volumes:
         """Run a helper of ours to its end; return what it wrote. Raises `RuntimeRefusedError`."""
         image = await self._userland.provide()
         system = (Mount("/usr", "/usr"),)
-        body = config.helper(self._places, image, (*system, *mounts), command, capabilities)
-        identifier = await self._containers.create_unnamed(body)
+        body = config.helper(image, (*system, *mounts), command, capabilities)
+        identifier = await self._containers.create_helper(body)
         try:
             await self._containers.start(identifier)
             ended = await self._engine.call(
@@ -213,8 +213,10 @@ class Volumes:
                 await self._engine.call("DELETE", f"volumes/{name}")
             except EngineError as error:
                 if error.is_conflict:
+                    self._mark(name)
                     raise ServiceConflictError(
-                        f"The volume {name} is still in use.", hint="Stop its service first."
+                        f"The volume {name} is in use by a container that is not ours.",
+                        hint=f"Look: docker ps --all --filter volume={name}",
                     ) from error
                 if not error.is_missing:
                     raise
@@ -250,11 +252,10 @@ class Volumes:
         body = {
             "Image": image,
             "Cmd": ["-"],
-            "Labels": self._places.labels(kind="helper"),
             "NetworkDisabled": True,
             "HostConfig": {"NetworkMode": "none", "Mounts": [mount.to_engine()]},
         }
-        await self._containers.remove(await self._containers.create_unnamed(body))
+        await self._containers.remove(await self._containers.create_helper(body))
 
     async def _give(self, name: str, owner: Identity) -> None:
         mount = Mount(name, "/volume", writable=True, is_volume=True)
