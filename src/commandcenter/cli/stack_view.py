@@ -43,9 +43,9 @@ class _Redrawn:
         for service in found["services"]:
             line = Text.assemble(
                 "  ",
-                (f"{glyph(service['state'], unicode=self._unicode)} ", ""),
+                (f"{glyph(_state(service), unicode=self._unicode)} ", ""),
                 (f"{service['name']}  ", "bold"),
-                state_text(service["state"]),
+                state_text(_state(service)),
             )
             words = self._cli.pasteable(_words(service))
             if words:
@@ -64,13 +64,19 @@ class _Lines:
     def update(self, found: dict[str, Any]) -> None:
         for service in found["services"]:
             # Numbers of what is pulled change all the time: a line for what is done will do.
-            now = f"{service['state']} {service['progress'].partition(': ')[0]}"
+            now = f"{_state(service)} {service['progress'].partition(': ')[0]}"
             if self._told.get(service["name"]) == now:
                 continue
             self._told[service["name"]] = now
             words = self._cli.pasteable(_words(service))
             more = f": {one_line(words, 300)}" if words else ""
-            self._target.print(Text(f"  {clean(service['name'])} {service['state']}{more}"))
+            self._target.print(Text(f"  {clean(service['name'])} {_state(service)}{more}"))
+
+
+def _state(service: dict[str, Any]) -> str:
+    """Return the state, or that it is not known: its runtime is away and cannot be asked."""
+    was_well = service["state"] == "healthy" and not service["healthy"]
+    return "unknown" if was_well else str(service["state"])
 
 
 def _words(service: dict[str, Any]) -> str:
@@ -86,7 +92,7 @@ def service_rows(services: Sequence[dict[str, Any]]) -> list[tuple[object, ...]]
     return [
         (
             service["name"],
-            state_text(service["state"]),
+            state_text(_state(service)),
             one_line(_words(service), 60),
             _addresses(service),
             _limit(service["cpus"], _cores),

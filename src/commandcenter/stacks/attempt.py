@@ -34,6 +34,7 @@ _LOST = Exit(
     words="Its process is gone: the machine or the runner was restarted.",
     cause="lost",
 )
+_SETTLED_SECONDS = 1.0  # a program that cannot run ends sooner
 _NOT_STARTED = Exit(succeeded=False, is_passing=True, words="It was stopped before it was started.")
 T = TypeVar("T")
 
@@ -143,8 +144,8 @@ class Attempt:
         self.handle = handle
         self._facts.started(self.service, self.number, handle, prepared)
         helpers = [asyncio.create_task(self._stop_when_asked(handle))]
-        if prepared.check is not None:
-            helpers.append(asyncio.create_task(self._probe(handle, prepared)))
+        looking = self._settle() if prepared.check is None else self._probe(handle, prepared)
+        helpers.append(asyncio.create_task(looking))
         self.tasks += helpers
         try:
             runs = handle
@@ -227,6 +228,13 @@ class Attempt:
                 await asyncio.sleep(_AGAIN_SECONDS)
             else:
                 return
+
+    async def _settle(self) -> None:
+        """Nothing can be asked: it is well once it has run for a moment."""
+        await asyncio.sleep(_SETTLED_SECONDS)
+        await self._facts.until_going()
+        answer = Answer(healthy=True, words="it runs, and has no health check")
+        self._facts.probed(self.service, self.number, answer, counts=True, retries=1)
 
     async def _probe(self, handle: Handle, prepared: Prepared) -> None:
         check, times = prepared.check, prepared.times

@@ -72,9 +72,18 @@ def asked_to_start(member: Member) -> Member:
 
 
 def started(member: Member, now: float, *, has_probe: bool) -> Member:
-    """Its process runs. Without anything to ask it is healthy while it does."""
-    begun = replace(member, started_at=now, misses=0, healthy_since=None)
-    return begun if has_probe else probed(begun, now, healthy=True, counts=True, retries=1)
+    """Its process runs. Without anything to ask, all that can be waited for is that it lasts.
+
+    Such a service counts as one that was well from the beginning where it is to run but once.
+    """
+    once = not has_probe and member.restart.mode is RestartMode.NO
+    return replace(
+        member,
+        started_at=now,
+        misses=0,
+        healthy_since=None,
+        was_healthy=member.was_healthy or once,
+    )
 
 
 def probed(member: Member, now: float, *, healthy: bool, counts: bool, retries: int) -> Member:

@@ -42,7 +42,14 @@ def limit(asked: float, pending: float | None = None) -> dict[str, float | None]
 
 def service(name: str, **more: Any) -> dict[str, Any]:
     port = {"host_port": 20001, "service_port": 80, "address": "127.0.0.1:20001", "pending": None}
-    found = {"state": "healthy", "message": "", "progress": "", "health_words": "", "restarts": 0}
+    found = {
+        "state": "healthy",
+        "healthy": True,
+        "message": "",
+        "progress": "",
+        "health_words": "",
+        "restarts": 0,
+    }
     limits = {"cpus": limit(1), "memory_bytes": limit(256 * _MIB), "pids": limit(64)}
     return {"name": name, **found, **limits, "ports": [port], "runs_as": "", **more}
 

@@ -186,6 +186,22 @@ def test_a_start_is_tried_again_three_times_after_1_2_and_4_seconds() -> None:
     assert "exited with 1" in found.message
 
 
+def test_without_a_check_a_service_is_well_once_it_lasted() -> None:
+    begun = Member("worker", ALWAYS).to(ServiceState.STARTING, number=1)
+    begun = members.started(begun, 0.0, has_probe=False)
+    assert begun.state is ServiceState.STARTING
+    gone = members.ended(begun, 0.1, CRASH)
+    assert (gone.state, gone.retry_at) == (ServiceState.RESTARTING, 1.1)
+    assert healthy(begun, 1.0).state is ServiceState.HEALTHY
+
+
+def test_what_is_to_run_once_is_not_started_again() -> None:
+    begun = Member("job", RestartPolicy(RestartMode.NO)).to(ServiceState.STARTING, number=1)
+    gone = members.ended(members.started(begun, 0.0, has_probe=False), 0.1, CRASH)
+    assert gone.state is ServiceState.FAILED
+    assert 'policy is "no"' in gone.message
+
+
 def test_a_start_that_cannot_succeed_fails_at_once() -> None:
     found = members.ended(started(Member("db", ALWAYS)), 0.0, HOPELESS)
     assert (found.state, found.message) == (ServiceState.FAILED, "It cannot run.")

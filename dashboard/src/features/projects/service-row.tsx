@@ -44,12 +44,14 @@ export function ServiceRow({
     onSuccess: (answer) => client.setQueryData(stackQuery(projectId).queryKey, answer),
   });
   const isUp = !STILL.has(service.state);
+  // A runtime that is away cannot be asked how it is.
+  const state = service.state === "healthy" && !service.healthy ? "unknown" : service.state;
   return (
-    <li className="service edge" data-tone={toneOf(service.state)}>
+    <li className="service edge" data-tone={toneOf(state)}>
       <div className="service-main">
         <div className="line">
           <h3>{service.name}</h3>
-          <State state={service.state} />
+          <State state={state} />
           {service.restarts > 0 && (
             <span className="small muted">restarted {count(service.restarts, "time")}</span>
           )}
