@@ -8,6 +8,7 @@ import { Page, Panel } from "@/components/page";
 import { Problem } from "@/components/problem";
 import { State } from "@/components/state";
 import { Ago } from "@/components/time";
+import { useOnce } from "@/lib/once";
 
 const ROLES: Role[] = ["viewer", "operator", "approver", "admin"];
 
@@ -94,12 +95,14 @@ function AddPerson({ onClose }: { onClose: () => void }) {
       onClose();
     },
   });
+  const addOnce = useOnce(() => add.mutateAsync());
+
   return (
     <form
       className="stack"
       onSubmit={(event) => {
         event.preventDefault();
-        add.mutate();
+        addOnce();
       }}
     >
       <TextInput
@@ -169,6 +172,8 @@ function Tokens({ person }: { person: PrincipalOut }) {
   });
   const error = found.error ?? create.error ?? link.error ?? revoke.error;
   const alive = found.data?.items.filter((token) => token.revoked_at === null) ?? [];
+  const createOnce = useOnce(() => create.mutateAsync());
+
   return (
     <div className="stack">
       {error !== null && <Problem error={error} />}
@@ -208,7 +213,7 @@ function Tokens({ person }: { person: PrincipalOut }) {
         className="line"
         onSubmit={(event) => {
           event.preventDefault();
-          create.mutate();
+          createOnce();
         }}
       >
         <TextInput

@@ -2,7 +2,7 @@ import "./approval.css";
 import { useQuery } from "@tanstack/react-query";
 import { getRouteApi, Link } from "@tanstack/react-router";
 import type { ApprovalView, CheckView } from "@/api/generated/schema";
-import { approval as approvalQuery, me } from "@/api/queries";
+import { approval as approvalQuery, me, run as runQuery } from "@/api/queries";
 import { mayAnswer } from "@/app/attention";
 import { Diff } from "@/components/diff";
 import { Json } from "@/components/json";
@@ -71,6 +71,7 @@ export default function ApprovalPage() {
 }
 
 function Facts({ approval }: { approval: ApprovalView }) {
+  const { data: run } = useQuery(runQuery(approval.run_id));
   const agent = approval.effect.agent as { description?: string; risk?: string };
   return (
     <Panel title="What it could touch" className="facts-panel">
@@ -97,6 +98,7 @@ function Facts({ approval }: { approval: ApprovalView }) {
           )}
           <dt>Asked</dt>
           <dd>
+            {run?.requested_by_name != null && `by ${run.requested_by_name}, `}
             <Ago at={approval.created_at} />
           </dd>
           {approval.state === "pending" && (

@@ -4,7 +4,7 @@ import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link, useBlocker, useNavigate } from "@tanstack/react-router";
 import { useEffect, useState } from "react";
 import type { IssueView, WorkflowDetail } from "@/api/generated/schema";
-import { workflow as workflowQuery } from "@/api/queries";
+import { workflow as workflowQuery, workflows } from "@/api/queries";
 import { Page, Panel } from "@/components/page";
 import { Problem } from "@/components/problem";
 import { State } from "@/components/state";
@@ -46,6 +46,8 @@ export function BuilderView({ stored, source }: { stored: WorkflowDetail | null;
   // Nobody has done anything wrong yet where nobody has done anything.
   const isUntouched = stored === null && !builder.canUndo;
   const issues = isUntouched ? [] : (checked.data?.issues ?? []);
+  const others = useQuery({ ...workflows, enabled: stored === null }).data?.items;
+  const taken = stored === null ? others?.find(({ name }) => name === workflow.name) : undefined;
   const isChanged = text !== saved.text;
   const home = stored?.name ?? null;
   useEffect(() => keepDraft(home, isChanged ? text : null), [home, isChanged, text]);
@@ -140,6 +142,12 @@ export function BuilderView({ stored, source }: { stored: WorkflowDetail | null;
       {builder.refused !== null && (
         <div className="note" role="alert">
           {builder.refused}
+        </div>
+      )}
+      {taken !== undefined && (
+        <div className="note">
+          There is a workflow {taken.name} already: saved under this name, this becomes its version{" "}
+          {taken.version + 1}.
         </div>
       )}
       {stored !== null && stored.version > saved.version && (

@@ -14,6 +14,7 @@ import { ApprovalRow } from "@/features/approvals/approval-row";
 import { AddProject } from "@/features/projects/add-project";
 import { RunRow } from "@/features/runs/run-row";
 import { openStartRun } from "@/features/runs/start-run";
+import { useMay } from "@/lib/may";
 import { FirstSteps } from "./first-steps";
 import { LastHour } from "./last-hour";
 import { ProjectsPanel } from "./projects-panel";
@@ -28,6 +29,8 @@ export default function OverviewPage() {
   const failed = useQuery(runs({ state: "failed" }, SHOWN));
   const places = useQuery(projects);
   const [isAdding, setAdding] = useState(false);
+  const mayAdd = useMay("projects:write");
+  const mayStart = useMay("runs:start");
   const error = open.error ?? newest.error ?? running.error ?? failed.error ?? places.error;
 
   const names = new Map(places.data?.items.map((item) => [item.id, item.name]));
@@ -41,19 +44,23 @@ export default function OverviewPage() {
       title="Overview"
       actions={
         <>
-          <Button size="sm" variant="default" onClick={() => setAdding(true)}>
-            Add a project
-          </Button>
-          <Button size="sm" leftSection={<Icon name="play" />} onClick={() => openStartRun({})}>
-            Start a run
-          </Button>
+          {mayAdd && (
+            <Button size="sm" variant="default" onClick={() => setAdding(true)}>
+              Add a project
+            </Button>
+          )}
+          {mayStart && (
+            <Button size="sm" leftSection={<Icon name="play" />} onClick={() => openStartRun({})}>
+              Start a run
+            </Button>
+          )}
         </>
       }
     >
       <AddProject opened={isAdding} onClose={() => setAdding(false)} />
       {error !== null && <Problem error={error} />}
       <div className="overview">
-        {isNew && places.data !== undefined && (
+        {isNew && mayStart && places.data !== undefined && (
           <Panel title="The first run" className="wide">
             <FirstSteps
               hasProject={places.data.items.length > 0}

@@ -6,6 +6,7 @@ import { http, take } from "@/api/client";
 import { folders } from "@/api/queries";
 import { Icon } from "@/components/icons";
 import { Problem } from "@/components/problem";
+import { useOnce } from "@/lib/once";
 
 /** Choose a folder within the allowed roots and make it a project; nothing is written into it. */
 export function AddProject({ opened, onClose }: { opened: boolean; onClose: () => void }) {
@@ -41,12 +42,14 @@ function AddProjectForm({ onClose }: { onClose: () => void }) {
     setShown(folder);
     setPath(folder);
   };
+  const addOnce = useOnce(() => add.mutateAsync());
+
   return (
     <form
       className="stack"
       onSubmit={(event) => {
         event.preventDefault();
-        add.mutate();
+        addOnce();
       }}
     >
       <TextInput

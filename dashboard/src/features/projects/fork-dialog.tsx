@@ -6,6 +6,7 @@ import { http, ProblemError, take } from "@/api/client";
 import type { ProjectDetail } from "@/api/generated/schema";
 import { projects } from "@/api/queries";
 import { Problem } from "@/components/problem";
+import { useOnce } from "@/lib/once";
 
 const MAX_PAUSE_SECONDS = 60;
 
@@ -41,13 +42,15 @@ export default function ForkDialog({
     onError: () => setKey(crypto.randomUUID()),
   });
   const byField = make.error instanceof ProblemError ? make.error.byField : new Map();
+  const makeOnce = useOnce(() => make.mutateAsync());
+
   return (
     <Modal opened onClose={onClose} title={`Fork ${project.name}`} size="lg">
       <form
         className="stack"
         onSubmit={(event) => {
           event.preventDefault();
-          make.mutate();
+          makeOnce();
         }}
       >
         <ul className="plain-list">

@@ -44,13 +44,15 @@ export default function ProjectPage() {
               Fork…
             </Button>
           )}
-          <Button
-            size="sm"
-            leftSection={<Icon name="play" />}
-            onClick={() => openStartRun({ project: project?.name })}
-          >
-            Start a run
-          </Button>
+          {may("runs:start") && project !== undefined && (
+            <Button
+              size="sm"
+              leftSection={<Icon name="play" />}
+              onClick={() => openStartRun({ project: project.name })}
+            >
+              Start a run
+            </Button>
+          )}
         </>
       }
     >

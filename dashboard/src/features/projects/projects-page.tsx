@@ -5,19 +5,23 @@ import { useState } from "react";
 import { projects } from "@/api/queries";
 import { Page, Panel } from "@/components/page";
 import { Problem } from "@/components/problem";
+import { useMay } from "@/lib/may";
 import { AddProject } from "./add-project";
 import { ProjectRow } from "./project-row";
 
 export default function ProjectsPage() {
   const found = useQuery(projects);
   const [isAdding, setAdding] = useState(false);
+  const mayAdd = useMay("projects:write");
   return (
     <Page
       title="Projects"
       actions={
-        <Button size="sm" onClick={() => setAdding(true)}>
-          Add a project
-        </Button>
+        mayAdd && (
+          <Button size="sm" onClick={() => setAdding(true)}>
+            Add a project
+          </Button>
+        )
       }
     >
       <AddProject opened={isAdding} onClose={() => setAdding(false)} />

@@ -2,6 +2,7 @@ import type { LimitView } from "@/api/generated/schema";
 
 const WIDTH = 120;
 const HEIGHT = 28;
+const LEAST = 0.1; // of the limit
 const KEPT = 90; // three minutes, at a look each two seconds
 
 /** The last values of one measure; grows by one with each look and forgets the oldest. */
@@ -22,8 +23,9 @@ export function UsageChart({
   show: (value: number) => string;
 }) {
   const bound = limit.actual ?? limit.asked;
-  // The curve shows how use moves; how much of the limit that is, the meter below says.
-  const top = Math.max(...history, Number.EPSILON) * 1.25;
+  // The curve shows how use moves, the meter below how much of the limit that is. What is next to
+  // nothing is not drawn large.
+  const top = Math.max(Math.max(...history) * 1.25, (bound ?? 0) * LEAST, Number.EPSILON);
   const x = (index: number) => WIDTH - (history.length - 1 - index) * (WIDTH / (KEPT - 1));
   const y = (value: number) => HEIGHT - 1 - (value / top) * (HEIGHT - 2);
   const line = history.map((value, index) => `${x(index)},${y(value)}`).join(" ");

@@ -6,6 +6,7 @@ import { http, take } from "@/api/client";
 import type { RunView } from "@/api/generated/schema";
 import { workflow as workflowQuery } from "@/api/queries";
 import { Problem } from "@/components/problem";
+import { useOnce } from "@/lib/once";
 import { InputField } from "./start-run";
 
 /** Run again in place of an ended run: from a step on, with other inputs, of the run or a step. */
@@ -55,12 +56,14 @@ function RerunForm({ run, from, onClose }: { run: RunView; from: string; onClose
     },
   });
 
+  const rerunOnce = useOnce(() => rerun.mutateAsync());
+
   return (
     <form
       className="stack"
       onSubmit={(event) => {
         event.preventDefault();
-        rerun.mutate();
+        rerunOnce();
       }}
     >
       <NativeSelect

@@ -10,6 +10,7 @@ import { Icon } from "@/components/icons";
 import { More } from "@/components/more";
 import { Page, Panel } from "@/components/page";
 import { Problem } from "@/components/problem";
+import { useMay } from "@/lib/may";
 import { CompareBar } from "./compare/compare-bar";
 import { RunRow } from "./run-row";
 import { openStartRun } from "./start-run";
@@ -26,6 +27,7 @@ export default function RunsPage() {
   const waiting = new Set(open.data?.items.map((item) => item.run_id));
   const names = new Map(places.data?.items.map((item) => [item.id, item.name]));
   const items = found.data?.pages.flatMap((page) => page.items) ?? [];
+  const mayStart = useMay("runs:start");
   const [chosen, setChosen] = useState<RunSummary[] | null>(null);
   return (
     <Page
@@ -37,9 +39,11 @@ export default function RunsPage() {
               Compare two…
             </Button>
           )}
-          <Button size="sm" leftSection={<Icon name="play" />} onClick={() => openStartRun({})}>
-            Start a run
-          </Button>
+          {mayStart && (
+            <Button size="sm" leftSection={<Icon name="play" />} onClick={() => openStartRun({})}>
+              Start a run
+            </Button>
+          )}
         </>
       }
     >

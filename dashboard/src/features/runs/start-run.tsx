@@ -6,6 +6,7 @@ import { http, take } from "@/api/client";
 import type { InputView } from "@/api/generated/schema";
 import { projects, workflow as workflowQuery, workflows } from "@/api/queries";
 import { Problem } from "@/components/problem";
+import { useOnce } from "@/lib/once";
 
 type Asked = { workflow?: string; project?: string };
 
@@ -67,12 +68,14 @@ function StartRunForm({ wanted }: { wanted: Asked }) {
     },
   });
 
+  const startOnce = useOnce(() => start.mutateAsync());
+
   return (
     <form
       className="stack"
       onSubmit={(event) => {
         event.preventDefault();
-        start.mutate();
+        startOnce();
       }}
     >
       <NativeSelect
