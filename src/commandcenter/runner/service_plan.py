@@ -8,6 +8,7 @@ from typing import Self
 
 from commandcenter.runner import kernel
 from commandcenter.runner.errors import BadRequestError, IsolationError
+from commandcenter.runner.interpreter import own_interpreter
 from commandcenter.runner.paths import RunnerPaths
 from commandcenter.runner.plan import Bind, SandboxPlan, hidden_places, plan_sandbox
 from commandcenter.runner.request import JobRequest
@@ -41,6 +42,8 @@ def plan_service(
     if userland:
         hosts = "files" if hosts_file else "files dns"
         files[_NAME_SOURCES] = f"passwd: files\ngroup: files\nhosts: {hosts}\n".encode()
+    links = plan.links
+    interpreter = own_interpreter()
     shown = {bind.target for bind in binds}
     for path in service.programs:
         real = os.path.realpath(path)
@@ -48,7 +51,9 @@ def plan_service(
             continue
         if real != path or not Path(path).is_dir():
             raise BadRequestError(f"{path} is not the real path of a directory.")
-        if Path(paths.data).is_relative_to(path):
+        if path in interpreter.trees:  # where the data directory is covered
+            links = tuple(dict.fromkeys((*links, *interpreter.links)))
+        elif Path(paths.data).is_relative_to(path):
             raise BadRequestError("The hub's own data directory cannot be given to a service.")
         binds.append(Bind(path, path))
     binds += [_bind(volume, request, paths) for volume in service.volumes]
@@ -63,6 +68,7 @@ def plan_service(
     return replace(
         plan,
         binds=tuple(binds),
+        links=links,
         files=tuple(files.items()),
         covered=hidden_places(binds, str(paths.data)),
         environment={

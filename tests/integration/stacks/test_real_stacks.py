@@ -1,8 +1,10 @@
 """Stacks of real PostgreSQL, Redis and Python servers, as people start and stop them."""
 
 import os
+import shutil
 import signal
 import socket
+import sys
 from contextlib import suppress
 from pathlib import Path
 
@@ -246,7 +248,10 @@ services:
     volumes: ["data:/var/lib/postgresql/data"]
   web:
     image: python:3.12
-    command: python -m http.server 8080
+    command: ["sh", "-c", "exec python3 -m http.server 8080"]
+    healthcheck:
+      test: python -c 'from socket import *; create_connection(("127.0.0.1", 8080))'
+      interval: 1s
     working_dir: /site
     volumes: [".:/site:ro"]
     ports: ["{port}:8080"]
@@ -255,9 +260,16 @@ services:
       cache: {{condition: service_started}}
 volumes: {{data: }}
 """
-    stacks.project("composed", compose__yaml=compose)
+    folder = stacks.project("composed", compose__yaml=compose)
     stacks.run("project", "start", "composed")
     assert web.get(f"http://127.0.0.1:{port}/compose.yaml").text == compose
+    _environment(folder, "/root/not/shown/python")
+    refused = stacks.run("project", "restart", "composed", code=8).err
+    assert "leads to /root/not/shown/python, which services do not see" in _one_line(refused)
+    _environment(folder, os.path.realpath(sys.executable))  # as `python3 -m venv` does it
+    assert web.get(f"http://127.0.0.1:{port}/compose.yaml").text == compose
+    stacks.run("project", "restart", "composed")
+    assert "of the project's .venv" in stacks.service("composed", "web")["runs_as"]
     os.kill(stacks.processes("redis-server", _volume("composed", stacks))[-1], signal.SIGKILL)
     stacks.until("composed", "the end", lambda found: found["state"] == "error")
     told = " ".join(stacks.run("project", "status", "composed", code=1).out.split())
@@ -268,6 +280,19 @@ volumes: {{data: }}
     done = stacks.run("project", "start", "foreign", code=8)
     assert "example/other:1" in done.err
     assert "docker" in done.err  # the command that chooses it, or what it lacks here
+
+
+def _environment(folder: Path, python: str) -> None:
+    shutil.rmtree(folder / ".venv", ignore_errors=True)
+    (folder / ".venv" / "bin").mkdir(parents=True)
+    home = Path(python).parent
+    (folder / ".venv" / "pyvenv.cfg").write_text(f"home = {home}\nversion = 3.11.1\n")
+    (folder / ".venv" / "bin" / "python3").symlink_to(python)
+    (folder / ".venv" / "bin" / "python").symlink_to("python3")
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
 
 
 def _volume(name: str, hub: StackHub) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 
 from commandcenter.stacks.errors import ServiceNotPreparedError
 from commandcenter.stacks.model import Service
+from commandcenter.stacks.preparing import interpreters
 from commandcenter.stacks.resources import BindMount
 
 _ENVIRONMENTS = (".venv", "venv", "env")
@@ -66,6 +67,7 @@ class Python:
     version: tuple[int, ...]
     words: str
     scripts: Path | None  # the environment's bin directory on this machine
+    trees: tuple[Path, ...]  # what of this machine it needs to be shown besides /usr
 
     @property
     def directory(self) -> str:
@@ -93,7 +95,8 @@ def python_for(service: Service, place: ProjectFolder) -> Python:
     if missing:
         raise _not_prepared_python(service, place, missing)
     version = (sys.version_info.major, sys.version_info.minor)
-    return Python("python", sys.executable, version, "of the hub itself", None)
+    trees = interpreters.own_trees()
+    return Python("python", sys.executable, version, "of the hub itself", None, trees)
 
 
 def _environment(place: ProjectFolder) -> Path | None:
@@ -128,7 +131,7 @@ def environment_packages(service: Service, place: ProjectFolder, module: str) ->
         raise ServiceNotPreparedError(
             f"The environment {place.shown(environment)} of {service.name} has no packages of "
             f"Python {version}.",
-            hint=f"Make it again: {_make(place, 'python3')}",
+            hint=f"Make it again: {_make(place, again=True)}",
             fields={"service": service.name},
         )
     shown = place.shown(environment)
@@ -144,15 +147,12 @@ def environment_packages(service: Service, place: ProjectFolder, module: str) ->
 
 def _environment_python(service: Service, place: ProjectFolder, environment: Path) -> Python:
     python = environment / "bin" / "python"
-    real = Path(os.path.realpath(python))
-    base = Path(os.path.realpath(sys.base_prefix))
-    # A link in the folder must not decide which directories of this machine a service sees.
-    if not real.is_relative_to("/usr") and not real.is_relative_to(base):
+    if (leads_to := interpreters.unseen(python)) is not None:
+        again = _make(place, interpreters.SYSTEM_PYTHON, again=True)
         raise ServiceNotPreparedError(
-            f"The environment {place.shown(environment)} of {service.name} was made with {real}, "
-            "which its sandbox does not show.",
-            hint="Make it again with the system's Python: "
-            f"{_make(place, '/usr/bin/python3', again=True)}{_then_install(place)}",
+            f"The python of {service.name}'s environment {place.shown(environment)} leads to "
+            f"{leads_to}, which services do not see.",
+            hint=f"Make it again with the system's Python: {again}{_then_install(place)}",
             fields={"service": service.name},
         )
     inside = f"{place.root_inside}/{place.shown(environment)}/bin/python"
@@ -162,6 +162,7 @@ def _environment_python(service: Service, place: ProjectFolder, environment: Pat
         _version_of(environment),
         f"of the project's {place.shown(environment)}",
         environment / "bin",
+        interpreters.trees_for(python),
     )
 
 
@@ -216,12 +217,13 @@ def _not_prepared_python(
     return ServiceNotPreparedError(
         f"{service.name} needs packages that are not installed: {shown}{more}.",
         hint="Install them in the project's folder, nothing is installed for you: "
-        f"{_make(place, 'python3')}{_then_install(place, missing)}",
+        f"{_make(place)}{_then_install(place, missing)}",
         fields={"service": service.name, "missing": missing[:100]},
     )
 
 
-def _make(place: ProjectFolder, python: str, *, again: bool = False) -> str:
+def _make(place: ProjectFolder, python: str | None = None, *, again: bool = False) -> str:
+    python = python or interpreters.python_for_environments()
     return f"{python} -m venv {'--clear ' if again else ''}{place.root}/.venv"
 
 

@@ -176,6 +176,7 @@ def _python(service: Service, folder: Path) -> StandIn:
             "PYTHONDONTWRITEBYTECODE": "1",  # nothing is written into the project's folder
             "PYTHONUNBUFFERED": "1",
         },
+        programs=python.trees,  # a shell of the service, or its health check, looks for it, too
     )
 
 

@@ -1,5 +1,6 @@
 """From a service of the model to an attempt on a runtime without images."""
 
+import os
 import sys
 from collections.abc import Mapping
 from dataclasses import replace
@@ -8,8 +9,9 @@ from typing import Any
 
 import pytest
 
+from commandcenter.runner.interpreter import own_interpreter
 from commandcenter.runtimes.capabilities import Capabilities
-from commandcenter.runtimes.spec import PublishedPort, Volume, WorkspaceAccess
+from commandcenter.runtimes.spec import AttemptSpec, PublishedPort, Volume, WorkspaceAccess
 from commandcenter.stacks.errors import ServiceNotPreparedError, ServiceUnsupportedError
 from commandcenter.stacks.health import HealthCheck, HttpProbe, ShellProbe, TcpProbe
 from commandcenter.stacks.model import Build, Service
@@ -180,6 +182,18 @@ def test_the_hubs_own_python_runs_what_needs_no_more(tmp_path: Path) -> None:
     assert "of the hub itself in place of image python:3.13-slim" in found.runs_as
 
 
+def test_python_is_shown_for_a_shell_to_find_it(tmp_path: Path) -> None:
+    shell = changed(command=("sh", "-c", "python -m http.server 8000"))
+    spec = prepared(tmp_path, shell).spec
+    assert spec.environment["PATH"].startswith(f"{Path(sys.executable).parent}:")
+    assert shown(spec) == {Path(tree) for tree in own_interpreter().trees}
+
+
+def shown(spec: AttemptSpec) -> set[Path]:
+    assert spec.service is not None
+    return set(spec.service.programs)
+
+
 def test_missing_packages_are_named_with_the_command(tmp_path: Path) -> None:
     (tmp_path / "requirements.txt").write_text("fastapi\nno-such-package==1\n")
     with pytest.raises(ServiceNotPreparedError, match="no-such-package") as caught:
@@ -197,22 +211,48 @@ def environment(folder: Path, python: str) -> None:
 
 def test_the_projects_own_environment_comes_first(tmp_path: Path) -> None:
     (tmp_path / "requirements.txt").write_text("no-such-package\n")
-    environment(tmp_path, sys.executable)
+    environment(tmp_path, os.path.realpath(sys.executable))
     found = prepared(tmp_path)
     assert found.spec.command[0] == "/workspace/.venv/bin/python"
     assert found.spec.environment["PATH"].startswith("/workspace/.venv/bin:")
     assert "Python 3.12 of the project's .venv" in found.runs_as
+    base = Path(sys.executable).resolve()
+    assert base.is_relative_to("/usr") or any(map(base.is_relative_to, shown(found.spec)))
 
 
-def test_an_environment_does_not_decide_what_of_the_machine_is_shown(tmp_path: Path) -> None:
+@pytest.mark.parametrize("last", ["nothing", "a python of its own", "the hub's python"])
+def test_an_environment_does_not_decide_what_of_the_machine_is_shown(
+    tmp_path: Path, last: str
+) -> None:
     elsewhere = tmp_path / "private" / "python"
     elsewhere.parent.mkdir()
-    elsewhere.touch()
+    if last == "a python of its own":
+        elsewhere.touch()
+    elif last == "the hub's python":  # services see it, and not the way to it
+        elsewhere.symlink_to(os.path.realpath(sys.executable))
     folder = tmp_path / "project"
     folder.mkdir()
     environment(folder, str(elsewhere))
-    with pytest.raises(ServiceNotPreparedError, match="does not show"):
+    with pytest.raises(ServiceNotPreparedError, match=f"leads to {elsewhere}, which") as caught:
         prepared(folder)
+    assert caught.value.hint is not None
+    assert f"/usr/bin/python3 -m venv --clear {folder}/.venv" in caught.value.hint
+
+
+@pytest.mark.parametrize("is_seen", [True, False])
+def test_the_python_proposed_for_an_environment_is_one_that_services_see(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, is_seen: bool
+) -> None:
+    found = tmp_path / "python3"
+    found.write_text("#!/bin/sh\n")
+    found.chmod(0o755)
+    real = Path(os.path.realpath(sys.executable))
+    monkeypatch.setenv("PATH", str(real.parent if is_seen else tmp_path))
+    (tmp_path / "requirements.txt").write_text("no-such-package\n")
+    with pytest.raises(ServiceNotPreparedError) as caught:
+        prepared(tmp_path)
+    assert caught.value.hint is not None
+    assert f": {'' if is_seen else '/usr/bin/'}python3 -m venv " in caught.value.hint
 
 
 def test_a_program_of_node_modules_is_taken_from_there_alone(tmp_path: Path) -> None:
