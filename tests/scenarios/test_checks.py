@@ -150,7 +150,7 @@ async def test_a_cancelled_run_stops_its_check_and_asks_nobody(driver: Driver) -
 
 async def test_the_deadline_of_the_run_holds_for_its_checks(driver: Driver) -> None:
     await checked(driver, "late", {"seconds": 60}, check={"timeout": "60s"})
-    source = "name: late-run\ntimeout: 300ms\nnodes:\n  change: {agent: late}\n"
+    source = "name: late-run\ntimeout: 2s\nnodes:\n  change: {agent: late}\n"
     run_id = await driver.start(await driver.workflow(source))
 
     run = await driver.ended(run_id)

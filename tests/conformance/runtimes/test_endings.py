@@ -49,7 +49,13 @@ async def test_timeout_kills_what_ignores_sigterm(under: UnderTest) -> None:
 
 
 async def test_stop_says_cancelled_and_returns_when_dead(under: UnderTest) -> None:
-    handle = await under.runtime.start(job("sleep 60", fake={"seconds": "60"}))
+    # What has only just begun may not hear SIGTERM yet.
+    fake = {"seconds": "60", "stdout": "ready\n"}
+    handle = await under.runtime.start(job("echo ready; exec sleep 60", fake=fake))
+    async with asyncio.timeout(20):
+        async for line in under.runtime.logs(handle, follow=True):
+            assert line.text == "ready"
+            break
     await under.runtime.stop(handle, grace_seconds=5.0)
     result = await under.runtime.wait(handle)
     assert result.reason is FailureReason.CANCELLED

@@ -16,7 +16,7 @@ from tests.scenarios.driver import make_agent, make_repository
 pytestmark = pytest.mark.timeout(120)
 
 FLOW = "name: flow\nnodes:\n  first: {agent: tool, with: {number: 1}}\n  next: {agent: tool, needs: [first]}\n"
-SLOW = "import pathlib, time\nwhile not pathlib.Path('/workspace/go').exists(): time.sleep(0.02)\n"
+SLOW = "import pathlib, time\nprint('at work', flush=True)\nwhile not pathlib.Path('/workspace/go').exists(): time.sleep(0.02)\n"
 FINAL = {"succeeded", "failed", "cancelled"}
 
 
@@ -64,11 +64,8 @@ def test_a_run_under_way_waits_for_room(tmp_path: Path) -> None:
         hub.post("/projects", json={"path": str(project), "name": "project"})
         flow(hub, tmp_path, on_lost="fail", workspace="read", program=SLOW)
         run_id = hub.post("/runs", json={"workflow": "flow", "project": "project"})["id"]
-        eventually(
-            lambda: run(hub, run_id)["steps"][0],
-            lambda step: any(attempt["state"] == "running" for attempt in step["attempts"]),
-            seconds=30,
-        )
+        log = f"/runs/{run_id}/steps/first/logs"
+        eventually(lambda: hub.request("GET", log).text, lambda said: "at work" in said, seconds=30)
         filler = fill(hub.seen(tmp_path / "disk"))
         (project / "go").touch()
         # In its log the database may have had room left for this much.
@@ -78,7 +75,7 @@ def test_a_run_under_way_waits_for_room(tmp_path: Path) -> None:
         found = ended(hub, run_id)
 
     assert during["state"] == "running"
-    assert found["state"] == "succeeded"
+    assert found["state"] == "succeeded", found["steps"]
     assert [len(step["attempts"]) for step in found["steps"]] == [1, 1]
 
 

@@ -197,8 +197,9 @@ def test_a_hub_killed_while_services_stand_still_leaves_none_standing(mortal: St
     before = mortal.status("shop")
     shop = projects(mortal)["shop"]["id"]
     servers = mortal.processes("postgres -D")
+    files = many(mortal.data / "volumes" / shop / "redis-data" / "more")
     with mortal.begin("project", "fork", "shop", "--as", "half") as forking:
-        with changing(mortal.data / "volumes" / shop / "redis-data" / "more"):
+        with changing(files):
             words = "paused for a copy to half"
             wait_for("a pause", lambda: words in str(mortal.status("shop")["services"]), seconds=60)
             wait_for("standing still", lambda: all(stands(pid) for pid in servers))
@@ -220,13 +221,18 @@ def test_a_hub_killed_while_services_stand_still_leaves_none_standing(mortal: St
     assert (found["phase"], found["message"][:13]) == ("failed", "The hub ended")
 
 
-@contextmanager
-def changing(folder: Path) -> Iterator[None]:
-    """So many files that all change and change that a copy in the pause takes its time."""
+def many(folder: Path) -> list[Path]:
+    """So many files that a copy of them takes its time."""
     folder.mkdir()
     files = [folder / str(number) for number in range(8_000)]
     for file in files:
         file.write_bytes(b"x")
+    return files
+
+
+@contextmanager
+def changing(files: list[Path]) -> Iterator[None]:
+    """All change and change, so that they are copied again in the pause."""
     over = threading.Event()
 
     def change() -> None:
