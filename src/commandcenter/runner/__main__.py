@@ -19,6 +19,7 @@ from commandcenter.runner.cgroups import open_cgroups, plan_directories, sweep
 from commandcenter.runner.guardian import Guardian
 from commandcenter.runner.host import Host
 from commandcenter.runner.launch import end_processes
+from commandcenter.runner.own_log import note
 from commandcenter.runner.paths import RunnerPaths
 from commandcenter.runner.server import Server
 from commandcenter.runner.staging import (
@@ -114,7 +115,7 @@ async def _serve(
     supervisor = Supervisor(paths, host)
     lost = supervisor.account_for_lost()
     if lost:
-        sys.stderr.write(f"{lost} attempts were lost with the runner before this one\n")
+        note(f"{lost} attempts were lost with the runner before this one")
 
     def status() -> dict[str, Any]:
         return {

@@ -13,13 +13,13 @@ import os
 import resource
 import signal
 import socket
-import sys
 from collections.abc import Callable
 from contextlib import suppress
 
 from commandcenter.runner import egress_proxy, kernel
 from commandcenter.runner.descriptors import readable, reap
 from commandcenter.runner.egress_policy import EgressPolicy
+from commandcenter.runner.own_log import note
 from commandcenter.runner.spawn import Identity
 
 _MAX_MESSAGE_BYTES = 128 * 1024
@@ -130,7 +130,7 @@ def _become_proxy(channel: socket.socket, identity: Identity | None) -> None:
         kernel.set_process_name("cc-egress")
         asyncio.run(_serve(channel))
     except BaseException as error:  # noqa: BLE001 - nothing may return into the runner's code
-        sys.stderr.write(f"the egress proxy ended: {error!r}\n")
+        note(f"the egress proxy ended: {error!r}")
     finally:
         os._exit(1)
 

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from commandcenter.runner import kernel
 from commandcenter.runner.descriptors import close_all, readable
+from commandcenter.runner.own_log import note
 
 _PROGRAM = str(Path(__file__).with_name("guardian_program.py"))
 _IGNORED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGPIPE)
@@ -64,7 +65,7 @@ class Guardian:
             self._forget()
             if time.monotonic() - began > _LONGEST_PAUSE_SECONDS:
                 pause = _FIRST_PAUSE_SECONDS
-            sys.stderr.write(f"the guardian ended; another one in {pause:g} seconds\n")
+            note(f"the guardian ended; another one in {pause:g} seconds")
             await asyncio.sleep(pause)
             pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
 

@@ -7,7 +7,6 @@ import os
 import resource
 import signal
 import socket
-import sys
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +16,7 @@ from commandcenter.runner import kernel, network_namespaces
 from commandcenter.runner.descriptors import readable, reap
 from commandcenter.runner.errors import IsolationError, PortTakenError
 from commandcenter.runner.network_namespaces import Namespaces
+from commandcenter.runner.own_log import note
 from commandcenter.runner.relay import Relay
 from commandcenter.runner.spawn import Identity
 
@@ -158,7 +158,7 @@ class Network:
             reap(pid)
         control.close()
         self._control = None
-        sys.stderr.write(f"the relay of network {self.name} died and is replaced\n")
+        note(f"the relay of network {self.name} died and is replaced")
         await self._start_relay(self.namespaces)
 
 
@@ -225,7 +225,7 @@ def _become_relay(
         kernel.filter_system_calls(seccomp)
         Relay(control).run()
     except BaseException as error:  # noqa: BLE001 - nothing may return into the runner's code
-        sys.stderr.write(f"the relay of a network ended: {error!r}\n")
+        note(f"the relay of a network ended: {error!r}")
     finally:
         os._exit(1)
 

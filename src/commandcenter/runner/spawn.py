@@ -9,11 +9,11 @@ the signal's "parent" is that thread.
 import os
 import resource
 import signal
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from commandcenter.runner import kernel
+from commandcenter.runner.own_log import note
 
 _EXEC_FAILED = 127
 _OPEN_FILES = 4096
@@ -116,4 +116,4 @@ def _prefer_for_oom() -> None:
         finally:
             os.close(fd)
     except OSError as error:
-        sys.stderr.write(f"oom_score_adj: {error}\n")
+        note(f"oom_score_adj: {error}")

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import shutil
-import sys
 from contextlib import suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -16,6 +15,7 @@ from commandcenter.runner.egress_policy import EgressPolicy
 from commandcenter.runner.errors import BadRequestError
 from commandcenter.runner.execute import Executed
 from commandcenter.runner.host import Host, Lease
+from commandcenter.runner.own_log import note
 from commandcenter.runner.paths import RunnerPaths
 from commandcenter.runner.plan import SandboxPlan, plan_sandbox
 from commandcenter.runner.request import ATTEMPT_ID, Ending, JobRequest, Outcome
@@ -260,7 +260,7 @@ class Supervisor:
             try:
                 self._store(identifier, outcome, attempt.use)
             except OSError as error:
-                sys.stderr.write(f"the result of {identifier} cannot be stored: {error}\n")
+                note(f"the result of {identifier} cannot be stored: {error}")
                 kept = True
             else:
                 kept = False

@@ -57,9 +57,6 @@ def ended(hub: ServerProcess, run_id: str) -> Any:
     return eventually(lambda: run(hub, run_id), lambda found: found["state"] in FINAL, seconds=60)
 
 
-@pytest.mark.xfail(
-    reason="where not even the runner can store the attempt's end, its step fails by that name",
-)
 def test_a_run_under_way_waits_for_room(tmp_path: Path) -> None:
     """Its agent ends while nothing can be stored, and must not be run twice."""
     project = make_repository(tmp_path / "project")

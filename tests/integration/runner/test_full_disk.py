@@ -38,6 +38,13 @@ async def test_an_attempt_whose_result_was_not_stored_can_be_removed(place: Plac
     assert (await client.wait(request.attempt_id))[0].exit_code == 0
 
 
+async def test_an_end_is_told_where_not_even_the_log_has_room(place: Place) -> None:
+    place.paths.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    place.paths.own_log.symlink_to("/dev/full")
+
+    await ended_without_a_result(place, place.client())
+
+
 async def test_a_result_that_was_told_does_not_hold_the_runner(place: Place) -> None:
     client = place.client()
     await ended_without_a_result(place, client)
