@@ -34,14 +34,15 @@ export function outdatedBy(event: HubEvent): QueryKey[] {
 
 /** Figures and counts, for which nobody waits: they let what happened be shown first. */
 const LATER = new Set<unknown>(["open-runs", "findings", "statistics"]);
-const FIRST_HOLD_MS = 25;
-const LAST_HOLD_MS = 200;
+const LATER_MS = 200;
+const LEAST_HOLD_MS = 25;
+const MOST_HOLD_MS = 500;
 const ANSWER_MS = 5_000;
 
 /**
  * Asks again for what events made out of date: the first time at once, then not before the answer
- * is there and a while has passed, which grows from 25 to 200 ms while events keep coming. So one
- * change is seen at once, and a storm of them costs a few requests and is seen to its end.
+ * is there and as much time has passed as it took, 25 ms at least. So one change is seen at once,
+ * a storm of them is seen to its end, and a hub or a page that is slow then is left half its time.
  */
 export class Refresher {
   private readonly held = new Map<string, { dirty: boolean }>();
@@ -63,11 +64,13 @@ export class Refresher {
   private async refresh(key: QueryKey): Promise<void> {
     const held = { dirty: true };
     this.held.set(JSON.stringify(key), held);
-    if (LATER.has(key[0])) await pause(LAST_HOLD_MS);
-    for (let holdMs = FIRST_HOLD_MS; held.dirty; holdMs = Math.min(2 * holdMs, LAST_HOLD_MS)) {
+    if (LATER.has(key[0])) await pause(LATER_MS);
+    while (held.dirty) {
       held.dirty = false;
-      const answer = this.client.invalidateQueries({ queryKey: key });
-      await Promise.all([Promise.race([answer, pause(ANSWER_MS)]), pause(holdMs)]);
+      const asked = performance.now();
+      await Promise.race([this.client.invalidateQueries({ queryKey: key }), pause(ANSWER_MS)]);
+      const took = performance.now() - asked;
+      await pause(Math.min(Math.max(took, LEAST_HOLD_MS), MOST_HOLD_MS));
     }
     this.held.delete(JSON.stringify(key));
   }

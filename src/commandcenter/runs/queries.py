@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import and_, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import defer
 
 from commandcenter.models import (
     Agent,
@@ -97,8 +98,17 @@ async def run_detail(session: AsyncSession, run_id: str) -> RunDetail:
 async def run_page(
     session: AsyncSession, wanted: RunFilter, *, after: Run | None, limit: int
 ) -> Sequence[Run]:
-    """Return runs, the newest first, older than `after`."""
-    query = select(Run).order_by(Run.created_at.desc(), Run.id.desc()).limit(limit)
+    """Return runs older than `after`, the newest first, without their documents (such as inputs).
+
+    The documents may have megabytes each; reading one of them of such a run raises.
+    """
+    documents = (Run.inputs, Run.trigger, Run.agents, Run.overrides)
+    query = (
+        select(Run)
+        .options(*(defer(document, raiseload=True) for document in documents))
+        .order_by(Run.created_at.desc(), Run.id.desc())
+        .limit(limit)
+    )
     if wanted.state is not None:
         query = query.where(Run.state == wanted.state)
     if wanted.workflow is not None:
