@@ -1,7 +1,7 @@
 """The hub's API as the commands use it: problem documents become errors, pages become one list."""
 
 import ssl
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -9,24 +9,43 @@ from urllib.parse import quote, urlsplit
 import httpx
 
 from commandcenter import __version__
-from commandcenter.cli.problems import HubProblemError, HubUnreachableError
+from commandcenter.cli.problems import (
+    HubBrokeOffError,
+    HubProblemError,
+    HubUnreachableError,
+    NothingFoundError,
+)
+from commandcenter.cli.silence import SilenceNotice
 
 _CONNECT_SECONDS = 5.0
+# Reads are quick. What changes something may take longer, and is not to be given up half-way.
+_READ_SECONDS = 20.0
 _ANSWER_SECONDS = 60.0
 _PAGE = 200
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 _CHUNK = 256 * 1024
+_NO_NAMES = frozenset({"", ".", ".."})
+
+
+def _no_note(_text: str) -> None:
+    """Nobody is there to be told."""
 
 
 class HubClient:
     """One connection to one hub. Every request has a deadline."""
 
-    def __init__(self, url: str, token: str, *, start_hint: str) -> None:
-        """`start_hint` is the command that starts a hub, for the error that there is none."""
+    def __init__(
+        self, url: str, token: str, *, start_hint: str, note: Callable[[str], None] = _no_note
+    ) -> None:
+        """`start_hint` is the command that starts a hub, for the error that there is none.
+
+        `note` tells a person that an answer is long in coming.
+        """
         self.url = url.rstrip("/")
         self.token = token
         self.is_local = (urlsplit(self.url).hostname or "") in _LOOPBACK
         self._start_hint = start_hint
+        self._silence = SilenceNotice(self.url, note)
         self._http = httpx.Client(
             base_url=self.url,
             headers={
@@ -75,7 +94,9 @@ class HubClient:
 
     def text(self, path: str, *, accept: str, **params: Any) -> str:
         """Return an answer's text: logs are no single JSON document."""
-        return self._send("GET", path, params=params, headers={"Accept": accept}).text
+        headers = {"Accept": accept}
+        # A search through all of a long log finds its first line late.
+        return self._send("GET", path, _ANSWER_SECONDS, params=params, headers=headers).text
 
     def header(self, path: str, name: str, **params: Any) -> str | None:
         """Return one header of an answer, None where there is none of that name."""
@@ -123,11 +144,19 @@ class HubClient:
         response = self._send(method, path, **arguments)
         return _json(self.url, response) if response.content else None
 
-    def _send(self, method: str, path: str, **arguments: Any) -> httpx.Response:
+    def _send(
+        self, method: str, path: str, seconds: float | None = None, **arguments: Any
+    ) -> httpx.Response:
         params = {
             name: value for name, value in arguments.pop("params", {}).items() if value is not None
         }
-        request = self._http.build_request(method, _absolute(path), params=params, **arguments)
+        if seconds is None:
+            seconds = _READ_SECONDS if method == "GET" else _ANSWER_SECONDS
+        timeout = httpx.Timeout(seconds, connect=_CONNECT_SECONDS)
+        path = _absolute(path)
+        request = self._http.build_request(
+            method, path, params=params, timeout=timeout, **arguments
+        )
         return self._perform(request)
 
     def _perform(
@@ -138,7 +167,8 @@ class HubClient:
         accepted: frozenset[int] = frozenset(),
     ) -> httpx.Response:
         try:
-            response = self._http.send(request, stream=stream)
+            with self._silence.awaited():
+                response = self._http.send(request, stream=stream)
             if response.is_success or response.status_code in accepted:
                 return response
             response.read()
@@ -146,10 +176,16 @@ class HubClient:
             raise HubUnreachableError(
                 f"No hub answers at {self.url}.", hint=self._start_hint
             ) from error
+        except httpx.TimeoutException as error:
+            seconds = request.extensions["timeout"]["read"]
+            raise HubBrokeOffError(
+                f"The hub at {self.url} has not answered for {seconds:g} s.",
+                hint="It may stand still or have too much to do: its own terminal tells more, "
+                "and on its machine: commandcenter doctor",
+            ) from error
         except httpx.TransportError as error:
-            raise HubUnreachableError(
-                f"The hub at {self.url} broke off or did not answer in time "
-                f"({type(error).__name__}).",
+            raise HubBrokeOffError(
+                f"The hub at {self.url} broke off ({type(error).__name__}).",
                 hint="Try again; the hub's own terminal tells more.",
             ) from error
         response.close()
@@ -162,7 +198,12 @@ def _certificates(url: str) -> ssl.SSLContext | bool:
 
 
 def segment(value: str) -> str:
-    """Return a value as one segment of a path."""
+    """Return a name or an id as one segment of a path.
+
+    Raises `NothingFoundError` for what would lead elsewhere, and names nothing.
+    """
+    if "/" in value or value in _NO_NAMES:
+        raise NothingFoundError(f"There is nothing called {value[:100]!r}.")
     return quote(value, safe="@:")
 
 

@@ -32,6 +32,12 @@ class HubUnreachableError(CliError):
     title = "The hub cannot be reached"
 
 
+class HubBrokeOffError(HubUnreachableError):
+    """After it was asked: what was asked for may have been done, or not."""
+
+    code = "hub_broke_off"
+
+
 class NotSignedInError(CliError):
     exit_code = ExitCode.NOT_ALLOWED
     code = "not_signed_in"

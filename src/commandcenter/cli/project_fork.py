@@ -65,8 +65,9 @@ def fork(
     body = {"name": project_name("--as", as_), "start": start, "max_pause_seconds": max_pause}
     headers = {"Idempotency-Key": uuid.uuid4().hex}
     try:
-        answer = cli.client.post(f"/projects/{segment(name)}/fork", body, headers=headers)
-        made, found = _follow(cli, answer, start=start, timeout=timeout)
+        hub = PatientHub(cli)
+        answer = hub.post(f"/projects/{segment(name)}/fork", body, headers=headers)
+        made, found = _follow(cli, hub, answer, start=start, timeout=timeout)
     except KeyboardInterrupt:
         return detached(cli, as_, "discard")
     if cli.json:
@@ -83,7 +84,7 @@ def fork(
 
 
 def _follow(
-    cli: Cli, answer: dict[str, Any], *, start: bool, timeout: float
+    cli: Cli, hub: PatientHub, answer: dict[str, Any], *, start: bool, timeout: float
 ) -> tuple[dict[str, Any], dict[str, Any] | None]:
     """Show the fork until it is as wanted or cannot be; the fork, and its stack if it is there.
 
@@ -91,7 +92,6 @@ def _follow(
     """
     path = f"/projects/{segment(answer['id'])}"
     deadline = time.monotonic() + timeout
-    hub = PatientHub(cli)
     found: dict[str, Any] | None = None
     with stack_view(cli) as view:
         while True:
@@ -164,9 +164,10 @@ def discard(
             )
         typer.confirm(f"Discard {project['name']} and all its data?", abort=True, err=True)
     path = f"/projects/{segment(project['id'])}"
-    cli.client.post(f"{path}/discard", {})
+    hub = PatientHub(cli)
+    _ask_to_discard(hub, path)
     deadline = time.monotonic() + timeout
-    while _is_known(cli, f"{path}/fork"):
+    while _is_known(hub, f"{path}/fork"):
         if time.monotonic() > deadline:
             cli.note(f"{clean(name)} is still being discarded; it goes on.")
             return ExitCode.TIMED_OUT
@@ -176,9 +177,19 @@ def discard(
     return ExitCode.OK
 
 
-def _is_known(cli: Cli, path: str) -> bool:
+def _ask_to_discard(hub: PatientHub, path: str) -> None:
     try:
-        cli.client.get(path)
+        hub.post(f"{path}/discard", {})
+    except HubProblemError as error:
+        # Of a hub that broke off the first time: it was done before it could be told.
+        if error.status != 404:  # noqa: PLR2004 - it is gone
+            raise
+
+
+def _is_known(hub: PatientHub, path: str) -> bool:
+    """Whether it is there; also while the hub is away."""
+    try:
+        hub.get(path)
     except HubProblemError as error:
         if error.status == 404:  # noqa: PLR2004 - it is gone
             return False
