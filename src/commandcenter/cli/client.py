@@ -189,8 +189,14 @@ def _certificates(url: str) -> ssl.SSLContext | bool:
 
 
 def segment(value: str) -> str:
-    """Return a value as one segment of a path."""
-    return quote(value, safe="@:")
+    """Return a value as one segment of a path, whatever it is.
+
+    A slash is quoted twice, since the hub unquotes a path before it finds what the path is of. So
+    it answers that there is nothing of such a name.
+    """
+    if value in {".", ".."}:
+        return value.replace(".", "%2E")  # else the way up
+    return quote(value.replace("/", "%2F"), safe="@:")
 
 
 def _absolute(path: str) -> str:
