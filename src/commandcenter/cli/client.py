@@ -2,6 +2,7 @@
 
 import ssl
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -12,47 +13,42 @@ from commandcenter import __version__
 from commandcenter.cli.problems import (
     HubBrokeOffError,
     HubProblemError,
+    HubSilentError,
     HubUnreachableError,
-    NothingFoundError,
 )
-from commandcenter.cli.silence import SilenceNotice
+from commandcenter.cli.silence import Silence
 
 _CONNECT_SECONDS = 5.0
-# Reads are quick. What changes something may take longer, and is not to be given up half-way.
-_READ_SECONDS = 20.0
-_ANSWER_SECONDS = 60.0
+_READ_SECONDS = 20.0  # of silence; what only looks can be asked again
+_CHANGE_SECONDS = 60.0
+_LOOKING = httpx.Timeout(_READ_SECONDS, connect=_CONNECT_SECONDS)
 _PAGE = 200
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 _CHUNK = 256 * 1024
-_NO_NAMES = frozenset({"", ".", ".."})
-
-
-def _no_note(_text: str) -> None:
-    """Nobody is there to be told."""
 
 
 class HubClient:
     """One connection to one hub. Every request has a deadline."""
 
     def __init__(
-        self, url: str, token: str, *, start_hint: str, note: Callable[[str], None] = _no_note
+        self, url: str, token: str, *, start_hint: str, tell: Callable[[str], None]
     ) -> None:
         """`start_hint` is the command that starts a hub, for the error that there is none.
 
-        `note` tells a person that an answer is long in coming.
+        `tell` is given the words that the hub has been silent for a while, from another thread.
         """
         self.url = url.rstrip("/")
         self.token = token
         self.is_local = (urlsplit(self.url).hostname or "") in _LOOPBACK
         self._start_hint = start_hint
-        self._silence = SilenceNotice(self.url, note)
+        self._silence = Silence(self.url, tell)
         self._http = httpx.Client(
             base_url=self.url,
             headers={
                 "Authorization": f"Bearer {token}",
                 "User-Agent": f"commandcenter-cli/{__version__}",
             },
-            timeout=httpx.Timeout(_ANSWER_SECONDS, connect=_CONNECT_SECONDS),
+            timeout=httpx.Timeout(_CHANGE_SECONDS, connect=_CONNECT_SECONDS),
             trust_env=not self.is_local,  # no proxy between here and here
             verify=_certificates(self.url),
         )
@@ -60,8 +56,10 @@ class HubClient:
     def close(self) -> None:
         self._http.close()
 
-    def get(self, path: str, **params: Any) -> Any:
-        return self._call("GET", path, params=params)
+    def get(self, path: str, *, silent_seconds: float = _READ_SECONDS, **params: Any) -> Any:
+        """`silent_seconds`: how long it may take the hub to find the answer."""
+        timeout = httpx.Timeout(silent_seconds, connect=_CONNECT_SECONDS)
+        return self._call("GET", path, params=params, timeout=timeout)
 
     def post(
         self, path: str, body: Mapping[str, Any], *, headers: Mapping[str, str] | None = None
@@ -94,31 +92,28 @@ class HubClient:
 
     def text(self, path: str, *, accept: str, **params: Any) -> str:
         """Return an answer's text: logs are no single JSON document."""
-        headers = {"Accept": accept}
-        # A search through all of a long log finds its first line late.
-        return self._send("GET", path, _ANSWER_SECONDS, params=params, headers=headers).text
+        return self._look(path, params=params, headers={"Accept": accept}).text
 
     def header(self, path: str, name: str, **params: Any) -> str | None:
         """Return one header of an answer, None where there is none of that name."""
-        found: str | None = self._send("GET", path, params=params).headers.get(name)
+        found: str | None = self._look(path, params=params).headers.get(name)
         return found
 
     def lines(self, path: str) -> Iterator[str]:
         """Yield a long text answer line by line, without keeping it."""
-        request = self._http.build_request("GET", _absolute(path))
-        response = self._perform(request, stream=True)
+        response = self._look(path, stream=True)
         try:
-            yield from response.iter_lines()
+            with self._in_words():
+                yield from response.iter_lines()
         finally:
             response.close()
 
     def download(self, path: str, target: Path) -> None:
         """Write an answer's body to a file that is complete or not there."""
-        request = self._http.build_request("GET", _absolute(path))
-        response = self._perform(request, stream=True)
+        response = self._look(path, stream=True)
         temporary = target.with_name(f".{target.name}.part")
         try:
-            with temporary.open("wb") as file:
+            with self._in_words(), temporary.open("wb") as file:
                 for chunk in response.iter_bytes(_CHUNK):
                     file.write(chunk)
             temporary.replace(target)
@@ -136,28 +131,23 @@ class HubClient:
 
     def health(self) -> dict[str, Any]:
         """Return the health report, whether the hub is well or not."""
-        request = self._http.build_request("GET", "/health")
+        request = self._request("GET", "/health", timeout=_LOOKING)
         response = self._perform(request, accepted=frozenset({503}))
         return dict(_json(self.url, response))
 
     def _call(self, method: str, path: str, **arguments: Any) -> Any:
-        response = self._send(method, path, **arguments)
+        response = self._perform(self._request(method, _absolute(path), **arguments))
         return _json(self.url, response) if response.content else None
 
-    def _send(
-        self, method: str, path: str, seconds: float | None = None, **arguments: Any
-    ) -> httpx.Response:
+    def _look(self, path: str, *, stream: bool = False, **arguments: Any) -> httpx.Response:
+        request = self._request("GET", _absolute(path), timeout=_LOOKING, **arguments)
+        return self._perform(request, stream=stream)
+
+    def _request(self, method: str, path: str, **arguments: Any) -> httpx.Request:
         params = {
             name: value for name, value in arguments.pop("params", {}).items() if value is not None
         }
-        if seconds is None:
-            seconds = _READ_SECONDS if method == "GET" else _ANSWER_SECONDS
-        timeout = httpx.Timeout(seconds, connect=_CONNECT_SECONDS)
-        path = _absolute(path)
-        request = self._http.build_request(
-            method, path, params=params, timeout=timeout, **arguments
-        )
-        return self._perform(request)
+        return self._http.build_request(method, path, params=params, **arguments)
 
     def _perform(
         self,
@@ -166,30 +156,31 @@ class HubClient:
         stream: bool = False,
         accepted: frozenset[int] = frozenset(),
     ) -> httpx.Response:
+        with self._in_words():
+            with self._silence.told():
+                response = self._http.send(request, stream=True)
+            is_good = response.is_success or response.status_code in accepted
+            if not (stream and is_good):
+                response.read()
+        if is_good:
+            return response
+        raise _problem(self.url, response)
+
+    @contextmanager
+    def _in_words(self) -> Iterator[None]:
         try:
-            with self._silence.awaited():
-                response = self._http.send(request, stream=stream)
-            if response.is_success or response.status_code in accepted:
-                return response
-            response.read()
+            yield
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.UnsupportedProtocol) as error:
             raise HubUnreachableError(
                 f"No hub answers at {self.url}.", hint=self._start_hint
             ) from error
         except httpx.TimeoutException as error:
-            seconds = request.extensions["timeout"]["read"]
-            raise HubBrokeOffError(
-                f"The hub at {self.url} has not answered for {seconds:g} s.",
-                hint="It may stand still or have too much to do: its own terminal tells more, "
-                "and on its machine: commandcenter doctor",
-            ) from error
+            raise HubSilentError(self.url, error.request.extensions["timeout"]["read"]) from error
         except httpx.TransportError as error:
             raise HubBrokeOffError(
                 f"The hub at {self.url} broke off ({type(error).__name__}).",
                 hint="Try again; the hub's own terminal tells more.",
             ) from error
-        response.close()
-        raise _problem(self.url, response)
 
 
 def _certificates(url: str) -> ssl.SSLContext | bool:
@@ -198,13 +189,14 @@ def _certificates(url: str) -> ssl.SSLContext | bool:
 
 
 def segment(value: str) -> str:
-    """Return a name or an id as one segment of a path.
+    """Return a value as one segment of a path, whatever it is.
 
-    Raises `NothingFoundError` for what would lead elsewhere, and names nothing.
+    A slash is quoted twice, since the hub unquotes a path before it finds what the path is of. So
+    it answers that there is nothing of such a name.
     """
-    if "/" in value or value in _NO_NAMES:
-        raise NothingFoundError(f"There is nothing called {value[:100]!r}.")
-    return quote(value, safe="@:")
+    if value in {".", ".."}:
+        return value.replace(".", "%2E")  # else the way up
+    return quote(value.replace("/", "%2F"), safe="@:")
 
 
 def _absolute(path: str) -> str:

@@ -14,7 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from commandcenter import __version__
 from commandcenter.cli.durations import size
 from commandcenter.cli.hosting import hub_settings
-from commandcenter.cli.problems import CliError, HubProblemError
+from commandcenter.cli.problems import CliError, HubProblemError, HubSilentError
 from commandcenter.cli.session import Cli
 from commandcenter.hub.settings import Settings
 from commandcenter.hub.unknown_settings import unknown_settings
@@ -30,6 +30,10 @@ _OLDEST_GIT = (2, 30)
 _LITTLE_BYTES = 2 * 1024**3
 _TOO_LITTLE_BYTES = 200 * 1024**2
 _FEW_FILES = 1000
+_SILENT_REMEDY = (
+    "Its log may say why. If it hangs: end it (kill -9), and start it again with commandcenter up; "
+    "what runs goes on."
+)
 
 
 def check_machine(cli: Cli) -> list[Check]:
@@ -38,11 +42,10 @@ def check_machine(cli: Cli) -> list[Check]:
         settings = hub_settings(data_directory=cli.data_directory)
     except ProblemError as error:
         return [Check("settings", False, Severity.FATAL, error.detail, error.hint or "")]
-    is_running = _runs_here(cli)
     return [
         Check("version", True, Severity.INFO, f"{__version__} on Python {_python()}"),
         *_unknown_settings(),
-        _hub(cli) if is_running else _port(settings),
+        _hub(cli) or _port(settings),
         _data_directory(settings.data_directory),
         _disk(settings),
         _database(settings),
@@ -62,16 +65,14 @@ def _python() -> str:
     return platform.python_version()
 
 
-def _runs_here(cli: Cli) -> bool:
+def _hub(cli: Cli) -> Check | None:
+    """Return how the hub is; None if none runs."""
     try:
-        cli.client.health()
+        report = cli.client.health()
+    except HubSilentError as error:
+        return Check("hub", False, Severity.WARNING, error.detail, _SILENT_REMEDY)
     except (CliError, HubProblemError):
-        return False
-    return True
-
-
-def _hub(cli: Cli) -> Check:
-    report = cli.client.health()
+        return None
     version = report.get("version")
     if version is not None and version != __version__:
         return Check(

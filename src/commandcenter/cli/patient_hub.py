@@ -4,7 +4,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from commandcenter.cli.problems import HubBrokeOffError, HubUnreachableError
+from commandcenter.cli.problems import HubBrokeOffError, HubSilentError, HubUnreachableError
 from commandcenter.cli.session import Cli
 
 AWAY = "The hub is away; it is asked again. Ctrl-C is safe."
@@ -44,7 +44,8 @@ class PatientHub:
             try:
                 answer: dict[str, Any] = self._cli.client.post(path, body, headers=headers)
             except HubUnreachableError as error:
-                if self._away_since is None and not isinstance(error, HubBrokeOffError):
+                was_asked = isinstance(error, HubBrokeOffError | HubSilentError)
+                if self._away_since is None and not was_asked:
                     raise
                 self._is_away(error)
                 time.sleep(_PAUSE_SECONDS)

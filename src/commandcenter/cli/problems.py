@@ -33,9 +33,24 @@ class HubUnreachableError(CliError):
 
 
 class HubBrokeOffError(HubUnreachableError):
-    """After it was asked: what was asked for may have been done, or not."""
+    """The connection broke after the request was sent: the hub may have done it."""
 
     code = "hub_broke_off"
+    title = "The hub broke off"
+
+
+class HubSilentError(HubUnreachableError):
+    """The hub took the request, and may still do it."""
+
+    code = "hub_silent"
+    title = "The hub does not answer"
+
+    def __init__(self, url: str, seconds: float) -> None:
+        super().__init__(
+            f"The hub at {url} has not answered for {seconds:g} s.",
+            hint="Look at it with commandcenter doctor, and at the hub's log. "
+            "A hub that hangs may be ended and started again: what runs goes on.",
+        )
 
 
 class NotSignedInError(CliError):

@@ -15,6 +15,7 @@ from commandcenter.cli.session import Cli
 from commandcenter.cli.terminal import clean
 
 _MB = 1000**2
+_MEASURING_SECONDS = 60.0
 
 
 def register(app: typer.Typer) -> None:
@@ -60,7 +61,9 @@ def remove(
 
 def _volumes(cli: Cli, path: str, name: str, *, must: bool) -> list[dict[str, Any]]:
     try:
-        found: list[dict[str, Any]] = cli.client.get(f"{path}/data")["volumes"]
+        found: list[dict[str, Any]] = cli.client.get(
+            f"{path}/data", silent_seconds=_MEASURING_SECONDS
+        )["volumes"]
     except HubProblemError as error:
         if must:
             raise

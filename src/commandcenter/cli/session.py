@@ -98,7 +98,7 @@ class Cli:
         is_looked_for = not (self._hub_url or self.options.url or self.options.token_file)
         if is_looked_for and not _is_running(self.data_directory):
             raise HubUnreachableError(f"No hub runs on {self.data_directory}.", hint=start)
-        return HubClient(self.url, self._token(), start_hint=start, note=self.note)
+        return HubClient(self.url, self._token(), start_hint=start, tell=self.note)
 
     def command(self, *words: str) -> str:
         """Return a command of this program that reaches the same hub from any terminal."""

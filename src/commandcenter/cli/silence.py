@@ -1,35 +1,38 @@
-"""Telling a person who waits that the hub is slow to answer."""
+"""Telling people that the hub does not answer, while a command still waits for it."""
 
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-NOTICE_SECONDS = 5.0
+_TELL_SECONDS = 5.0
 
 
-class SilenceNotice:
-    """Says once, from a thread of its own, that an answer has been long in coming."""
+class Silence:
+    """Tells it once, and again only after an answer came."""
 
-    def __init__(self, url: str, say: Callable[[str], None]) -> None:
+    def __init__(self, url: str, tell: Callable[[str], None]) -> None:
+        """`tell` is called from another thread."""
         self._url = url
-        self._say = say
-        self._said = False
+        self._tell = tell
+        self._is_told = False
 
     @contextmanager
-    def awaited(self) -> Iterator[None]:
-        """Watch over a request from its sending to the start of its answer."""
-        timer = threading.Timer(NOTICE_SECONDS, self._tell)
+    def told(self) -> Iterator[None]:
+        """Have it told when what is done in here takes long; it ends without an error: answered."""
+        timer = threading.Timer(_TELL_SECONDS, self._say)
         timer.daemon = True
         timer.start()
         try:
             yield
         finally:
             timer.cancel()
+        self._is_told = False
 
-    def _tell(self) -> None:
-        if not self._said:
-            self._said = True
-            self._say(
-                f"The hub at {self._url} has not answered for {NOTICE_SECONDS:g} s; still waiting. "
-                "Ctrl-C ends only this command."
-            )
+    def _say(self) -> None:
+        if self._is_told:
+            return
+        self._is_told = True
+        self._tell(
+            f"The hub at {self._url} has not answered for {_TELL_SECONDS:g} s; still waiting. "
+            "Ctrl-C ends only this command."
+        )

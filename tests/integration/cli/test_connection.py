@@ -6,14 +6,16 @@ import socket
 import struct
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from commandcenter.cli import silence
 from commandcenter.cli.client import HubClient
 from commandcenter.cli.event_stream import EventStream, Reconnecting
+from commandcenter.cli.problems import HubBrokeOffError, HubSilentError
 from tests import preloaded
 from tests.integration.cli.conftest import MODULE, Hub, environment, furnish, wait_for
 
@@ -126,10 +128,46 @@ def test_a_connection_that_breaks_while_it_is_opened_is_tried_again(linger: byte
 
         thread = threading.Thread(target=hang_up)
         thread.start()
-        client = HubClient(f"http://127.0.0.1:{server.getsockname()[1]}", "token", start_hint="")
-        with closing(client):
+        with closing(_client(server)) as client:
             items = EventStream(client, after=0).items()
             assert [next(items), next(items)] == [Reconnecting(1), Reconnecting(2)]
+        thread.join(10)
+
+
+def _client(server: socket.socket, tell: Callable[[str], None] = print) -> HubClient:
+    port = server.getsockname()[1]
+    return HubClient(f"http://127.0.0.1:{port}", "token", start_hint="", tell=tell)
+
+
+def test_a_hub_that_stands_still_is_told_of_once_and_given_up_with_words(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(silence, "_TELL_SECONDS", 0.05)
+    told: list[str] = []
+    with (
+        socket.create_server(("127.0.0.1", 0)) as server,
+        closing(_client(server, told.append)) as client,
+    ):
+        for _ in range(2):
+            with pytest.raises(HubSilentError, match=r"has not answered for 0.5 s") as caught:
+                client.get("/projects", silent_seconds=0.5)
+        assert caught.value.hint is not None
+        assert "commandcenter doctor" in caught.value.hint
+        assert [words.split(" has ")[1] for words in told] == [
+            "not answered for 0.05 s; still waiting. Ctrl-C ends only this command."
+        ]
+
+
+def test_a_hub_that_breaks_off_is_not_taken_for_one_that_was_never_there() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server, closing(_client(server)) as client:
+
+        def hang_up() -> None:
+            server.accept()[0].close()
+
+        thread = threading.Thread(target=hang_up)
+        thread.start()
+        with pytest.raises(HubBrokeOffError):
+            client.post("/projects/shop/stop", {})
         thread.join(10)
 
 

@@ -19,6 +19,8 @@ def test_a_project_is_added_shown_and_removed(hub: Hub) -> None:
     assert str(folder) in hub.run("project", "show", "my-shop").out
     assert "Removed" in hub.run("project", "remove", "my-shop").out
     assert hub.run("project", "show", "my-shop", code=7).code == 7
+    for name in ("my-shop/status", "..", "my-shop/../../runs", "%2E%2E"):
+        assert "There is no project" in hub.run("project", "show", name, code=7).err
     assert folder.is_dir()
 
 
