@@ -42,6 +42,7 @@ class HubClient:
         self.is_local = (urlsplit(self.url).hostname or "") in _LOOPBACK
         self._start_hint = start_hint
         self._silence = Silence(self.url, tell)
+        self.has_answered = False
         self._http = httpx.Client(
             base_url=self.url,
             headers={
@@ -159,6 +160,7 @@ class HubClient:
         with self._in_words():
             with self._silence.told():
                 response = self._http.send(request, stream=True)
+            self.has_answered = True
             is_good = response.is_success or response.status_code in accepted
             if not (stream and is_good):
                 response.read()

@@ -10,7 +10,7 @@ from commandcenter.cli.session import Cli
 AWAY = "The hub is away; it is asked again. Ctrl-C is safe."
 BACK = "The hub is back."
 _PATIENCE_SECONDS = 60.0
-_PAUSE_SECONDS = 0.1
+_PAUSE_SECONDS = 0.2
 
 
 class PatientHub:
@@ -19,6 +19,7 @@ class PatientHub:
     def __init__(self, cli: Cli) -> None:
         self._cli = cli
         self._away_since: float | None = None
+        self.asked_again = False  # so that the answer may be about what the first asking did
 
     def get(self, path: str) -> dict[str, Any] | None:
         """Return the answer; None while the hub is away.
@@ -28,32 +29,41 @@ class PatientHub:
         try:
             found: dict[str, Any] = self._cli.client.get(path)
         except HubUnreachableError as error:
-            self._is_away(error)
+            self._bear(error)
             return None
-        self._is_back()
+        self._heard()
         return found
 
     def post(
-        self, path: str, body: Mapping[str, Any], *, headers: Mapping[str, str] | None = None
+        self,
+        path: str,
+        body: Mapping[str, Any] | None = None,
+        *,
+        headers: Mapping[str, str] | None = None,
     ) -> dict[str, Any]:
-        """Ask for what may be asked for twice: again, where the hub broke off before it answered.
+        """Return the answer; asked again where the hub went away with it.
 
-        Raises `HubUnreachableError` at once where no hub is there at first.
+        For what may be asked twice: a hub that is killed has it done, or not. Raises
+        `HubUnreachableError` at once where no hub was there, or where it stands still, and once it
+        is away for too long.
         """
         while True:
             try:
-                answer: dict[str, Any] = self._cli.client.post(path, body, headers=headers)
+                answer: dict[str, Any] = self._cli.client.post(path, body or {}, headers=headers)
+            except HubSilentError:
+                raise
             except HubUnreachableError as error:
-                was_asked = isinstance(error, HubBrokeOffError | HubSilentError)
-                if self._away_since is None and not was_asked:
+                was_there = self.asked_again or self._cli.client.has_answered
+                if not was_there and not isinstance(error, HubBrokeOffError):
                     raise
-                self._is_away(error)
+                self.asked_again = True
+                self._bear(error)
                 time.sleep(_PAUSE_SECONDS)
-            else:
-                self._is_back()
-                return answer
+                continue
+            self._heard()
+            return answer
 
-    def _is_away(self, error: HubUnreachableError) -> None:
+    def _bear(self, error: HubUnreachableError) -> None:
         now = time.monotonic()
         if self._away_since is None:
             self._away_since = now
@@ -61,7 +71,7 @@ class PatientHub:
         if now - self._away_since > _PATIENCE_SECONDS:
             raise error
 
-    def _is_back(self) -> None:
+    def _heard(self) -> None:
         if self._away_since is not None:
             self._away_since = None
             self._cli.note(BACK)

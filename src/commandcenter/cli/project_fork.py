@@ -64,8 +64,8 @@ def fork(
     """
     body = {"name": project_name("--as", as_), "start": start, "max_pause_seconds": max_pause}
     headers = {"Idempotency-Key": uuid.uuid4().hex}
+    hub = PatientHub(cli)
     try:
-        hub = PatientHub(cli)
         answer = hub.post(f"/projects/{segment(name)}/fork", body, headers=headers)
         made, found = _follow(cli, hub, answer, start=start, timeout=timeout)
     except KeyboardInterrupt:
@@ -165,7 +165,11 @@ def discard(
         typer.confirm(f"Discard {project['name']} and all its data?", abort=True, err=True)
     path = f"/projects/{segment(project['id'])}"
     hub = PatientHub(cli)
-    _ask_to_discard(hub, path)
+    try:
+        hub.post(f"{path}/discard")
+    except HubProblemError as error:
+        if error.status != 404 or not hub.asked_again:  # noqa: PLR2004 - it went before that
+            raise
     deadline = time.monotonic() + timeout
     while _is_known(hub, f"{path}/fork"):
         if time.monotonic() > deadline:
@@ -177,17 +181,8 @@ def discard(
     return ExitCode.OK
 
 
-def _ask_to_discard(hub: PatientHub, path: str) -> None:
-    try:
-        hub.post(f"{path}/discard", {})
-    except HubProblemError as error:
-        # Of a hub that broke off the first time: it was done before it could be told.
-        if error.status != 404:  # noqa: PLR2004 - it is gone
-            raise
-
-
 def _is_known(hub: PatientHub, path: str) -> bool:
-    """Whether it is there; also while the hub is away."""
+    """Whether the fork is there, as far as is known while the hub is away."""
     try:
         hub.get(path)
     except HubProblemError as error:

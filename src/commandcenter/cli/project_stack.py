@@ -9,6 +9,7 @@ from commandcenter.cli.client import segment
 from commandcenter.cli.command import command
 from commandcenter.cli.durations import ago, local
 from commandcenter.cli.exit_codes import ExitCode
+from commandcenter.cli.patient_hub import PatientHub
 from commandcenter.cli.session import Cli
 from commandcenter.cli.stack_view import hardening_lines, service_rows
 from commandcenter.cli.stack_wait import TIMEOUT_SECONDS, interruptible, until
@@ -56,8 +57,9 @@ def start(
     cli: Cli, name: Name, *, wait: Wait = True, timeout: Timeout = TIMEOUT_SECONDS
 ) -> ExitCode:
     """Start the project's services; done when every one is healthy, or says why not."""
-    answer = cli.client.post(f"/projects/{segment(name)}/start", {})
-    if not answer["changed"] and not cli.json:
+    hub = PatientHub(cli)
+    answer = hub.post(f"/projects/{segment(name)}/start")
+    if not answer["changed"] and not hub.asked_again and not cli.json:
         cli.note(f"{clean(name)} is {answer['state']} already.")
     return until(cli, answer, wait=wait, timeout=timeout, wanted="running")
 
@@ -67,8 +69,9 @@ def stop(
     cli: Cli, name: Name, *, wait: Wait = True, timeout: Timeout = TIMEOUT_SECONDS
 ) -> ExitCode:
     """Stop the project's services; their data stays."""
-    answer = cli.client.post(f"/projects/{segment(name)}/stop", {})
-    if not answer["changed"] and not cli.json:
+    hub = PatientHub(cli)
+    answer = hub.post(f"/projects/{segment(name)}/stop")
+    if not answer["changed"] and not hub.asked_again and not cli.json:
         cli.note(f"{clean(name)} is {answer['state']} already.")
     return until(cli, answer, wait=wait, timeout=timeout, wanted="stopped")
 
@@ -85,15 +88,13 @@ def restart(
     timeout: Timeout = TIMEOUT_SECONDS,
 ) -> ExitCode:
     """Restart all services, with the definition as it is now; or one without the rest."""
-    if service is None:
-        before = cli.client.get(f"/projects/{segment(name)}/status")
-        answer = cli.client.post(f"/projects/{segment(name)}/restart", {})
-        numbers = _numbers(before)
-        return until(cli, answer, wait=wait, timeout=timeout, wanted="running", newer=numbers)
-    path = f"/projects/{segment(name)}/services/{segment(service)}/restart"
-    before = cli.client.get(f"/projects/{segment(name)}/status")
-    numbers = {key: value for key, value in _numbers(before).items() if key == service}
-    answer = cli.client.post(path, {})
+    path = f"/projects/{segment(name)}"
+    numbers = _numbers(cli.client.get(f"{path}/status"))
+    if service is not None:
+        numbers = {key: value for key, value in numbers.items() if key == service}
+        path = f"{path}/services/{segment(service)}"
+    # Without a key: asked again, it is restarted twice at worst, and never not at all.
+    answer = PatientHub(cli).post(f"{path}/restart")
     return until(cli, answer, wait=wait, timeout=timeout, wanted="running", newer=numbers)
 
 
