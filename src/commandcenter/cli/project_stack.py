@@ -12,7 +12,7 @@ from commandcenter.cli.exit_codes import ExitCode
 from commandcenter.cli.patient_hub import PatientHub
 from commandcenter.cli.session import Cli
 from commandcenter.cli.stack_view import hardening_lines, service_rows
-from commandcenter.cli.stack_wait import TIMEOUT_SECONDS, interruptible, until
+from commandcenter.cli.stack_wait import TIMEOUT_SECONDS, already, interruptible, until
 from commandcenter.cli.stack_words import (
     definition_words,
     failures,
@@ -60,7 +60,7 @@ def start(
     hub = PatientHub(cli)
     answer = hub.post(f"/projects/{segment(name)}/start")
     if not answer["changed"] and not hub.asked_again and not cli.json:
-        cli.note(f"{clean(name)} is {answer['state']} already.")
+        cli.note(already(answer, "running"))
     return until(cli, answer, wait=wait, timeout=timeout, wanted="running")
 
 
@@ -72,7 +72,7 @@ def stop(
     hub = PatientHub(cli)
     answer = hub.post(f"/projects/{segment(name)}/stop")
     if not answer["changed"] and not hub.asked_again and not cli.json:
-        cli.note(f"{clean(name)} is {answer['state']} already.")
+        cli.note(already(answer, "stopped"))
     return until(cli, answer, wait=wait, timeout=timeout, wanted="stopped")
 
 

@@ -25,6 +25,7 @@ _STATES = {
     "stopping": "is still being stopped",
     "stopped": "is stopped",
 }
+_UNDER_WAY = {"running": "started", "stopped": "stopped"}
 Command = Callable[..., ExitCode]
 _OVER = frozenset({"running", "stopped", "error"})
 
@@ -74,7 +75,7 @@ def until(
     if cli.json:
         print_json(found)
     else:
-        _conclude(cli, found, wanted)
+        _conclude(cli, found, wanted, wait=wait)
     if not wait or found["state"] == wanted:
         return ExitCode.OK
     return ExitCode.FAILED if found["state"] in _OVER else ExitCode.TIMED_OUT
@@ -153,8 +154,19 @@ def still_awaited(found: dict[str, Any]) -> str:
     )
 
 
-def _conclude(cli: Cli, found: dict[str, Any], wanted: str) -> None:
+def already(found: dict[str, Any], wanted: str) -> str:
+    """Say of a stack for which nothing had to be done that it is, or is about to be, as wanted."""
+    words = wanted if found["state"] == wanted else f"being {_UNDER_WAY[wanted]}"
+    return f"{clean(found['project'])} is {words} already."
+
+
+def _conclude(cli: Cli, found: dict[str, Any], wanted: str, *, wait: bool = True) -> None:
     name = clean(found["project"])
+    if not wait and found["state"] != wanted:
+        # What failed before is stopped first: its state tells nothing of what is to come.
+        cli.out.print(Text(f"{name} is being {_UNDER_WAY[wanted]}."))
+        cli.out.print(Text(f"  How it is: {cli.command('project', 'status', found['project'])}"))
+        return
     if found["state"] == wanted == "running":
         cli.out.print(Text(f"{name} is up: every service is healthy.", "green"))
         for service in found["services"]:

@@ -17,7 +17,7 @@ from commandcenter.cli.project_set import _bytes, _cpus, _limit_names, _only_por
 from commandcenter.cli.session import Cli, GlobalOptions
 from commandcenter.cli.show_problem import problem_lines as error_lines
 from commandcenter.cli.stack_view import service_rows
-from commandcenter.cli.stack_wait import _conclude, interruptible, is_over, still_awaited
+from commandcenter.cli.stack_wait import _conclude, already, interruptible, is_over, still_awaited
 from commandcenter.cli.stack_words import failures, problem_lines, remarks, runtime_words, waiting
 from commandcenter.stacks.compose.problems import (
     ComposeProblem,
@@ -96,6 +96,20 @@ def test_every_service_that_failed_is_told_and_what_the_others_do(
         "  page is pending: It waits for web, which failed.",
         "  cache is healthy.",
     ]
+
+
+def test_without_waiting_a_stack_that_failed_is_being_started(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    cli = Cli(GlobalOptions())  # one that writes to this test's own output
+    for state in ("stopping", "error", "starting"):
+        _conclude(cli, stack(service("web"), state=state), "running", wait=False)
+        said = capsys.readouterr().out
+        assert "shop is being started." in said
+        assert "commandcenter project status shop" in said
+        assert already(stack(state=state), "running") == "shop is being started already."
+    assert already(stack(state="running"), "running") == "shop is running already."
+    assert already(stack(state="stopping"), "stopped") == "shop is being stopped already."
 
 
 def test_commands_in_the_hubs_own_words_reach_the_same_hub() -> None:
