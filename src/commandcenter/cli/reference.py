@@ -26,6 +26,9 @@ to a beginning that is unique; `latest` is the newest run or approval.
 Where the hub is, a command finds out by itself on the hub's machine: the address and the token
 are in the data directory. From elsewhere, give `--url` and `--token-file`.
 
+A hub that holds the connection and does not answer is told of after 5 s. What only reads gives up
+after 20 s with code 5, a change after 60 s: it may be done all the same.
+
 Completion of the shell: `commandcenter --install-completion`, or `--show-completion` to see it.
 """
 _EVERYWHERE = "Everywhere:"
