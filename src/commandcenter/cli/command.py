@@ -211,10 +211,20 @@ class Entry:
     hidden: bool = False
 
 
+class InterruptedByUserError(BaseException):
+    """Ctrl-C in a command that says nothing of its own then; Typer would end in silence."""
+
+
 class Root(Noun):
     """The top level, from a table of entries."""
 
     entries: dict[str, Entry]
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as error:
+            raise InterruptedByUserError from error
 
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002  # the overridden signature
         return [entry.name for entry in self.entries.values() if not entry.hidden]

@@ -11,7 +11,7 @@ from typing import Any
 import typer
 
 from commandcenter.cli.exit_codes import MEANINGS
-from commandcenter.cli.main import build
+from commandcenter.cli.program import build
 
 _INTRODUCTION = """# The command line
 

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from commandcenter import __version__
 from commandcenter.cli.doctor import show_checks
-from commandcenter.cli.main import ENTRIES, build
+from commandcenter.cli.program import ENTRIES, build
 from commandcenter.cli.reference import reference
 from commandcenter.cli.session import Cli, GlobalOptions
 from commandcenter.runtimes.sandbox.doctor import Check, Severity
@@ -30,7 +30,7 @@ def _loaded(code: str) -> set[str]:
 
 
 def test_help_loads_neither_the_hub_nor_the_client() -> None:
-    loaded = _loaded("from commandcenter.cli.main import build; build()")
+    loaded = _loaded("from commandcenter.cli.program import build; build()")
     assert not loaded & {*_HEAVY, "httpx", "rich", "websockets"}
 
 
@@ -38,6 +38,27 @@ def test_client_commands_do_not_load_the_hub() -> None:
     modules = {entry.module for entry in ENTRIES if entry.name not in _NEEDS_THE_HUB}
     loaded = _loaded("\n".join(f"import {module}" for module in sorted(modules)))
     assert not loaded & set(_HEAVY)
+
+
+@pytest.mark.parametrize("loading", ["typer", "commandcenter.cli.runs", "httpx"])
+def test_ctrl_c_is_answered_whatever_is_just_being_loaded(loading: str, tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("cc_x_y")
+    words = ["commandcenter", "runs", "--url", "http://127.0.0.1:9"]
+    script = f"""
+import sys
+class Interrupted:
+    def find_spec(self, name, *_):
+        if name == {loading!r}:
+            raise KeyboardInterrupt
+sys.meta_path.insert(0, Interrupted())
+sys.argv = {[*words, "--token-file", str(tmp_path / "token")]!r}
+from commandcenter.cli.main import main
+main()
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert (done.returncode, done.stderr) == (130, "\nInterrupted.\n")
 
 
 def test_remedies_name_the_data_directory_in_use(monkeypatch: pytest.MonkeyPatch) -> None:
