@@ -15,7 +15,7 @@ from commandcenter.stacks.begin import StackBeginnings
 from commandcenter.stacks.definition import Wishes, merged_wishes
 from commandcenter.stacks.errors import UnknownPortError, UnknownServiceError
 from commandcenter.stacks.limits import warn_unenforced
-from commandcenter.stacks.ports import refuse_held
+from commandcenter.stacks.port_giving import refuse_held
 from commandcenter.stacks.reserve import reserve_ports
 from commandcenter.stacks.service import StackManager
 

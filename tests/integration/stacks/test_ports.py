@@ -9,7 +9,8 @@ from commandcenter.kit.clock import utc_now
 from commandcenter.kit.database import Database
 from commandcenter.models import Project, ProjectStack
 from commandcenter.stacks.errors import NoPortLeftError, PortConflictError
-from commandcenter.stacks.ports import Key, PortNeed, check_free, give_ports, refuse_held
+from commandcenter.stacks.port_giving import give_ports, refuse_held
+from commandcenter.stacks.ports import Key, PortNeed, check_free
 from commandcenter.stacks.resources import PortRange, Protocol
 
 TCP = Protocol.TCP
