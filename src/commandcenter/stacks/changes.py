@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from commandcenter.auth.audit import record
 from commandcenter.auth.identity import Caller
@@ -16,6 +17,7 @@ from commandcenter.stacks.definition import Wishes, merged_wishes
 from commandcenter.stacks.errors import UnknownPortError, UnknownServiceError
 from commandcenter.stacks.limits import warn_unenforced
 from commandcenter.stacks.port_giving import refuse_held
+from commandcenter.stacks.ports import check_free, claimed_ports
 from commandcenter.stacks.reserve import reserve_ports
 from commandcenter.stacks.service import StackManager
 
@@ -38,7 +40,7 @@ class StackChanges:
 
         None takes a wish back. They hold from the next start on. Returns in words what is done,
         and may not be what was meant. Raises `UnknownServiceError`, `UnknownRuntimeError`, and
-        `PortConflictError` for ports that others have.
+        `PortConflictError` for ports that others have, or on which a program listens.
         """
         if wishes.get("runtime") is not None:
             self._beginnings.runtimes.get(wishes["runtime"])
@@ -62,16 +64,24 @@ class StackChanges:
                 row.wishes = merged_wishes(row.wishes, wishes)
                 after = Wishes.of(row.wishes)
                 await session.flush()
-                await refuse_held(
-                    session,
-                    owner=self._beginnings.options.owner,
-                    project_id=project.id,
-                    wanted=_new_ports(wishes),
-                )
+                await self._refuse_taken(session, project, _new_ports(wishes))
                 await record(session, caller, "stack.change", project.id, wishes)
             if self._stacks.supervisor(project.id) is None:
                 await reserve_ports(self._database, self._beginnings, project)
         return (*warnings, *await self._unenforced(project, wishes, after))
+
+    async def _refuse_taken(
+        self, session: AsyncSession, project: Project, wanted: Mapping[str, Mapping[int, int]]
+    ) -> None:
+        """Refuse ports of other projects and of programs; what runs of this one has its own."""
+        owner = self._beginnings.options.owner
+        ports = await refuse_held(session, owner=owner, project_id=project.id, wanted=wanted)
+        own = frozenset[int]()
+        if self._stacks.supervisor(project.id) is not None:
+            query = select(StackPort.host_port).where(StackPort.project_id == project.id)
+            own = frozenset(await session.scalars(query))
+        claimed = await claimed_ports(session, owner)
+        check_free(project.name, ports, besides=own, claimed=claimed)
 
     async def _unenforced(
         self, project: Project, wishes: Mapping[str, Any], after: Wishes

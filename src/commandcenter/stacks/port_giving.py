@@ -65,8 +65,11 @@ async def refuse_held(
     owner: str,
     project_id: str,
     wanted: Mapping[str, Mapping[int, int]],
-) -> None:
-    """Raise `PortConflictError` for ports, by service and its own, that are somebody else's."""
+) -> dict[Key, int]:
+    """Return the wanted ports, given by service and its own, with their protocol.
+
+    Raises `PortConflictError` for those that are somebody else's.
+    """
     held = await _held(session, owner, project_id)
     kept = {
         key: row.host_port for key, row in held.own.items() if key[1] not in wanted.get(key[0], {})
@@ -85,6 +88,7 @@ async def refuse_held(
             given[need.key] = need.wanted.first
     if conflicts:
         raise await _conflict_error(session, project_id, conflicts, held, given)
+    return {need.key: given[need.key] for need in needs}
 
 
 def _protocol(held: _Held, service: str, inside: int) -> Protocol:

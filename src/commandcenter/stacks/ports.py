@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from commandcenter.models import StackPort
 from commandcenter.stacks.bounds import LAST_PORT
 from commandcenter.stacks.errors import Conflict, PortConflictError
+from commandcenter.stacks.listeners import who_listens
 from commandcenter.stacks.resources import PortRange, Protocol
 
 LOOPBACK = "127.0.0.1"
@@ -61,7 +62,7 @@ def check_free(
     projects have: none of them is proposed instead.
     """
     conflicts = [
-        Conflict(service, inside, port, "another program")
+        Conflict(service, inside, port, who_listens(port, protocol))
         for (service, inside, protocol), port in ports.items()
         if port not in besides and not free(port, protocol)
     ]

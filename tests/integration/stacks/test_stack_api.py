@@ -299,20 +299,24 @@ async def test_what_waits_for_a_restart_is_told_and_a_service_alone_takes_its_li
     assert "8000" in unknown.json()["hint"]
     with socket.create_server(("127.0.0.1", 0)) as server:
         wanted = server.getsockname()[1]
-        change = {
-            "limits": {"api": {"memory_bytes": 64 * _MIB}, "db": {"cpus": 0.5}},
-            "ports": {"api": {"8000": wanted}},
-        }
-        api, db = (await hub.client.patch(path, json=change)).json()["services"]
-        assert (api["memory_bytes"]["asked"], api["memory_bytes"]["pending"]) == (
-            512 * _MIB,
-            64 * _MIB,
-        )
-        assert (db["cpus"]["asked"], db["cpus"]["pending"]) == (1, 0.5)
-        assert (api["ports"][0]["host_port"], api["ports"][0]["pending"]) == (
-            port["host_port"],
-            wanted,
-        )
+        refused = await hub.client.patch(path, json={"ports": {"api": {"8000": wanted}}})
+        assert (refused.status_code, refused.json()["code"]) == (409, "port_conflict")
+        assert f"port {wanted} of api is taken by" in refused.json()["detail"].lower()
+    change = {
+        "limits": {"api": {"memory_bytes": 64 * _MIB}, "db": {"cpus": 0.5}},
+        "ports": {"api": {"8000": wanted}},
+    }
+    api, db = (await hub.client.patch(path, json=change)).json()["services"]
+    assert (api["memory_bytes"]["asked"], api["memory_bytes"]["pending"]) == (
+        512 * _MIB,
+        64 * _MIB,
+    )
+    assert (db["cpus"]["asked"], db["cpus"]["pending"]) == (1, 0.5)
+    assert (api["ports"][0]["host_port"], api["ports"][0]["pending"]) == (
+        port["host_port"],
+        wanted,
+    )
+    with socket.create_server(("127.0.0.1", wanted)):
         # Somebody listens there: found before anything is stopped.
         answer = await post(hub, "shop/restart")
         assert (answer.status_code, answer.json()["code"]) == (409, "port_conflict")
