@@ -133,18 +133,20 @@ async def test_a_definition_that_cannot_run_is_refused_before_anything_starts(
 ) -> None:
     folder = hub.settings.allowed_roots[0] / "shop"
     folder.mkdir()
-    text = COMPOSE.replace("python:3.13", "example/other:1", 1)
-    (folder / "compose.yaml").write_text(text + '    user: "0:0"\n')
+    text = COMPOSE.replace("python:3.13", "example/other:1", 1).replace("  api:", "  a:")
+    (folder / "compose.yaml").write_text(text + '    user: "0:0"\n    mem_limit: 900t\n')
     added = await hub.client.post("/api/v1/projects", json={"path": str(folder), "name": "shop"})
-    image, user, way_out = added.json()["warnings"][-3:]
+    beyond, image, user, way_out = added.json()["warnings"][-4:]
+    assert beyond.startswith("db may use 921600.0 GB of memory, and this machine has")
     refused_on = "It will not start on the runtime fake: compose.yaml"
-    assert image.startswith(f"{refused_on}:3: api runs the image example/other:1")
+    assert image.startswith(f"{refused_on}:3: a runs the image example/other:1")
     assert user.startswith(f"{refused_on}:9: db is to run as root (user: 0:0)")
     assert "runtime" in way_out
     refused = await post(hub, "shop/start")
     assert (refused.status_code, refused.json()["code"]) == (409, "stack_cannot_start")
     problems = refused.json()["fields"]["problems"]
-    assert [each["service"] for each in problems] == ["api", "db"]
+    assert [each["service"] for each in problems] == ["a", "db"]
+    assert refused.json()["detail"].startswith("a runs the image")
     assert (await until(hub, lambda _: True))["state"] == "stopped"
 
 
@@ -275,7 +277,10 @@ async def test_the_runtime_is_a_wish_and_others_stay_as_they_are(hub: RunningHub
     assert (api["memory_bytes"]["asked"], api["cpus"]["asked"]) == (64 * 1024**2, 2)
     assert found["runtime"] == "fake"
     assert api["hardening"]["excepted"][0]["what"] == "no isolation"
-    elsewhere = (await hub.client.patch(path, json={"runtime": "sandbox"})).json()
+    change = {"runtime": "sandbox"}
+    assert (await hub.client.patch(path, json=change)).json()["warnings"] == []  # no volume yet
+    (hub.settings.data_directory / "volumes" / found["project_id"] / "data").mkdir(parents=True)
+    elsewhere = (await hub.client.patch(path, json=change)).json()
     assert "stays with fake" in elsewhere["warnings"][0]
     assert "project set shop --runtime fake" in elsewhere["warnings"][0]
 
