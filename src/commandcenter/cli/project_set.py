@@ -14,10 +14,15 @@ from commandcenter.cli.project_stack import Name
 from commandcenter.cli.session import Cli
 from commandcenter.cli.stack_words import problem_lines, waiting
 from commandcenter.cli.terminal import clean
-from commandcenter.stacks.bounds import LAST_PORT, LEAST_CPUS, LEAST_MEMORY_BYTES, MOST_CPUS
+from commandcenter.stacks.bounds import (
+    LAST_PORT,
+    LEAST_CPUS,
+    LEAST_MEMORY_BYTES,
+    MOST_CPUS,
+    MOST_MEMORY_BYTES,
+)
 
 _LIMIT_NAMES = ("cpu", "memory", "pids")
-_MOST_BYTES = 2**60
 _UNITS = {"k": 1024, "m": 1024**2, "g": 1024**3}
 
 
@@ -154,10 +159,11 @@ def _bytes(service: str, value: str) -> int:
     text = value.lower().removesuffix("b").removesuffix("i")
     unit = _UNITS.get(text[-1:], 1)
     size = _number(text[:-1] if text[-1:] in _UNITS else text) * unit
-    if not LEAST_MEMORY_BYTES <= size <= _MOST_BYTES:
+    if not LEAST_MEMORY_BYTES <= size <= MOST_MEMORY_BYTES:
         raise UsageProblemError(
-            f"--memory {service}={value}: it wants a size of at least "
-            f"{LEAST_MEMORY_BYTES // _UNITS['m']}m, such as 512m or 2g."
+            f"--memory {service}={value}: it wants a size from "
+            f"{LEAST_MEMORY_BYTES // _UNITS['m']}m to {MOST_MEMORY_BYTES // _UNITS['g']}g, "
+            "such as 512m or 2g."
         )
     return int(size)
 

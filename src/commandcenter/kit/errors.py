@@ -24,9 +24,11 @@ class ProblemError(Exception):
         self, detail: str, *, hint: str | None = None, fields: Mapping[str, Any] | None = None
     ) -> None:
         super().__init__(detail)
-        self.detail = _sentence(detail)
         self.hint = hint
         self.fields: dict[str, Any] = dict(fields or {})
+        service = self.fields.get("service")  # its name stays as it is, also where it is "a"
+        begins_with_name = service and detail.startswith(f"{service} ")
+        self.detail = detail if begins_with_name else _sentence(detail)
 
 
 def _sentence(text: str) -> str:

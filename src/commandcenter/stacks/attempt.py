@@ -154,7 +154,12 @@ class Attempt:
             for task in helpers:
                 task.cancel()
             await asyncio.gather(*helpers, return_exceptions=True)
-        exit_ = await exits.of_result(result, handle, in_image=prepared.image is not None)
+        exit_ = await exits.of_result(
+            result,
+            handle,
+            in_image=prepared.image is not None,
+            memory_bytes=prepared.spec.limits.memory_bytes,
+        )
         if not exit_.succeeded and (wrong := await _trouble(prepared)):
             exit_ = replace(exit_, words=f"{exit_.words.rstrip('.')}; {wrong}.")
         with suppress(ProblemError, OSError):

@@ -26,7 +26,8 @@ from commandcenter.stacks.errors import StackCannotStartError, StackElsewhereErr
 from commandcenter.stacks.limits import refuse_unenforced
 from commandcenter.stacks.member import Member
 from commandcenter.stacks.model import Stack
-from commandcenter.stacks.ports import Key, check_free, claimed_ports, give_ports, plan_ports
+from commandcenter.stacks.port_giving import give_ports, plan_ports
+from commandcenter.stacks.ports import Key, check_free, claimed_ports
 from commandcenter.stacks.preparing.facts import facts_of
 from commandcenter.stacks.preparing.place import Place
 from commandcenter.stacks.preparing.preparer import Preparer

@@ -1,10 +1,10 @@
 """People's own limits, ports and runtime for the stack of a project."""
 
-import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from commandcenter.auth.audit import record
 from commandcenter.auth.identity import Caller
@@ -14,12 +14,13 @@ from commandcenter.models import Project, ProjectStack, StackPort
 from commandcenter.stacks.begin import StackBeginnings
 from commandcenter.stacks.definition import Wishes, merged_wishes
 from commandcenter.stacks.errors import UnknownPortError, UnknownServiceError
-from commandcenter.stacks.limits import warn_unenforced
-from commandcenter.stacks.ports import refuse_held
+from commandcenter.stacks.limits import beyond_machine, warn_unenforced
+from commandcenter.stacks.port_giving import refuse_held
+from commandcenter.stacks.ports import check_free, claimed_ports
 from commandcenter.stacks.reserve import reserve_ports
+from commandcenter.stacks.resources import ServiceLimits
 from commandcenter.stacks.service import StackManager
 
-_GIB = 1024**3
 _LIMITS = {"cpus": "cpu", "memory_bytes": "memory", "pids": "pids"}
 
 
@@ -38,7 +39,7 @@ class StackChanges:
 
         None takes a wish back. They hold from the next start on. Returns in words what is done,
         and may not be what was meant. Raises `UnknownServiceError`, `UnknownRuntimeError`, and
-        `PortConflictError` for ports that others have.
+        `PortConflictError` for ports that others have, or on which a program listens.
         """
         if wishes.get("runtime") is not None:
             self._beginnings.runtimes.get(wishes["runtime"])
@@ -50,28 +51,36 @@ class StackChanges:
                 if name not in known:
                     raise UnknownServiceError(name, known)
             await self._refuse_unknown_ports(project, wishes.get("ports", {}))
+            warnings = (
+                *beyond_machine(_new_limits(wishes)),
+                *await self._left_behind(project, wishes),
+            )
             async with self._database.write() as session:
                 row = await session.get(ProjectStack, project.id)
                 if row is None:
                     row = self._beginnings.new_row(project.id)
                     session.add(row)
-                warnings = (
-                    *_beyond(wishes.get("limits", {})),
-                    *self._left_behind(project, row, wishes),
-                )
                 row.wishes = merged_wishes(row.wishes, wishes)
                 after = Wishes.of(row.wishes)
                 await session.flush()
-                await refuse_held(
-                    session,
-                    owner=self._beginnings.options.owner,
-                    project_id=project.id,
-                    wanted=_new_ports(wishes),
-                )
+                await self._refuse_taken(session, project, _new_ports(wishes))
                 await record(session, caller, "stack.change", project.id, wishes)
             if self._stacks.supervisor(project.id) is None:
                 await reserve_ports(self._database, self._beginnings, project)
         return (*warnings, *await self._unenforced(project, wishes, after))
+
+    async def _refuse_taken(
+        self, session: AsyncSession, project: Project, wanted: Mapping[str, Mapping[int, int]]
+    ) -> None:
+        """Refuse ports of other projects and of programs; what runs of this one has its own."""
+        owner = self._beginnings.options.owner
+        ports = await refuse_held(session, owner=owner, project_id=project.id, wanted=wanted)
+        own = frozenset[int]()
+        if self._stacks.supervisor(project.id) is not None:
+            query = select(StackPort.host_port).where(StackPort.project_id == project.id)
+            own = frozenset(await session.scalars(query))
+        claimed = await claimed_ports(session, owner)
+        check_free(project.name, ports, besides=own, claimed=claimed)
 
     async def _unenforced(
         self, project: Project, wishes: Mapping[str, Any], after: Wishes
@@ -105,19 +114,26 @@ class StackChanges:
                 if has and inside not in has:
                     raise UnknownPortError(name, inside, has)
 
-    def _left_behind(
-        self, project: Project, row: ProjectStack, wishes: Mapping[str, Any]
-    ) -> Iterator[str]:
-        """Say that what the services keep stays with the runtime that made it."""
-        if "runtime" not in wishes or row.definition is None:
-            return
+    async def _left_behind(self, project: Project, wishes: Mapping[str, Any]) -> tuple[str, ...]:
+        """Say that what the services keep stays with the runtime that made it, if they do."""
+        async with self._database.read() as session:
+            row = await session.get(ProjectStack, project.id)
+        if "runtime" not in wishes or row is None:
+            return ()
         chosen = wishes["runtime"] or self._beginnings.runtimes.usual
-        if chosen != row.runtime:
-            yield (
-                f"What the services keep in volumes stays with {row.runtime}, and is not carried "
-                f"over: on {chosen} they begin with what they had there, or with nothing. To have "
-                f"it back: commandcenter project set {project.name} --runtime {row.runtime}"
-            )
+        if chosen == row.runtime or not await self._keeps_data(row):
+            return ()
+        return (
+            f"What the services keep in volumes stays with {row.runtime}, and is not carried "
+            f"over: on {chosen} they begin with what they had there, or with nothing. To have "
+            f"it back: commandcenter project set {project.name} --runtime {row.runtime}",
+        )
+
+    async def _keeps_data(self, row: ProjectStack) -> bool:
+        try:
+            return bool(await self._beginnings.runtimes.get(row.runtime).volumes(row.project_id))
+        except ProblemError:  # it cannot be asked: said rather than not
+            return row.definition is not None
 
 
 def _new_ports(wishes: Mapping[str, Any]) -> dict[str, dict[int, int]]:
@@ -127,18 +143,5 @@ def _new_ports(wishes: Mapping[str, Any]) -> dict[str, dict[int, int]]:
     }
 
 
-def _beyond(limits: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
-    """Name the limits that are above what this machine has."""
-    cores = os.cpu_count() or 1
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    for name, limit in limits.items():
-        if (limit.get("memory_bytes") or 0) > memory:
-            yield (
-                f"{name} may use {limit['memory_bytes'] / _GIB:.1f} GB of memory, and this machine "
-                f"has {memory / _GIB:.1f} GB: the limit protects nothing."
-            )
-        if (limit.get("cpus") or 0) > cores:
-            yield (
-                f"{name} may use {limit['cpus']:g} cores, and this machine has {cores}: the limit "
-                "protects nothing."
-            )
+def _new_limits(wishes: Mapping[str, Any]) -> dict[str, ServiceLimits]:
+    return {name: ServiceLimits(**limits) for name, limits in wishes.get("limits", {}).items()}

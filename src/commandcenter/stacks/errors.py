@@ -66,6 +66,7 @@ class StackCannotStartError(ConflictError):
                 ]
             },
         )
+        self.detail = " ".join(details)  # sentences already
 
 
 class LimitsNotEnforcedError(ConflictError):
@@ -116,7 +117,7 @@ class UnknownPortError(ProblemError):
         super().__init__(
             f"{service} has no port {port} that leads to this machine.",
             hint=f"Of its own these do: {', '.join(str(each) for each in known)}.",
-            fields={"ports": list(known)},
+            fields={"service": service, "ports": list(known)},
         )
 
 

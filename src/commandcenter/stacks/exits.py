@@ -1,6 +1,7 @@
 """What the end of an attempt, or the failure to start it, means: passing or not, in words."""
 
 import asyncio
+import re
 import signal
 from pathlib import Path
 
@@ -24,6 +25,9 @@ _SIGNALLED = 128
 _CRASHES = frozenset({signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGILL, signal.SIGFPE})
 _MAX_WORDS = 300
 _LOOKED_AT = 5
+_NO_MEMORY = re.compile(
+    r"\bMemoryError\b|bad_alloc|cannot allocate memory|out of memory", re.IGNORECASE
+)
 _PASSING = (ServiceConflictError, RuntimeAwayError)
 
 
@@ -45,8 +49,18 @@ def of_start(error: Exception) -> Exit:
     return Exit(succeeded=False, is_passing=passing, words=f"It could not be started: {error}")
 
 
-async def of_result(result: AttemptResult, handle: Handle, *, in_image: bool = False) -> Exit:
-    """How the process ended, with its last words. `in_image`: it ran in a container image."""
+async def of_result(
+    result: AttemptResult,
+    handle: Handle,
+    *,
+    in_image: bool = False,
+    memory_bytes: int | None = None,
+) -> Exit:
+    """How the process ended, with its last words.
+
+    `in_image`: it ran in a container image. `memory_bytes` is its limit, told of a program that
+    says that it got no memory.
+    """
     if result.reason is None:
         return Exit(succeeded=True, is_passing=True, words="It ended.", exit_code=0, cause="ended")
     code, cause = result.exit_code, result.reason.value
@@ -57,7 +71,7 @@ async def of_result(result: AttemptResult, handle: Handle, *, in_image: bool = F
         return Exit(
             succeeded=False,
             is_passing=code not in _NEVER_RUNS and unable is None,
-            words=unable or words,
+            words=unable or with_limit(words, memory_bytes),
             exit_code=code,
             cause=cause,
         )
@@ -73,6 +87,17 @@ async def of_result(result: AttemptResult, handle: Handle, *, in_image: bool = F
         exit_code=code,
         cause=cause,
     )
+
+
+def with_limit(words: str, memory_bytes: int | None) -> str:
+    """Return the words, with the limit of memory if the program's last are that it got none.
+
+    Where there is no cgroup each process is refused memory at twice the limit, and by its end
+    nobody but itself says so.
+    """
+    if memory_bytes is None or not _NO_MEMORY.search(words):
+        return words
+    return f"{words.rstrip('.')}. Its memory limit is {memory_bytes / 1024**2:.0f} MiB."
 
 
 def of_health(member: Member, check: Check | None, last_answer: str) -> Exit:

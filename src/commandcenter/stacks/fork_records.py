@@ -24,7 +24,8 @@ from commandcenter.stacks.errors import NothingToForkError, StackBusyError
 from commandcenter.stacks.fork_copy import Copied
 from commandcenter.stacks.fork_phases import ForkPhase
 from commandcenter.stacks.model import Stack
-from commandcenter.stacks.ports import Key, PortNeed, give_ports
+from commandcenter.stacks.port_giving import give_ports
+from commandcenter.stacks.ports import Key, PortNeed
 from commandcenter.stacks.resources import Protocol
 from commandcenter.stacks.rows import store_services
 from commandcenter.stacks.snapshot import to_text

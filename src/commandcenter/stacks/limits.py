@@ -4,17 +4,21 @@ A limit that cannot be applied is an error. Where the machine lacks the means, a
 that for a project, limit by limit and by name.
 """
 
+import os
+from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
 
 from commandcenter.runtimes.capabilities import Capabilities
 from commandcenter.runtimes.results import Stats
 from commandcenter.runtimes.spec import Limits
 from commandcenter.stacks.errors import LimitNotAppliedError, LimitsNotEnforcedError
+from commandcenter.stacks.resources import ServiceLimits
 
 LIMITS = ("cpu", "memory", "pids")
 _CORES_APART = 1e-4  # a quota is given in microseconds
 _BYTES_APART = 64 * 1024  # the kernel counts in pages
 _MIB = 1024**2
+_GIB = 1024**3
 _ENDLESS = 2**60
 
 
@@ -56,6 +60,23 @@ def warn_unenforced(
         f"The limit of {' and '.join(concerned)} cannot be enforced here, {follows}",
         *can.problems,
     )
+
+
+def beyond_machine(limits: Mapping[str, ServiceLimits]) -> Iterator[str]:
+    """Name the limits of services that are above what this machine has."""
+    cores = os.cpu_count() or 1
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    for name, limit in limits.items():
+        if (limit.memory_bytes or 0) > memory:
+            yield (
+                f"{name} may use {(limit.memory_bytes or 0) / _GIB:.1f} GB of memory, and this "
+                f"machine has {memory / _GIB:.1f} GB: the limit protects nothing."
+            )
+        if (limit.cpus or 0) > cores:
+            yield (
+                f"{name} may use {limit.cpus:g} cores, and this machine has {cores}: the limit "
+                "protects nothing."
+            )
 
 
 def refuse_unapplied(service: str, stats: Stats, accepted: AbstractSet[str]) -> None:

@@ -64,8 +64,14 @@ async def follow_service_logs(
     *,
     attempt: Annotated[int | None, Query(ge=1)] = None,
     after: Annotated[int, Query(ge=0)] = 0,
+    tail: Annotated[int | None, Query(ge=1, le=MAX_LINES)] = None,
 ) -> None:
-    """Send lines above `after`, now and as they come, then an `end` message with the attempt."""
+    """Send lines above `after`, now and as they come, then an `end` message with the attempt.
+
+    With `tail` no more than so many of those that are there already: the last.
+    """
     found = await projects.get(project)
     log = await logs.open(found, service, attempt)
+    if tail is not None:
+        after = max(after, await logs.before_last(log, tail))
     await send_following(websocket, logs.follow(found, service, log, after), log.attempt_id)

@@ -86,6 +86,11 @@ class StackLogs:
         """Return the lines asked for. Raises `LogPatternError`."""
         return await self._logs.read(log, query)
 
+    async def before_last(self, log: AttemptLog, lines: int) -> int:
+        """Return the number above which the last `lines` are; 0 of a log without any."""
+        last = await self._logs.read(log, LogQuery(lines=lines))
+        return last[0].number - 1 if last else 0
+
     def follow(
         self, project: Project, service: str, log: AttemptLog, after: int
     ) -> AsyncGenerator[list[Record], None]:

@@ -7,7 +7,7 @@ from commandcenter.kit.errors import ProblemError
 from commandcenter.models import Project, ProjectStack
 from commandcenter.stacks.begin import StackBeginnings
 from commandcenter.stacks.errors import NoPortLeftError, PortConflictError
-from commandcenter.stacks.ports import give_ports
+from commandcenter.stacks.port_giving import give_ports
 
 
 async def reserve_ports(database: Database, beginnings: StackBeginnings, project: Project) -> None:

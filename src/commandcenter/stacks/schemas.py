@@ -6,7 +6,13 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from commandcenter.stacks.bounds import LAST_PORT, LEAST_CPUS, LEAST_MEMORY_BYTES, MOST_CPUS
+from commandcenter.stacks.bounds import (
+    LAST_PORT,
+    LEAST_CPUS,
+    LEAST_MEMORY_BYTES,
+    MOST_CPUS,
+    MOST_MEMORY_BYTES,
+)
 from commandcenter.stacks.states import ServiceState, StackState
 from commandcenter.stacks.status_model import StackStatus
 
@@ -137,7 +143,7 @@ class LimitsIn(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     cpus: Annotated[float, Field(ge=LEAST_CPUS, le=MOST_CPUS)] | None = None
-    memory_bytes: Annotated[int, Field(ge=LEAST_MEMORY_BYTES)] | None = None
+    memory_bytes: Annotated[int, Field(ge=LEAST_MEMORY_BYTES, le=MOST_MEMORY_BYTES)] | None = None
     pids: Annotated[int, Field(ge=8, le=100_000)] | None = None
 
 

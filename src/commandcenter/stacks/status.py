@@ -62,6 +62,7 @@ class StackStatuses:
     async def get(self, reference: str) -> StackStatus:
         """Return the status of the stack of the project with this id or name."""
         project = await self._projects.get(reference)
+        is_replaced = self._stacks.is_replacing(project.id)
         async with self._database.read() as session:
             row = await session.get(ProjectStack, project.id)
             services = await read_services(session, project.id)
@@ -80,12 +81,10 @@ class StackStatuses:
             *(self._service(each, ports, wishes, supervisor) for each in services)
         )
         state = StackState(row.state)  # as it is on record, with the times that belong to it
-        if self._stacks.is_replacing(project.id) and state is not StackState.STOPPED:
-            state = StackState.STOPPING  # from the moment it was asked for
         progress = self._copying(project.id)
         if progress is not None:
             return _being_copied(project, row, found, progress)
-        return StackStatus(
+        status = StackStatus(
             project=project,
             state=state,
             reason=row.reason,
@@ -102,6 +101,7 @@ class StackStatuses:
             accept_unenforced=_accepted(row),
             services=tuple(found),
         )
+        return status.to_be_started() if is_replaced else status
 
     async def _never_started(
         self,

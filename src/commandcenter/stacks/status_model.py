@@ -1,7 +1,7 @@
 """The answer about a stack and its services, as `stacks.status` puts it together."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -69,3 +69,13 @@ class StackStatus:
     problems: Sequence[Mapping[str, Any]]  # one by one what stands against a start
     accept_unenforced: tuple[str, ...]
     services: tuple[ServiceStatus, ...]
+
+    def to_be_started(self) -> "StackStatus":
+        """Return it as it is while what ran is stopped to be started anew: failures are over."""
+        services = tuple(
+            replace(each, state=ServiceState.PENDING, message="")
+            if each.state is ServiceState.FAILED
+            else each
+            for each in self.services
+        )
+        return replace(self, state=StackState.STARTING, reason="", problems=(), services=services)

@@ -1,6 +1,7 @@
 """Ports of the host: each given to one service, whoever asks at the same moment."""
 
 import asyncio
+import os
 import socket
 
 import pytest
@@ -9,7 +10,8 @@ from commandcenter.kit.clock import utc_now
 from commandcenter.kit.database import Database
 from commandcenter.models import Project, ProjectStack
 from commandcenter.stacks.errors import NoPortLeftError, PortConflictError
-from commandcenter.stacks.ports import Key, PortNeed, check_free, give_ports, refuse_held
+from commandcenter.stacks.port_giving import give_ports, refuse_held
+from commandcenter.stacks.ports import Key, PortNeed, check_free
 from commandcenter.stacks.resources import PortRange, Protocol
 
 TCP = Protocol.TCP
@@ -147,6 +149,7 @@ def test_every_port_on_which_a_program_listens_is_named() -> None:
         with pytest.raises(PortConflictError) as caught:
             check_free("one", ports, besides=frozenset(), claimed=frozenset())
         assert [each["service"] for each in caught.value.fields["conflicts"]] == ["a", "b"]
+        assert f"(process {os.getpid()})" in caught.value.detail
         check_free("one", ports, besides=frozenset(ports.values()), claimed=frozenset())
 
 

@@ -71,9 +71,12 @@ def test_a_port_that_is_taken_is_named_with_its_service(stacks: StackHub) -> Non
     stacks.project("taken", BACKEND)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-        stacks.run("project", "set", "taken", "--port", f"redis:6379={port}")
+        done = stacks.run("project", "set", "taken", "--port", f"redis:6379={port}", code=8)
+        assert f"ort {port} of redis is taken by " in done.err
+    stacks.run("project", "set", "taken", "--port", f"redis:6379={port}")
+    with socket.create_server(("127.0.0.1", port)):
         done = stacks.run("project", "start", "taken", code=8)
-        assert f"ort {port} of redis is taken by another program" in done.err
+        assert f"ort {port} of redis is taken by " in done.err
         assert stacks.status("taken")["state"] == "stopped"
     stacks.run("project", "start", "taken")
     assert stacks.host_port("taken", "redis") == port

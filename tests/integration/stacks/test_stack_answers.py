@@ -1,11 +1,13 @@
 """What the API answers about stacks: ports, logs, times; over both databases, on the fake runtime."""
 
 import asyncio
+import json
 import socket
 from contextlib import ExitStack
 from datetime import datetime
 
 import httpx
+from websockets.asyncio.client import connect
 
 from tests.conftest import RunningHub
 from tests.integration.stacks.test_stack_api import COMPOSE, is_up, post, project, until
@@ -23,6 +25,18 @@ services:
 async def get(hub: RunningHub, path: str, **params: str | int) -> httpx.Response:
     headers = {"Accept": "text/plain"}
     return await hub.client.get(f"/api/v1/projects/{path}", params=params, headers=headers)
+
+
+async def followed(hub: RunningHub, logs: str, **params: int) -> list[int]:
+    """Return the numbers of the lines that come until the attempt's end."""
+    address = httpx.URL(f"{hub.url}/api/v1/projects/{logs}/follow", params=params)
+    headers = {"Authorization": f"Bearer {hub.token}"}
+    numbers: list[int] = []
+    url = str(address.copy_with(scheme="ws"))
+    async with asyncio.timeout(20), connect(url, additional_headers=headers, proxy=None) as client:
+        while (message := json.loads(await client.recv()))["type"] == "lines":
+            numbers += [line["number"] for line in message["lines"]]
+    return numbers
 
 
 async def test_projects_started_at_the_same_moment_get_ports_of_their_own(hub: RunningHub) -> None:
@@ -104,6 +118,8 @@ async def test_logs_are_of_the_last_lines_and_stay_after_the_end(hub: RunningHub
         ):
             answer = await get(hub, logs, stream="stdout", **params)
             assert answer.text.splitlines() == expected
+    everything, last = await followed(hub, logs), await followed(hub, logs, tail=3)
+    assert (len(everything) > 100, last) == (True, everything[-3:])
     for tail in (0, -1, 10_001):
         assert (await get(hub, logs, tail=tail)).status_code == 422
     unknown = await get(hub, "shop/services/nope/logs")

@@ -133,18 +133,20 @@ async def test_a_definition_that_cannot_run_is_refused_before_anything_starts(
 ) -> None:
     folder = hub.settings.allowed_roots[0] / "shop"
     folder.mkdir()
-    text = COMPOSE.replace("python:3.13", "example/other:1", 1)
-    (folder / "compose.yaml").write_text(text + '    user: "0:0"\n')
+    text = COMPOSE.replace("python:3.13", "example/other:1", 1).replace("  api:", "  a:")
+    (folder / "compose.yaml").write_text(text + '    user: "0:0"\n    mem_limit: 900t\n')
     added = await hub.client.post("/api/v1/projects", json={"path": str(folder), "name": "shop"})
-    image, user, way_out = added.json()["warnings"][-3:]
+    beyond, image, user, way_out = added.json()["warnings"][-4:]
+    assert beyond.startswith("db may use 921600.0 GB of memory, and this machine has")
     refused_on = "It will not start on the runtime fake: compose.yaml"
-    assert image.startswith(f"{refused_on}:3: api runs the image example/other:1")
+    assert image.startswith(f"{refused_on}:3: a runs the image example/other:1")
     assert user.startswith(f"{refused_on}:9: db is to run as root (user: 0:0)")
     assert "runtime" in way_out
     refused = await post(hub, "shop/start")
     assert (refused.status_code, refused.json()["code"]) == (409, "stack_cannot_start")
     problems = refused.json()["fields"]["problems"]
-    assert [each["service"] for each in problems] == ["api", "db"]
+    assert [each["service"] for each in problems] == ["a", "db"]
+    assert refused.json()["detail"].startswith("a runs the image")
     assert (await until(hub, lambda _: True))["state"] == "stopped"
 
 
@@ -239,7 +241,9 @@ async def test_a_limit_that_is_not_in_force_stops_the_service_at_once(hub: Runni
     ]
     change = {"accept_unenforced": ["memory"]}
     await hub.client.patch("/api/v1/projects/shop/stack", json=change)
-    await post(hub, "shop/restart")
+    begun = (await post(hub, "shop/start")).json()  # what runs yet is stopped first
+    assert (begun["changed"], begun["state"], begun["reason"]) == (True, "starting", "")
+    assert "failed" not in {each["state"] for each in begun["services"]}
     first = found["last_started_at"]
     assert first is not None
     found = await until(hub, lambda found: found["services"][0]["attempt"] == 2)
@@ -273,7 +277,10 @@ async def test_the_runtime_is_a_wish_and_others_stay_as_they_are(hub: RunningHub
     assert (api["memory_bytes"]["asked"], api["cpus"]["asked"]) == (64 * 1024**2, 2)
     assert found["runtime"] == "fake"
     assert api["hardening"]["excepted"][0]["what"] == "no isolation"
-    elsewhere = (await hub.client.patch(path, json={"runtime": "sandbox"})).json()
+    change = {"runtime": "sandbox"}
+    assert (await hub.client.patch(path, json=change)).json()["warnings"] == []  # no volume yet
+    (hub.settings.data_directory / "volumes" / found["project_id"] / "data").mkdir(parents=True)
+    elsewhere = (await hub.client.patch(path, json=change)).json()
     assert "stays with fake" in elsewhere["warnings"][0]
     assert "project set shop --runtime fake" in elsewhere["warnings"][0]
 
@@ -297,20 +304,24 @@ async def test_what_waits_for_a_restart_is_told_and_a_service_alone_takes_its_li
     assert "8000" in unknown.json()["hint"]
     with socket.create_server(("127.0.0.1", 0)) as server:
         wanted = server.getsockname()[1]
-        change = {
-            "limits": {"api": {"memory_bytes": 64 * _MIB}, "db": {"cpus": 0.5}},
-            "ports": {"api": {"8000": wanted}},
-        }
-        api, db = (await hub.client.patch(path, json=change)).json()["services"]
-        assert (api["memory_bytes"]["asked"], api["memory_bytes"]["pending"]) == (
-            512 * _MIB,
-            64 * _MIB,
-        )
-        assert (db["cpus"]["asked"], db["cpus"]["pending"]) == (1, 0.5)
-        assert (api["ports"][0]["host_port"], api["ports"][0]["pending"]) == (
-            port["host_port"],
-            wanted,
-        )
+        refused = await hub.client.patch(path, json={"ports": {"api": {"8000": wanted}}})
+        assert (refused.status_code, refused.json()["code"]) == (409, "port_conflict")
+        assert f"port {wanted} of api is taken by" in refused.json()["detail"].lower()
+    change = {
+        "limits": {"api": {"memory_bytes": 64 * _MIB}, "db": {"cpus": 0.5}},
+        "ports": {"api": {"8000": wanted}},
+    }
+    api, db = (await hub.client.patch(path, json=change)).json()["services"]
+    assert (api["memory_bytes"]["asked"], api["memory_bytes"]["pending"]) == (
+        512 * _MIB,
+        64 * _MIB,
+    )
+    assert (db["cpus"]["asked"], db["cpus"]["pending"]) == (1, 0.5)
+    assert (api["ports"][0]["host_port"], api["ports"][0]["pending"]) == (
+        port["host_port"],
+        wanted,
+    )
+    with socket.create_server(("127.0.0.1", wanted)):
         # Somebody listens there: found before anything is stopped.
         answer = await post(hub, "shop/restart")
         assert (answer.status_code, answer.json()["code"]) == (409, "port_conflict")

@@ -178,7 +178,7 @@ def test_each_problem_of_a_compose_file_has_its_line_and_none_is_left_out() -> N
     [
         (lambda: _cpus("web", "banana"), "--cpus web=banana: it wants a number of cores"),
         (lambda: _cpus("web", "nan"), "--cpus web=nan"),
-        (lambda: _bytes("web", "1k"), "--memory web=1k: it wants a size of at least 16m"),
+        (lambda: _bytes("web", "1k"), "--memory web=1k: it wants a size from 16m to 1048576g"),
         (lambda: _bytes("web", "big"), "--memory web=big"),
         (lambda: _port("web", "80.5"), "--port web=80.5: it wants a port of this machine"),
         (lambda: _port("web", "70000"), "from 1 to 65535"),

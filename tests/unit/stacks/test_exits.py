@@ -9,7 +9,7 @@ from commandcenter.runtimes.base import Handle
 from commandcenter.runtimes.results import AttemptResult, FailureReason
 from commandcenter.stacks import member as members
 from commandcenter.stacks.cannot_run import why_it_cannot_run
-from commandcenter.stacks.exits import _how, of_health, of_result
+from commandcenter.stacks.exits import _how, of_health, of_result, with_limit
 from commandcenter.stacks.member import Exit, Member
 from commandcenter.stacks.model import RestartPolicy
 from commandcenter.stacks.prepared import Check, CommandCheck, HttpCheck, TcpCheck
@@ -36,6 +36,13 @@ async def test_out_of_memory_is_told_as_such() -> None:
     result = AttemptResult(137, FailureReason.OUT_OF_MEMORY, why, now, now)
     found = await of_result(result, Handle("fake", "prj.web.1"))
     assert (found.words, found.is_passing) == (f"It was killed (SIGKILL). {why}", False)
+
+
+def test_a_program_that_gets_no_memory_is_told_with_its_limit() -> None:
+    words = "It exited with 1: MemoryError"
+    assert with_limit(words, 64 * 1024**2) == f"{words}. Its memory limit is 64 MiB."
+    assert with_limit(words, None) == words
+    assert with_limit("It exited with 1: no MemoryErrors", 64 * 1024**2).endswith("Errors")
 
 
 def test_without_a_restart_policy_its_end_is_told_in_whole_sentences() -> None:
