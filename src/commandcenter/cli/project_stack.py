@@ -12,7 +12,13 @@ from commandcenter.cli.exit_codes import ExitCode
 from commandcenter.cli.patient_hub import PatientHub
 from commandcenter.cli.session import Cli
 from commandcenter.cli.stack_view import hardening_lines, service_rows
-from commandcenter.cli.stack_wait import TIMEOUT_SECONDS, already, interruptible, until
+from commandcenter.cli.stack_wait import (
+    TIMEOUT_SECONDS,
+    already,
+    interruptible,
+    restarted_with,
+    until,
+)
 from commandcenter.cli.stack_words import (
     definition_words,
     failures,
@@ -89,13 +95,23 @@ def restart(
 ) -> ExitCode:
     """Restart all services, with the definition as it is now; or one without the rest."""
     path = f"/projects/{segment(name)}"
-    numbers = _numbers(cli.client.get(f"{path}/status"))
-    if service is not None:
-        numbers = {key: value for key, value in numbers.items() if key == service}
-        path = f"{path}/services/{segment(service)}"
+    before = cli.client.get(f"{path}/status")
     # Without a key: asked again, it is restarted twice at worst, and never not at all.
-    answer = PatientHub(cli).post(f"{path}/restart")
-    return until(cli, answer, wait=wait, timeout=timeout, wanted="running", newer=numbers)
+    hub = PatientHub(cli)
+    only: frozenset[str] | None = None
+    if service is None:
+        answer = hub.post(f"{path}/restart")
+    else:
+        answer = hub.post(f"{path}/services/{segment(service)}/restart")
+        only = restarted_with(answer, service)
+    numbers = {
+        each["name"]: each["attempt"]
+        for each in before["services"]
+        if only is None or each["name"] in only
+    }
+    return until(
+        cli, answer, wait=wait, timeout=timeout, wanted="running", newer=numbers, only=only
+    )
 
 
 def status(
@@ -157,10 +173,6 @@ def show_status(cli: Cli, found: dict[str, Any]) -> None:
         cli.out.print(Text(f"  {clean(line)}", "yellow"))
     for line in remarks(cli, found):
         cli.out.print(Text(f"  {clean(line)}", "dim"))
-
-
-def _numbers(found: dict[str, Any]) -> dict[str, int]:
-    return {each["name"]: each["attempt"] for each in found["services"]}
 
 
 def _moment(at: str | None) -> str | None:

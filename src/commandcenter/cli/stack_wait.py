@@ -66,16 +66,21 @@ def until(
     timeout: float,
     wanted: str,
     newer: dict[str, int] | None = None,
+    only: frozenset[str] | None = None,
 ) -> ExitCode:
-    """Show the stack until it is as wanted, or cannot be; over restarts of the hub, too."""
+    """Show the stack until it is as wanted, or cannot be; over restarts of the hub, too.
+
+    `only`: whatever becomes of all services but these.
+    """
     found = answer
     if wait:
         with stack_view(cli) as view:
-            found = _watched(cli, answer, view, timeout, wanted, newer or {})
+            found = _watched(cli, answer, view, timeout, wanted, newer or {}, only)
     if cli.json:
         print_json(found)
-    else:
-        _conclude(cli, found, wanted, wait=wait)
+    found = narrowed(found, only)
+    if not cli.json:
+        _conclude(cli, found, wanted, only, wait=wait)
     if not wait or found["state"] == wanted:
         return ExitCode.OK
     return ExitCode.FAILED if found["state"] in _OVER else ExitCode.TIMED_OUT
@@ -88,6 +93,7 @@ def _watched(
     timeout: float,
     wanted: str,
     newer: dict[str, int],
+    only: frozenset[str] | None,
 ) -> dict[str, Any]:
     """Return the stack's last status."""
     path = f"/projects/{segment(found['project_id'])}/status"
@@ -98,22 +104,50 @@ def _watched(
     noted = False
     while time.monotonic() < deadline:
         view.update(found)
-        if is_over(found, wanted, newer):
-            if found["state"] != "error":
+        looked_at = narrowed(found, only)
+        if is_over(looked_at, wanted, newer):
+            if looked_at["state"] != "error":
                 break
             # What fails beside it is told as well.
-            now = [each["name"] for each in found["services"] if each["state"] == "failed"]
+            now = [each["name"] for each in looked_at["services"] if each["state"] == "failed"]
             if now != failed:
                 failed, failed_at = now, time.monotonic()
             elif time.monotonic() - failed_at > _FAILING_SECONDS:
                 break
-        elif wanted == "running" and not noted and (words := still_awaited(found)):
+        elif wanted == "running" and not noted and (words := still_awaited(looked_at)):
             noted = True
             cli.note(words)
         time.sleep(LOOK_SECONDS)
         found = hub.get(path) or found
     view.update(found)
     return found
+
+
+def restarted_with(found: dict[str, Any], service: str) -> frozenset[str]:
+    """Return the service and those that are restarted with it, by the answer to the request.
+
+    They are being ended as well, or wait to be started; nothing else does in a stack that is up.
+    """
+    return frozenset(
+        each["name"]
+        for each in found["services"]
+        if each["name"] == service
+        or each["state"] == "stopping"
+        or (each["state"] == "pending" and not each["message"])
+    )
+
+
+def narrowed(found: dict[str, Any], only: frozenset[str] | None) -> dict[str, Any]:
+    """Return the status as it would be if the stack had only these services."""
+    if only is None:
+        return found
+    services = [each for each in found["services"] if each["name"] in only]
+    is_well = all(each["healthy"] for each in services)
+    state = found["state"]
+    if state in {"starting", "running", "error"}:
+        has_failed = any(each["state"] == "failed" for each in services)
+        state = "error" if has_failed else "running" if is_well else "starting"
+    return {**found, "services": services, "state": state, "overall_healthy": is_well}
 
 
 def is_over(found: dict[str, Any], wanted: str, newer: dict[str, int]) -> bool:
@@ -160,15 +194,27 @@ def already(found: dict[str, Any], wanted: str) -> str:
     return f"{clean(found['project'])} is {words} already."
 
 
-def _conclude(cli: Cli, found: dict[str, Any], wanted: str, *, wait: bool = True) -> None:
+def _conclude(
+    cli: Cli,
+    found: dict[str, Any],
+    wanted: str,
+    only: frozenset[str] | None = None,
+    *,
+    wait: bool = True,
+) -> None:
     name = clean(found["project"])
+    names = clean(", ".join(each["name"] for each in found["services"]))
     if not wait and found["state"] != wanted:
         # What failed before is stopped first: its state tells nothing of what is to come.
-        cli.out.print(Text(f"{name} is being {_UNDER_WAY[wanted]}."))
+        begun = f"{name} is being {_UNDER_WAY[wanted]}."
+        cli.out.print(Text(begun if only is None else f"Being restarted in {name}: {names}."))
         cli.out.print(Text(f"  How it is: {cli.command('project', 'status', found['project'])}"))
         return
     if found["state"] == wanted == "running":
-        cli.out.print(Text(f"{name} is up: every service is healthy.", "green"))
+        well = f"{name} is up: every service is healthy."
+        if only is not None:
+            well = f"Restarted and healthy in {name}: {names}."
+        cli.out.print(Text(well, "green"))
         for service in found["services"]:
             for port in service["ports"]:
                 cli.out.print(Text(f"  {clean(service['name'])}: {port['address']}"))

@@ -17,7 +17,15 @@ from commandcenter.cli.project_set import _bytes, _cpus, _limit_names, _only_por
 from commandcenter.cli.session import Cli, GlobalOptions
 from commandcenter.cli.show_problem import problem_lines as error_lines
 from commandcenter.cli.stack_view import service_rows
-from commandcenter.cli.stack_wait import _conclude, already, interruptible, is_over, still_awaited
+from commandcenter.cli.stack_wait import (
+    _conclude,
+    already,
+    interruptible,
+    is_over,
+    narrowed,
+    restarted_with,
+    still_awaited,
+)
 from commandcenter.cli.stack_words import failures, problem_lines, remarks, runtime_words, waiting
 from commandcenter.stacks.compose.problems import (
     ComposeProblem,
@@ -132,6 +140,30 @@ def test_only_what_does_not_need_a_failed_service_is_awaited_and_the_failure_is_
     found = stack(failed, waits, service("db"), state="error")
     assert is_over(found, "running", {})
     assert still_awaited(found) == still_awaited(stack(service("db", state="starting"))) == ""
+
+
+def test_a_restart_of_one_service_waits_for_it_and_for_what_is_restarted_with_it_alone() -> None:
+    flapping = service("cache", state="restarting", healthy=False)
+    broken = service("db", state="failed", healthy=False)
+    page = service("page", state="pending", healthy=False, attempt=1)
+    helpless = service("job", state="pending", healthy=False, message="It waits for db.")
+    web = service("web", state="stopping", healthy=False, attempt=1)
+    answer = stack(web, page, helpless, flapping, broken, state="error")
+    only = restarted_with(answer, "web")
+    assert only == {"web", "page"}
+    newer = {"web": 1, "page": 1}
+    assert not is_over(narrowed(answer, only), "running", newer)
+    web = service("web", attempt=2)
+    found = stack(web, page, helpless, flapping, broken, state="error")
+    assert not is_over(narrowed(found, only), "running", newer)
+    page = service("page", attempt=2)
+    found = narrowed(stack(web, page, helpless, flapping, broken, state="error"), only)
+    assert found["state"] == "running"
+    assert is_over(found, "running", newer)
+    failed = service("web", state="failed", healthy=False, attempt=2)
+    found = narrowed(stack(failed, page, flapping), only)
+    assert found["state"] == "error"
+    assert is_over(found, "running", newer)
 
 
 def test_ctrl_c_at_any_moment_says_what_goes_on_and_how_to_end_it(
