@@ -101,7 +101,7 @@ def _watched(
     deadline = time.monotonic() + timeout
     failed: list[str] = []
     failed_at = 0.0
-    noted = False
+    noted = noted_away = False
     while time.monotonic() < deadline:
         view.update(found)
         looked_at = narrowed(found, only)
@@ -117,6 +117,9 @@ def _watched(
         elif wanted == "running" and not noted and (words := still_awaited(looked_at)):
             noted = True
             cli.note(words)
+        if not noted_away and waits_for_engine(found):
+            noted_away = True
+            cli.note("The container engine does not answer; it is waited for. Ctrl-C is safe.")
         time.sleep(LOOK_SECONDS)
         found = hub.get(path) or found
     view.update(found)
@@ -174,6 +177,16 @@ def _settling(found: dict[str, Any]) -> list[str]:
         # One that waits for a failed one says so, and will not go on by itself.
         or (each["state"] == "pending" and not each["message"])
     ]
+
+
+def waits_for_engine(found: dict[str, Any]) -> bool:
+    """Whether nothing goes on before the container engine is there again."""
+    return any(
+        each[told].startswith("The container engine ") and "does not answer" in each[told]
+        for each in found["services"]
+        if not each["healthy"] and each["state"] not in {"failed", "stopped"}
+        for told in ("progress", "message", "health_words")
+    )
 
 
 def still_awaited(found: dict[str, Any]) -> str:

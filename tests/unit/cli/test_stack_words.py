@@ -25,8 +25,10 @@ from commandcenter.cli.stack_wait import (
     narrowed,
     restarted_with,
     still_awaited,
+    waits_for_engine,
 )
 from commandcenter.cli.stack_words import failures, problem_lines, remarks, runtime_words, waiting
+from commandcenter.runtimes.docker.engine import Engine
 from commandcenter.stacks.compose.problems import (
     ComposeProblem,
     ComposeRefusedError,
@@ -164,6 +166,14 @@ def test_a_restart_of_one_service_waits_for_it_and_for_what_is_restarted_with_it
     found = narrowed(stack(failed, page, flapping), only)
     assert found["state"] == "error"
     assert is_over(found, "running", newer)
+
+
+def test_it_is_told_that_the_container_engine_is_waited_for() -> None:
+    error = Engine(Path("/run/docker.sock"))._away("it does not answer in time")
+    words = {"healthy": False, "health_words": error.detail}
+    assert waits_for_engine(stack(service("db"), service("web", state="stopping", **words)))
+    assert not waits_for_engine(stack(service("web", state="failed", **words)))
+    assert not waits_for_engine(stack(service("web", state="stopping", healthy=False)))
 
 
 def test_ctrl_c_at_any_moment_says_what_goes_on_and_how_to_end_it(
