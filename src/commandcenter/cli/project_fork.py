@@ -23,6 +23,12 @@ from commandcenter.cli.terminal import clean, print_json
 
 _MAX_PAUSE_SECONDS = 60.0
 _MB = 1000**2
+_UNDER_WAY = {
+    "copying": "being copied",
+    "starting": "starting",
+    "undoing": "being taken back",
+    "discarding": "being discarded",
+}
 
 
 def register(app: typer.Typer) -> None:
@@ -98,13 +104,22 @@ def _follow(
             made = hub.get(f"{path}/fork")
             if made is not None:
                 found = None if made["phase"] == "failed" else _status(hub, path) or found
-                if found is not None:
-                    view.update(found)
+                shown = titled(found, made)
+                if shown is not None:
+                    view.update(shown)
                 over = found is not None and (not start or is_over(found, "running", {}))
                 is_settled = made["phase"] == "failed" or (made["phase"] == "ready" and over)
                 if is_settled or time.monotonic() > deadline:
                     return made, found
             time.sleep(LOOK_SECONDS)
+
+
+def titled(found: dict[str, Any] | None, made: dict[str, Any]) -> dict[str, Any] | None:
+    """Return the fork's stack as it is shown: until its copy is complete by the fork's phase."""
+    if made["phase"] == "failed":
+        return {"project": made["name"], "state": "failed", "services": []}
+    words = _UNDER_WAY.get(made["phase"])
+    return found if found is None or words is None else {**found, "state": words}
 
 
 def _status(hub: PatientHub, path: str) -> dict[str, Any] | None:

@@ -13,6 +13,7 @@ from commandcenter.cli.problems import (
     UsageProblemError,
     describe,
 )
+from commandcenter.cli.project_fork import titled
 from commandcenter.cli.project_set import _bytes, _cpus, _limit_names, _only_port, _port
 from commandcenter.cli.session import Cli, GlobalOptions
 from commandcenter.cli.show_problem import problem_lines as error_lines
@@ -174,6 +175,17 @@ def test_it_is_told_that_the_container_engine_is_waited_for() -> None:
     assert waits_for_engine(stack(service("db"), service("web", state="stopping", **words)))
     assert not waits_for_engine(stack(service("web", state="failed", **words)))
     assert not waits_for_engine(stack(service("web", state="stopping", healthy=False)))
+
+
+@pytest.mark.parametrize(
+    ("phase", "title"),
+    [("copying", "being copied"), ("undoing", "being taken back"), ("starting", "starting"), ("ready", "stopped"),
+     ("failed", "failed")],
+)  # fmt: skip
+def test_a_fork_is_shown_by_its_phase_until_its_copy_is_complete(phase: str, title: str) -> None:
+    shown = titled(stack(state="stopped"), {"name": "shop", "phase": phase})
+    assert shown is not None
+    assert (shown["project"], shown["state"]) == ("shop", title)
 
 
 def test_ctrl_c_at_any_moment_says_what_goes_on_and_how_to_end_it(
