@@ -70,36 +70,31 @@ export function StackPanel({
                 Limits and ports…
               </Button>
             )}
-            {isStill && (
-              <Button
-                size="xs"
-                leftSection={<Icon name="play" size={14} />}
-                disabled={ask.isPending || stack.services.length === 0}
-                onClick={() => ask.mutate("start")}
-              >
-                Start
-              </Button>
-            )}
-            {!isStill && (
-              <Button
-                size="xs"
-                variant="default"
-                disabled={ask.isPending || stack.state === "stopping"}
-                onClick={() => ask.mutate("restart")}
-              >
-                Restart
-              </Button>
-            )}
-            {stack.state !== "stopped" && (
-              <Button
-                size="xs"
-                variant="default"
-                disabled={ask.isPending || stack.state === "stopping"}
-                onClick={() => ask.mutate("stop")}
-              >
-                Stop
-              </Button>
-            )}
+            {/* Each keeps its place: a second click must not meet another one. */}
+            <Button
+              size="xs"
+              leftSection={<Icon name="play" size={14} />}
+              disabled={ask.isPending || !isStill || stack.services.length === 0}
+              onClick={() => ask.mutate("start")}
+            >
+              Start
+            </Button>
+            <Button
+              size="xs"
+              variant="default"
+              disabled={ask.isPending || isStill || stack.state === "stopping"}
+              onClick={() => ask.mutate("restart")}
+            >
+              Restart
+            </Button>
+            <Button
+              size="xs"
+              variant="default"
+              disabled={ask.isPending || ["stopped", "stopping"].includes(stack.state)}
+              onClick={() => ask.mutate("stop")}
+            >
+              Stop
+            </Button>
           </span>
         )
       }
