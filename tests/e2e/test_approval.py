@@ -45,7 +45,7 @@ def test_a_run_is_started_and_approved_from_a_phone(hub: Hub, visits: Visits) ->
     desk = visits.page()
     _start_in_the_form(desk)
     expect(desk.get_by_role("heading", level=1)).to_contain_text("waits for approval")
-    expect(desk).to_have_title(re.compile(r"^\(\d+\) gated"))
+    expect(desk).to_have_title(re.compile(r"^\(\d+\) gated, waits for approval"))
 
     phone = visits.page(phone=True)
     phone.goto("/")

@@ -159,7 +159,9 @@ def test_a_graph_of_many_steps_is_shapes_from_afar_and_cards_when_near(
             graph.get_by_role("button", name="Zoom In").click()
         expect(near.first).to_be_visible()
         assert near.count() < 200
-        client.post(f"/runs/{run}/cancel").raise_for_status()
+        page.get_by_role("button", name="Cancel…").click()
+        page.get_by_role("button", name="Cancel the run").click()
+        expect(page.get_by_role("heading", level=1)).to_contain_text("cancelled")
 
 
 def test_what_was_found_is_listed_and_counted(hub: Hub, visits: Visits) -> None:
