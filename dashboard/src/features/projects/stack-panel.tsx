@@ -1,15 +1,16 @@
 import { Button } from "@mantine/core";
-import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { Suspense, useState } from "react";
 import { http, take } from "@/api/client";
 import type { StackView } from "@/api/generated/schema";
-import { me, stack as stackQuery } from "@/api/queries";
+import { stack as stackQuery } from "@/api/queries";
 import { Icon } from "@/components/icons";
 import { Panel } from "@/components/page";
 import { Problem } from "@/components/problem";
 import { State } from "@/components/state";
 import { Ago } from "@/components/time";
 import { lazyPart } from "@/lib/lazy";
+import { useMay } from "@/lib/may";
 import { stackStatus } from "@/lib/status";
 import { ServiceRow } from "./service-row";
 
@@ -29,8 +30,7 @@ export function StackPanel({
   onOpenService: (service: string | undefined) => void;
 }) {
   const client = useQueryClient();
-  const { data: who } = useQuery(me);
-  const mayRun = who?.permissions.includes("stacks:run") ?? false;
+  const mayRun = useMay("stacks:run");
   const [isChanging, setChanging] = useState(false);
   const [hasChanged, setChanged] = useState(false);
   const { queryKey } = stackQuery(stack.project_id);
