@@ -82,6 +82,8 @@ def test_no_page_has_barriers(page: Page, places: dict[str, str]) -> None:
         page.goto(path)
         page.locator("h1", has_text=heading).wait_for()
         page.locator(".loading").wait_for(state="detached")
+        if path == "/runs":
+            expect(page.get_by_text("The program exited with 3.").first).to_be_visible()
         if heading in {"gated", "broken"}:
             page.locator(".step-box").first.wait_for()
         if found := barriers(page):
