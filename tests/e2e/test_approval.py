@@ -89,8 +89,12 @@ def test_who_comes_second_is_told_so(hub: Hub, visits: Visits) -> None:
                 route.continue_(),
             ),
         )
+        page.get_by_label("Comment").fill("I had looked at it")
         approve.click()
 
+        expect(page.get_by_label("Your comment, which was not sent")).to_have_value(
+            "I had looked at it"
+        )
         expect(page.get_by_role("alert")).to_contain_text("already decided")
         expect(page.get_by_text("I was here")).to_be_visible()
         expect(page.get_by_text("rejected").first).to_be_visible()
