@@ -69,3 +69,4 @@ class StackStatus:
     problems: Sequence[Mapping[str, Any]]  # one by one what stands against a start
     accept_unenforced: tuple[str, ...]
     services: tuple[ServiceStatus, ...]
+    is_copied: bool = False  # a fork whose copy is not complete

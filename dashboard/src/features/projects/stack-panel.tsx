@@ -55,7 +55,7 @@ export function StackPanel({
         <span className="line">
           Services
           <State state={stack.state} tone={status.tone} word={status.word} />
-          {stack.state === "starting" && (
+          {stack.state === "starting" && !stack.is_copied && (
             <span className="small muted">
               {done} of {stack.services.length} healthy
             </span>
