@@ -105,7 +105,7 @@ def test_two_runs_are_compared(hub: Hub, visits: Visits) -> None:
     expect(facts.get_by_role("row", name="Run").get_by_role("link")).to_have_text(runs)
     outcome = facts.get_by_role("row", name="Outcome").get_by_role("cell")
     expect(outcome).to_have_text(["failed", "succeeded", "differs"])
-    inputs = page.get_by_role("region", name="Changes of inputs", exact=True)
+    inputs = page.get_by_role("region", name="Changes of input word", exact=True)
     expect(inputs.locator(".removed")).to_contain_text("hello")
     expect(inputs.locator(".added")).to_contain_text("goodbye")
     written = page.get_by_role("region", name="Changes of judged.yaml")

@@ -26,6 +26,10 @@ export class ProblemError extends Error {
   }
 }
 
+/** What the hub says against single fields of a form. */
+export const fieldErrors = (error: Error | null): Map<string, string> =>
+  error instanceof ProblemError ? error.byField : new Map();
+
 /** The hub could not be reached. `isRead`: nothing was to be done but to read. */
 export class UnreachableError extends ProblemError {
   readonly at = new Date();

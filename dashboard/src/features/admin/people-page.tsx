@@ -1,7 +1,7 @@
 import { Button, Modal, NativeSelect, TextInput } from "@mantine/core";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
-import { http, take } from "@/api/client";
+import { fieldErrors, http, take } from "@/api/client";
 import type { PrincipalOut, Role } from "@/api/generated/schema";
 import { me, principals, tokens } from "@/api/queries";
 import { Page, Panel } from "@/components/page";
@@ -106,6 +106,8 @@ function AddPerson({ onClose }: { onClose: () => void }) {
       onClose();
     },
   });
+  const byField = fieldErrors(add.error);
+  const atGroups = [...byField].find(([path]) => path.startsWith("groups"))?.[1];
   const addOnce = useOnce(() => add.mutateAsync());
 
   return (
@@ -120,6 +122,7 @@ function AddPerson({ onClose }: { onClose: () => void }) {
         label="Name"
         required
         data-autofocus
+        error={byField.get("name")}
         value={name}
         onChange={(event) => setName(event.currentTarget.value)}
       />
@@ -141,10 +144,11 @@ function AddPerson({ onClose }: { onClose: () => void }) {
       <TextInput
         label="Groups"
         description="Separated by commas; approvals ask groups."
+        error={atGroups}
         value={groups}
         onChange={(event) => setGroups(event.currentTarget.value)}
       />
-      {add.error !== null && <Problem error={add.error} />}
+      {add.error !== null && byField.size === 0 && <Problem error={add.error} />}
       <div>
         <Button type="submit" loading={add.isPending}>
           Add
