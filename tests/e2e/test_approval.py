@@ -45,7 +45,7 @@ def test_a_run_is_started_and_approved_from_a_phone(hub: Hub, visits: Visits) ->
     desk = visits.page()
     _start_in_the_form(desk)
     expect(desk.get_by_role("heading", level=1)).to_contain_text("waits for approval")
-    expect(desk).to_have_title(re.compile(r"^\(\d+\) gated"))
+    expect(desk).to_have_title(re.compile(r"^\(\d+\) gated, waits for approval"))
 
     phone = visits.page(phone=True)
     phone.goto("/")
@@ -89,8 +89,12 @@ def test_who_comes_second_is_told_so(hub: Hub, visits: Visits) -> None:
                 route.continue_(),
             ),
         )
+        page.get_by_label("Comment").fill("I had looked at it")
         approve.click()
 
+        expect(page.get_by_label("Your comment, which was not sent")).to_have_value(
+            "I had looked at it"
+        )
         expect(page.get_by_role("alert")).to_contain_text("already decided")
         expect(page.get_by_text("I was here")).to_be_visible()
         expect(page.get_by_text("rejected").first).to_be_visible()

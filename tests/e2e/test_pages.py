@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import ConsoleMessage, Page
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect
 
 from tests.e2e.conftest import Visits, api, barriers
 from tests.integration.cli.conftest import Hub, wait_for
@@ -15,6 +15,7 @@ _DIALOGS = {
     "/projects/shop?": "Fork…",
     "/projects": "Add a project",
     "/people": "Add somebody",
+    "/people?": "Change…",
 }
 _PLACES = {
     "/": "Overview",
@@ -81,6 +82,8 @@ def test_no_page_has_barriers(page: Page, places: dict[str, str]) -> None:
         page.goto(path)
         page.locator("h1", has_text=heading).wait_for()
         page.locator(".loading").wait_for(state="detached")
+        if path == "/runs":
+            expect(page.get_by_text("The program exited with 3.").first).to_be_visible()
         if heading in {"gated", "broken"}:
             page.locator(".step-box").first.wait_for()
         if found := barriers(page):
@@ -101,3 +104,44 @@ def test_no_page_has_barriers(page: Page, places: dict[str, str]) -> None:
         page.keyboard.press("Escape")
         page.get_by_role("dialog").wait_for(state="hidden")
     assert wrong == {}
+
+
+def test_somebody_is_changed_and_sees_what_their_role_lets_them(
+    hub: Hub, browser: Browser, page: Page
+) -> None:
+    page.goto("/people")
+    page.get_by_role("button", name="Add somebody").click()
+    page.get_by_label("Name").fill("vera")
+    page.get_by_label("Role").select_option("admin")
+    page.get_by_role("button", name="Add", exact=True).click()
+    row = page.get_by_role("listitem").filter(has_text="vera")
+    row.get_by_role("button", name="Change… vera").click()
+    page.get_by_label("Role").select_option("viewer")
+    page.get_by_role("button", name="Change…", exact=True).click()
+    expect(page.get_by_text("vera becomes viewer in place of admin")).to_be_visible()
+    page.get_by_role("button", name="Change vera").click()
+    expect(row).to_contain_text("user, viewer")
+
+    with api(hub) as client:
+        people = client.get("/principals").json()["items"]
+        vera = next(each["id"] for each in people if each["name"] == "vera")
+        link = client.post(f"/principals/{vera}/login-links").raise_for_status().json()["url"]
+    theirs = browser.new_context(base_url=hub.url)
+    try:
+        seen = theirs.new_page()
+        seen.goto(link)
+        seen.get_by_role("button", name="Sign in").click()
+        expect(seen.get_by_role("heading", name="Waiting for others")).to_be_visible()
+        menu = seen.get_by_role("navigation", name="Main", exact=True)
+        expect(menu.get_by_role("link", name="Settings")).to_be_visible()
+        expect(menu.get_by_role("link", name="Audit log")).to_be_hidden()
+        seen.goto("/audit")
+        expect(seen.get_by_text("an admin sees here")).to_be_visible()
+        expect(seen.get_by_role("button", name="Check the chain")).to_be_hidden()
+    finally:
+        theirs.close()
+
+    row.get_by_role("button", name="Change… vera").click()
+    page.get_by_role("button", name="Disable vera…").click()
+    page.get_by_role("button", name="Disable vera").click()
+    expect(row).to_contain_text("disabled")

@@ -105,7 +105,7 @@ def test_two_runs_are_compared(hub: Hub, visits: Visits) -> None:
     expect(facts.get_by_role("row", name="Run").get_by_role("link")).to_have_text(runs)
     outcome = facts.get_by_role("row", name="Outcome").get_by_role("cell")
     expect(outcome).to_have_text(["failed", "succeeded", "differs"])
-    inputs = page.get_by_role("region", name="Changes of inputs", exact=True)
+    inputs = page.get_by_role("region", name="Changes of input word", exact=True)
     expect(inputs.locator(".removed")).to_contain_text("hello")
     expect(inputs.locator(".added")).to_contain_text("goodbye")
     written = page.get_by_role("region", name="Changes of judged.yaml")
@@ -159,7 +159,9 @@ def test_a_graph_of_many_steps_is_shapes_from_afar_and_cards_when_near(
             graph.get_by_role("button", name="Zoom In").click()
         expect(near.first).to_be_visible()
         assert near.count() < 200
-        client.post(f"/runs/{run}/cancel").raise_for_status()
+        page.get_by_role("button", name="Cancel…").click()
+        page.get_by_role("button", name="Cancel the run").click()
+        expect(page.get_by_role("heading", level=1)).to_contain_text("cancelled")
 
 
 def test_what_was_found_is_listed_and_counted(hub: Hub, visits: Visits) -> None:

@@ -1,7 +1,7 @@
 import createClient from "openapi-fetch";
 import type { Problem, paths } from "./generated/schema";
 
-/** What the hub said against a request, in its own words; `status` 0: it could not be reached. */
+/** What the hub said against a request, in its own words. */
 export class ProblemError extends Error {
   constructor(
     readonly status: number,
@@ -12,10 +12,6 @@ export class ProblemError extends Error {
     readonly fields: Record<string, unknown> = {},
   ) {
     super(detail);
-  }
-
-  get isOffline(): boolean {
-    return this.status === 0;
   }
 
   /** What the hub says against single fields, by their path in the body: `limits.redis.cpus`. */
@@ -30,6 +26,29 @@ export class ProblemError extends Error {
   }
 }
 
+/** What the hub says against single fields of a form. */
+export const fieldErrors = (error: Error | null): Map<string, string> =>
+  error instanceof ProblemError ? error.byField : new Map();
+
+/** The hub could not be reached. `isRead`: nothing was to be done but to read. */
+export class UnreachableError extends ProblemError {
+  readonly at = new Date();
+
+  constructor(readonly isRead: boolean) {
+    super(
+      0,
+      "hub_unreachable",
+      "The hub does not answer",
+      isRead
+        ? "It may be restarting. What is shown here is from before."
+        : "It may be restarting. Whether this was done is not known.",
+      isRead
+        ? "This page goes on by itself as soon as the hub is back."
+        : "Look at what is shown once the hub is back, and do it again if need be.",
+    );
+  }
+}
+
 let onSignedOut: () => void = () => undefined;
 
 /** Have `listener` called when the hub no longer knows this browser's session. */
@@ -38,6 +57,7 @@ export function whenSignedOut(listener: () => void): void {
 }
 
 export const http = createClient<paths>({ credentials: "same-origin" });
+http.use({ onError: ({ request }) => new UnreachableError(request.method === "GET") });
 
 type Answer<T> = { data?: T; error?: unknown; response: Response };
 
@@ -46,14 +66,8 @@ export async function take<T>(answer: Promise<Answer<T>>): Promise<T> {
   let got: Answer<T>;
   try {
     got = await answer;
-  } catch {
-    throw new ProblemError(
-      0,
-      "hub_unreachable",
-      "The hub does not answer",
-      "It may be restarting. What is shown here is from before.",
-      "This page goes on by itself as soon as the hub is back.",
-    );
+  } catch (error) {
+    throw error instanceof ProblemError ? error : new UnreachableError(true);
   }
   if (got.response.ok) return got.data as T;
   if (got.response.status === 401) onSignedOut();

@@ -5,13 +5,16 @@ import { useState } from "react";
 import { approvals, projects, runs, workflows } from "@/api/queries";
 import { Icon } from "@/components/icons";
 import { openStartRun } from "@/features/runs/start-run";
-import { PLACES } from "./places";
+import { usePermissions } from "@/lib/may";
+import { usePlaces } from "./places";
 
 export const openPalette = () => spotlight.open();
 
 /** Ctrl-K: every place, project, recent run, open approval and workflow by name. */
 export function CommandPalette() {
   const navigate = useNavigate();
+  const may = usePermissions();
+  const places = usePlaces();
   // What is asked for here would be asked for again at every event, on every page.
   const [enabled, setEnabled] = useState(false);
   const known = {
@@ -29,14 +32,14 @@ export function CommandPalette() {
       keywords: ["approve", "reject", item.id],
       onClick: () => void navigate({ to: "/approvals/$approval", params: { approval: item.id } }),
     })),
-    ...PLACES.map((place) => ({
+    ...places.map((place) => ({
       id: place.to,
       label: place.label,
       description: "Go there",
       leftSection: <Icon name={place.icon} />,
       onClick: () => void navigate({ to: place.to }),
     })),
-    ...known.workflows.map((item) => ({
+    ...(may("runs:start") ? known.workflows : []).map((item) => ({
       id: item.id,
       label: `Run ${item.name}`,
       description: "Start a run of this workflow",
@@ -45,7 +48,7 @@ export function CommandPalette() {
     })),
     ...known.workflows.map((item) => ({
       id: `edit ${item.id}`,
-      label: `Edit ${item.name}`,
+      label: `${may("workflows:write") ? "Edit" : "Look at"} ${item.name}`,
       description: "Open the builder",
       leftSection: <Icon name="workflows" />,
       onClick: () => void navigate({ to: "/workflows/$workflow", params: { workflow: item.name } }),

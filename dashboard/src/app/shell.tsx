@@ -8,11 +8,12 @@ import { coarse } from "@/lib/format";
 import { useConnection } from "@/live/live";
 import { useAttention } from "./attention";
 import { CommandPalette, openPalette } from "./palette";
-import { PLACES, TABS } from "./places";
+import { TABS, usePlaces } from "./places";
 import { Shortcuts } from "./shortcuts";
 
 export function Shell() {
   const counts = useAttention();
+  const places = usePlaces();
   return (
     <>
       <a className="skip" href="#main">
@@ -29,7 +30,7 @@ export function Shell() {
             <kbd>Ctrl K</kbd>
           </button>
           <nav className="nav" aria-label="Main">
-            {PLACES.map((place) => (
+            {places.map((place) => (
               <Link key={place.to} to={place.to} activeOptions={{ exact: place.to === "/" }}>
                 <Icon name={place.icon} />
                 {place.label}

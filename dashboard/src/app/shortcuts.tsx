@@ -1,8 +1,9 @@
 import { Modal } from "@mantine/core";
 import { useNavigate } from "@tanstack/react-router";
-import { useEffect, useState } from "react";
+import { useEffect, useRef, useState } from "react";
 import { openStartRun } from "@/features/runs/start-run";
-import { PLACES } from "./places";
+import { useMay } from "@/lib/may";
+import { usePlaces } from "./places";
 
 const CHORD_MS = 1200;
 
@@ -16,20 +17,22 @@ function isTyping(target: EventTarget | null): boolean {
 /** Keys that work everywhere: `g` and a letter goes somewhere, `n` starts a run, `?` lists them. */
 export function Shortcuts() {
   const navigate = useNavigate();
+  const places = usePlaces();
+  const mayStart = useMay("runs:start");
   const [isShown, setShown] = useState(false);
+  const chordUntil = useRef(0);
   useEffect(() => {
-    let chordUntil = 0;
     const press = (event: KeyboardEvent) => {
       if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return;
       if (document.querySelector('[role="dialog"]') !== null) return;
-      const isChord = event.timeStamp < chordUntil;
-      chordUntil = 0;
+      const isChord = event.timeStamp < chordUntil.current;
+      chordUntil.current = 0;
       if (isChord) {
-        const place = PLACES.find(({ key }) => key === event.key);
+        const place = places.find(({ key }) => key === event.key);
         if (place !== undefined) void navigate({ to: place.to });
       } else if (event.key === "g") {
-        chordUntil = event.timeStamp + CHORD_MS;
-      } else if (event.key === "n") {
+        chordUntil.current = event.timeStamp + CHORD_MS;
+      } else if (event.key === "n" && mayStart) {
         event.preventDefault();
         openStartRun({});
       } else if (event.key === "?") {
@@ -38,15 +41,15 @@ export function Shortcuts() {
     };
     window.addEventListener("keydown", press);
     return () => window.removeEventListener("keydown", press);
-  }, [navigate]);
+  });
   return (
     <Modal opened={isShown} onClose={() => setShown(false)} title="Keyboard">
       <table className="data">
         <tbody>
           <Row keys={["Ctrl", "K"]} means="Find a page, project, run or workflow" />
-          <Row keys={["n"]} means="Start a run" />
+          {mayStart && <Row keys={["n"]} means="Start a run" />}
           <Row keys={["?"]} means="This list" />
-          {PLACES.map((place) => (
+          {places.map((place) => (
             <Row key={place.to} keys={["g", place.key]} means={place.label} />
           ))}
           <Row keys={["a", "Enter"]} means="On an approval: approve" />

@@ -1,7 +1,11 @@
 import { ProblemError } from "@/api/client";
+import { useConnection } from "@/live/live";
+import { isToTell } from "@/live/told";
 
 /** What went wrong, in the hub's own words, with what to do next. */
 export function Problem({ error }: { error: Error }) {
+  const connection = useConnection();
+  if (!isToTell(error, connection)) return null;
   if (!(error instanceof ProblemError)) {
     return (
       <div className="problem" role="alert">

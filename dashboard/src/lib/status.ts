@@ -39,6 +39,7 @@ type StackFacts = {
   overall_healthy: boolean;
   reason: string;
   last_started_at: string | null;
+  is_copied: boolean;
 };
 
 /**
@@ -49,6 +50,7 @@ export function stackStatus(stack: StackFacts): { tone: Tone; word: string } {
   if (stack.state === "stopped" && stack.last_started_at === null && stack.reason !== "") {
     return { tone: "bad", word: "cannot be started" };
   }
+  if (stack.is_copied) return { tone: "active", word: "being copied" };
   if (stack.state !== "running") return { tone: toneOf(stack.state), word: stack.state };
   return stack.overall_healthy
     ? { tone: "good", word: "healthy" }

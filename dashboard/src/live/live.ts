@@ -1,6 +1,6 @@
 import { QueryClient } from "@tanstack/react-query";
 import { useSyncExternalStore } from "react";
-import { ProblemError, whenSignedOut } from "@/api/client";
+import { ProblemError, UnreachableError, whenSignedOut } from "@/api/client";
 import { type Connection, EventSocket, type HubEvent } from "./socket";
 import { Refresher } from "./sync";
 
@@ -14,7 +14,9 @@ export const queryClient = new QueryClient({
       // A browser drops requests under way whenever an interface of the machine comes or goes,
       // as those of projects' networks do.
       retry: (count, error) =>
-        error instanceof ProblemError && (error.isOffline || error.status >= 500) && count < 3,
+        error instanceof ProblemError &&
+        (error instanceof UnreachableError || error.status >= 500) &&
+        count < 3,
       retryDelay: (count) => 200 * 2 ** count,
       networkMode: "always",
     },

@@ -9,8 +9,15 @@ export type HubEvent = {
   data: Record<string, unknown>;
 };
 
-/** `since`: when the hub was last heard of, for telling how old what is shown is. */
-export type Connection = { phase: "connecting" | "live" | "reconnecting"; since: Date };
+/**
+ * `since`: when the hub was last heard of, for telling how old what is shown is; `opened`: when the
+ * line was last opened.
+ */
+export type Connection = {
+  phase: "connecting" | "live" | "reconnecting";
+  since: Date;
+  opened: Date | null;
+};
 
 type Callbacks = {
   onEvent: (event: HubEvent) => void;
@@ -37,7 +44,7 @@ export class EventSocket {
   private retryTimer: number | undefined;
   private silenceTimer: number | undefined;
   private readonly listeners = new Set<() => void>();
-  private connection: Connection = { phase: "connecting", since: new Date() };
+  private connection: Connection = { phase: "connecting", since: new Date(), opened: null };
 
   constructor(private readonly callbacks: Callbacks) {}
 
@@ -115,9 +122,11 @@ export class EventSocket {
   };
 
   private tell(phase: Connection["phase"]): void {
-    const since = phase === "live" ? new Date() : this.connection.since;
     if (this.connection.phase === phase) return;
-    this.connection = { phase, since };
+    const { since, opened } = this.connection;
+    const now = new Date();
+    this.connection =
+      phase === "live" ? { phase, since: now, opened: now } : { phase, since, opened };
     for (const listener of this.listeners) listener();
   }
 }

@@ -4,8 +4,16 @@ from typing import Annotated, Literal
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from commandcenter.auth.permissions import Permission, Role
+from commandcenter.kit.worded import Worded
 
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$")]
+Name = Annotated[
+    str,
+    Worded(
+        r"^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$",
+        "A name has letters, digits, dots, hyphens, underscores and @, begins with a letter or a "
+        "digit, and is at most 64 characters long.",
+    ),
+]
 Groups = Annotated[list[Name], Field(max_length=50)]
 
 

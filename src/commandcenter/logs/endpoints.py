@@ -82,7 +82,11 @@ async def download_log(
     check: Check = False,
 ) -> StreamingResponse:
     """Download the whole log as text: time, stream and text of each line."""
-    log = await service.open(run_id, node, attempt, check=check)
+    return whole_log(await service.open(run_id, node, attempt, check=check))
+
+
+def whole_log(log: AttemptLog) -> StreamingResponse:
+    """Return all of a log as a file."""
     name = f"{log.attempt_id}.log"
     return StreamingResponse(
         log.reader.download(),

@@ -3,8 +3,19 @@
 import re
 from collections.abc import Callable
 from itertools import count
+from typing import Annotated
+
+from commandcenter.kit.worded import Worded
 
 NAME_PATTERN = r"^[a-z0-9][a-z0-9-]{0,62}$"
+ProjectName = Annotated[
+    str,
+    Worded(
+        NAME_PATTERN,
+        "A name has small letters, digits and hyphens, begins with a letter or a digit, "
+        "and is at most 63 characters long.",
+    ),
+]
 _MAX_LENGTH = 63
 _FALLBACK = "project"
 

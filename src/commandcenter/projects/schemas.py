@@ -3,14 +3,14 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from commandcenter.projects.naming import NAME_PATTERN
+from commandcenter.projects.naming import ProjectName
 
 
 class ProjectAdd(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     path: Annotated[str, Field(min_length=1, max_length=4096)]
-    name: Annotated[str, Field(pattern=NAME_PATTERN)] | None = None
+    name: ProjectName | None = None
 
 
 class GitView(BaseModel):

@@ -80,8 +80,8 @@ async def list_runs(
     wanted = RunFilter(
         state=state.value if state else None, workflow=workflow, project_id=project_id
     )
-    found = await service.page(wanted, cursor=cursor, limit=limit + 1)
-    items = [RunSummary.of(run) for run in found[:limit]]
+    found, causes = await service.page(wanted, cursor=cursor, limit=limit + 1)
+    items = [RunSummary.of(run, causes.get(run.id)) for run in found[:limit]]
     return Page(items=items, next_cursor=items[-1].id if len(found) > limit else None)
 
 

@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import and_, or_, select
+from sqlalchemy import and_, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import defer
 
+from commandcenter.engine.states import StepState
 from commandcenter.models import (
     Agent,
     Approval,
@@ -19,6 +20,9 @@ from commandcenter.models import (
     Step,
 )
 from commandcenter.runs.errors import RunNotFoundError
+from commandcenter.runs.states import RunState
+
+MAX_CAUSE = 300  # characters
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,3 +127,19 @@ async def run_page(
             )
         )
     return (await session.scalars(query)).all()
+
+
+async def causes_of(session: AsyncSession, runs: Sequence[Run]) -> dict[str, str]:
+    """Return by run what its first failed step said, shortened; nothing of runs without one."""
+    failed = [run.id for run in runs if run.state == RunState.FAILED.value]
+    if not failed:
+        return {}
+    found = await session.execute(
+        select(Step.run_id, func.substr(Step.message, 1, MAX_CAUSE))
+        .where(Step.run_id.in_(failed), Step.state == StepState.FAILED.value, Step.message != "")
+        .order_by(Step.position)
+    )
+    causes: dict[str, str] = {}
+    for run_id, message in found:
+        causes.setdefault(run_id, message)
+    return causes

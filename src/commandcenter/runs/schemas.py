@@ -44,6 +44,8 @@ class _Out(BaseModel):
 
 
 class RunSummary(_Out):
+    """`cause`: in a list, what the first failed step said, shortened; else null."""
+
     id: str
     workflow_name: str
     workflow_version: int
@@ -59,10 +61,11 @@ class RunSummary(_Out):
     finished_at: datetime | None
     deadline_at: datetime
     cancel_requested_at: datetime | None
+    cause: str | None = None
 
     @classmethod
-    def of(cls, run: Run) -> Self:
-        return cls.model_validate(run)
+    def of(cls, run: Run, cause: str | None = None) -> Self:
+        return cls.model_validate(run).model_copy(update={"cause": cause})
 
 
 class AttemptView(_Out):
@@ -148,7 +151,7 @@ class ApprovalRef(_Out):
 
 
 class RunView(RunSummary):
-    """A run with all its steps and attempts."""
+    """A run with all its steps and attempts, whose own messages say why one failed."""
 
     project: str | None = None
     requested_by_name: str | None = None
@@ -187,7 +190,9 @@ class RunView(RunSummary):
                 ],
             )
 
-        run = {name: getattr(detail.run, name) for name in RunSummary.model_fields}
+        run = {
+            name: getattr(detail.run, name) for name in RunSummary.model_fields if name != "cause"
+        }
         return cls(
             **run,
             project=detail.project.name if detail.project else None,

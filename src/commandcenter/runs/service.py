@@ -1,7 +1,7 @@
 """What callers may do with runs: start, look, cancel, run again."""
 
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from sqlalchemy import update
 from sqlalchemy.exc import IntegrityError
@@ -15,7 +15,14 @@ from commandcenter.kit.database import Database
 from commandcenter.models import Run, Workflow
 from commandcenter.runs.create import RunCreation, RunRequest
 from commandcenter.runs.errors import RunFinishedError
-from commandcenter.runs.queries import RunDetail, RunFilter, find_run, run_detail, run_page
+from commandcenter.runs.queries import (
+    RunDetail,
+    RunFilter,
+    causes_of,
+    find_run,
+    run_detail,
+    run_page,
+)
 from commandcenter.runs.rerun import RerunRequest, plan_rerun
 from commandcenter.runs.states import RunState
 from commandcenter.runs.unstarted import end_unstarted
@@ -116,8 +123,14 @@ class RunService:
         definition = (await self._creation.workflows.plan_of(workflow.source)).definition
         return detail, {node.name: list(node.needs) for node in definition.nodes}
 
-    async def page(self, wanted: RunFilter, *, cursor: str | None, limit: int) -> Sequence[Run]:
-        """Return runs, the newest first; `cursor` is the id of the last one seen."""
+    async def page(
+        self, wanted: RunFilter, *, cursor: str | None, limit: int
+    ) -> tuple[Sequence[Run], Mapping[str, str]]:
+        """Return runs, the newest first, and by id why a step of one failed.
+
+        `cursor` is the id of the last run seen.
+        """
         async with self._database.read() as session:
             after = await find_run(session, cursor) if cursor else None
-            return await run_page(session, wanted, after=after, limit=limit)
+            runs = await run_page(session, wanted, after=after, limit=limit)
+            return runs, await causes_of(session, runs)

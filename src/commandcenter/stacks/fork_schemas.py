@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 from commandcenter.models import StackFork
-from commandcenter.projects.naming import NAME_PATTERN
+from commandcenter.projects.naming import ProjectName
 from commandcenter.projects.schemas import ProjectView
 from commandcenter.stacks.fork_phases import CopyProgress, ForkPhase
 from commandcenter.stacks.forks import Forked
@@ -17,7 +17,7 @@ DEFAULT_MAX_PAUSE_SECONDS = 60.0
 class ForkIn(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
-    name: Annotated[str, Field(pattern=NAME_PATTERN)]
+    name: ProjectName
     start: bool = True
     # the longest that the services of the origin may stand still; else the fork is given up
     max_pause_seconds: Annotated[float, Field(gt=0, le=3600)] = DEFAULT_MAX_PAUSE_SECONDS

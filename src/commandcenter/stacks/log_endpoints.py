@@ -3,12 +3,13 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Header, Query, Response, WebSocket
+from fastapi.responses import StreamingResponse
 
 from commandcenter.auth.caller import require
 from commandcenter.auth.identity import Caller
 from commandcenter.auth.permissions import Permission
 from commandcenter.kit.injection import provide
-from commandcenter.logs.endpoints import lines_answer
+from commandcenter.logs.endpoints import lines_answer, whole_log
 from commandcenter.logs.follow_endpoint import send_following
 from commandcenter.logs.service import MAX_LINES, LogQuery
 from commandcenter.projects.service import ProjectService
@@ -51,6 +52,22 @@ async def read_service_logs(
     log = await logs.open(await projects.get(project), service, attempt)
     query = LogQuery(lines=tail, after=after, grep=grep, regex=regex, stream=stream)
     return lines_answer(await logs.read(log, query), log, accept)
+
+
+@router.get(
+    "/projects/{project}/services/{service}/logs/download", response_class=StreamingResponse
+)
+async def download_service_log(
+    project: str,
+    service: str,
+    _caller: Reader,
+    logs: Logs,
+    projects: Projects,
+    *,
+    attempt: AttemptNumber = None,
+) -> StreamingResponse:
+    """Download the whole log of a service as text: time, stream and text of each line."""
+    return whole_log(await logs.open(await projects.get(project), service, attempt))
 
 
 @router.websocket("/projects/{project}/services/{service}/logs/follow")

@@ -29,16 +29,23 @@ def next_limits(stored: Mapping[str, Any], wish: ServiceLimits | None) -> dict[s
 
 
 def limited(stack: Stack, name: str, stored: Mapping[str, Any]) -> Stack:
-    """Return the stack with the limits of one service as they are stored."""
+    """Return the stack with the limits of one service as they are stored.
+
+    A limit that stays the usual one is still not asked for: it is told as an addition.
+    """
     return replace(
         stack,
         services=tuple(
-            replace(each, limits=replace(each.limits, **_without_own(stored)))
-            if each.name == name
-            else each
+            replace(each, limits=_changed(each.limits, stored)) if each.name == name else each
             for each in stack.services
         ),
     )
+
+
+def _changed(limits: ServiceLimits, stored: Mapping[str, Any]) -> ServiceLimits:
+    present = _hard(limits)
+    wanted = _without_own(stored).items()
+    return replace(limits, **{kind: value for kind, value in wanted if value != present[kind]})
 
 
 def _hard(asked: ServiceLimits) -> dict[str, Any]:

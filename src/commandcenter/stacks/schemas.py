@@ -99,6 +99,7 @@ class StackView(_View):
     source: dict[str, Any]
     problems: list[dict[str, Any]]  # one by one what stands against a start
     accept_unenforced: list[str]  # limits that the project may run without
+    is_copied: bool  # a fork whose copy is not complete: nothing of it runs before
     services: list[ServiceView]
 
     @classmethod
@@ -117,6 +118,7 @@ class StackView(_View):
             source=dict(status.source),
             problems=[dict(each) for each in status.problems],
             accept_unenforced=list(status.accept_unenforced),
+            is_copied=status.is_copied,
             services=[ServiceView.model_validate(each) for each in status.services],
         )
 

@@ -257,6 +257,7 @@ def _being_copied(
         source=row.source,
         problems=(),
         accept_unenforced=_accepted(row),
+        is_copied=True,
         services=tuple(
             replace(
                 each,

@@ -69,6 +69,7 @@ class StackStatus:
     problems: Sequence[Mapping[str, Any]]  # one by one what stands against a start
     accept_unenforced: tuple[str, ...]
     services: tuple[ServiceStatus, ...]
+    is_copied: bool = False  # a fork whose copy is not complete
 
     def to_be_started(self) -> "StackStatus":
         """Return it as it is while what ran is stopped to be started anew: failures are over."""

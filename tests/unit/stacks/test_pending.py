@@ -23,5 +23,5 @@ def test_the_limits_of_one_service_are_replaced_and_its_shared_memory_stays() ->
     stack = Stack("shop", (web, Service("db", limits=OWN)))
     stored = next_limits(stored_limits(web.limits, web.limits), ServiceLimits(cpus=0.5, pids=20))
     found = limited(stack, "web", stored)
-    assert found.services[0].limits == ServiceLimits(0.5, 512 * _MIB, 20, 8 * _MIB)
+    assert found.services[0].limits == ServiceLimits(0.5, None, 20, 8 * _MIB)
     assert found.services[1] == stack.services[1]

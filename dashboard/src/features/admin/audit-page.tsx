@@ -1,7 +1,7 @@
 import { Button } from "@mantine/core";
-import { useInfiniteQuery, useMutation } from "@tanstack/react-query";
+import { useInfiniteQuery, useMutation, useQuery } from "@tanstack/react-query";
 import { http, take } from "@/api/client";
-import { audit } from "@/api/queries";
+import { audit, me } from "@/api/queries";
 import { More } from "@/components/more";
 import { Page, Panel } from "@/components/page";
 import { Problem } from "@/components/problem";
@@ -10,6 +10,17 @@ import { Moment } from "@/components/time";
 import { count } from "@/lib/format";
 
 export default function AuditPage() {
+  const { data: who } = useQuery(me);
+  if (who === undefined) return null;
+  if (who.permissions.includes("audit:read")) return <AuditLog />;
+  return (
+    <Page title="Audit log">
+      <p className="muted">Who did what, an admin sees here.</p>
+    </Page>
+  );
+}
+
+function AuditLog() {
   const found = useInfiniteQuery(audit);
   const entries = found.data?.pages.flatMap((page) => page.items) ?? [];
   const verify = useMutation({ mutationFn: () => take(http.GET("/api/v1/audit/verify")) });

@@ -1,7 +1,7 @@
 import { Button, Modal, NativeSelect, TextInput } from "@mantine/core";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
-import { http, take } from "@/api/client";
+import { fieldErrors, http, take } from "@/api/client";
 import type { PrincipalOut, Role } from "@/api/generated/schema";
 import { me, principals, tokens } from "@/api/queries";
 import { Page, Panel } from "@/components/page";
@@ -9,8 +9,8 @@ import { Problem } from "@/components/problem";
 import { State } from "@/components/state";
 import { Ago } from "@/components/time";
 import { useOnce } from "@/lib/once";
-
-const ROLES: Role[] = ["viewer", "operator", "approver", "admin"];
+import { ChangePerson } from "./change-person";
+import { groupsOf, ROLES } from "./person";
 
 export default function PeoplePage() {
   const { data: who } = useQuery(me);
@@ -18,6 +18,7 @@ export default function PeoplePage() {
   const found = useQuery({ ...principals, enabled: isManager });
   const [isAdding, setAdding] = useState(false);
   const [shown, setShown] = useState<PrincipalOut | null>(null);
+  const [changed, setChanged] = useState<PrincipalOut | null>(null);
   return (
     <Page
       title="People and tokens"
@@ -54,6 +55,9 @@ export default function PeoplePage() {
                     {[person.kind, person.role, ...person.groups].join(", ")}
                   </div>
                 </div>
+                <Button size="xs" variant="default" onClick={() => setChanged(person)}>
+                  Change…<span className="sr-only"> {person.name}</span>
+                </Button>
                 <Button size="xs" variant="default" onClick={() => setShown(person)}>
                   Tokens<span className="sr-only"> of {person.name}</span>
                 </Button>
@@ -64,6 +68,13 @@ export default function PeoplePage() {
       )}
       <Modal opened={isAdding} onClose={() => setAdding(false)} title="Add somebody">
         <AddPerson onClose={() => setAdding(false)} />
+      </Modal>
+      <Modal
+        opened={changed !== null}
+        onClose={() => setChanged(null)}
+        title={`Change ${changed?.name ?? ""}`}
+      >
+        {changed !== null && <ChangePerson person={changed} onClose={() => setChanged(null)} />}
       </Modal>
       <Modal
         opened={shown !== null}
@@ -87,7 +98,7 @@ function AddPerson({ onClose }: { onClose: () => void }) {
     mutationFn: () =>
       take(
         http.POST("/api/v1/principals", {
-          body: { name, role, kind, groups: groups.split(/[\s,]+/).filter(Boolean) },
+          body: { name, role, kind, groups: groupsOf(groups) },
         }),
       ),
     onSuccess: () => {
@@ -95,6 +106,8 @@ function AddPerson({ onClose }: { onClose: () => void }) {
       onClose();
     },
   });
+  const byField = fieldErrors(add.error);
+  const atGroups = [...byField].find(([path]) => path.startsWith("groups"))?.[1];
   const addOnce = useOnce(() => add.mutateAsync());
 
   return (
@@ -109,6 +122,7 @@ function AddPerson({ onClose }: { onClose: () => void }) {
         label="Name"
         required
         data-autofocus
+        error={byField.get("name")}
         value={name}
         onChange={(event) => setName(event.currentTarget.value)}
       />
@@ -130,10 +144,11 @@ function AddPerson({ onClose }: { onClose: () => void }) {
       <TextInput
         label="Groups"
         description="Separated by commas; approvals ask groups."
+        error={atGroups}
         value={groups}
         onChange={(event) => setGroups(event.currentTarget.value)}
       />
-      {add.error !== null && <Problem error={add.error} />}
+      {add.error !== null && byField.size === 0 && <Problem error={add.error} />}
       <div>
         <Button type="submit" loading={add.isPending}>
           Add

@@ -5,11 +5,13 @@ import { approvals, me } from "@/api/queries";
 import { mayAnswer } from "@/app/attention";
 import { Page, Panel } from "@/components/page";
 import { Problem } from "@/components/problem";
+import { useMay } from "@/lib/may";
 import { ApprovalRow } from "./approval-row";
 import { MinePanel } from "./mine-panel";
 
 export default function ApprovalsPage() {
   const { data: who } = useQuery(me);
+  const mayDecide = useMay("approvals:answer");
   const open = useQuery(approvals("pending"));
   const all = useQuery(approvals());
   const mine = open.data?.items.filter((item) => mayAnswer(item, who)) ?? [];
@@ -19,7 +21,12 @@ export default function ApprovalsPage() {
   return (
     <Page title="Approvals">
       {error !== null && <Problem error={error} />}
-      {open.data !== undefined && <MinePanel approvals={mine} />}
+      {open.data !== undefined && mayDecide && <MinePanel approvals={mine} />}
+      {open.data !== undefined && !mayDecide && others.length === 0 && (
+        <p className="muted">
+          Nothing waits for a decision. Others decide; you see here what they are asked.
+        </p>
+      )}
       {others.length > 0 && (
         <Panel title="Waiting for others">
           <ul className="rows">

@@ -5,6 +5,7 @@ import { http, type ProblemError, take } from "@/api/client";
 import type { Answer, ApprovalView } from "@/api/generated/schema";
 import { approval as approvalQuery } from "@/api/queries";
 import { Problem } from "@/components/problem";
+import { isUnsent } from "./unsent";
 
 /**
  * Approve, reject, and why. The answer shows at once and is taken back when the hub says that
@@ -37,6 +38,8 @@ export function Verdict({ approval, who }: { approval: ApprovalView; who: string
     },
     onSettled: () => client.invalidateQueries({ queryKey }),
   });
+
+  const left = isUnsent(approval, who, comment) ? comment : "";
 
   return (
     <div className="verdict">
@@ -75,6 +78,16 @@ export function Verdict({ approval, who }: { approval: ApprovalView; who: string
             </Button>
           </div>
         </>
+      )}
+      {left !== "" && (
+        <Textarea
+          label="Your comment, which was not sent"
+          readOnly
+          autosize
+          minRows={1}
+          maxRows={6}
+          value={left}
+        />
       )}
     </div>
   );

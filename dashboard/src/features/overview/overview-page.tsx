@@ -35,7 +35,12 @@ export default function OverviewPage() {
 
   const names = new Map(places.data?.items.map((item) => [item.id, item.name]));
   const waiting = new Set(open.data?.items.map((item) => item.run_id));
-  const mine = open.data?.items.filter((item) => mayAnswer(item, who)) ?? [];
+  const mayDecide = useMay("approvals:answer");
+  const pending = open.data?.items ?? [];
+  const mine = pending.filter((item) => mayAnswer(item, who));
+  // Who decides nothing sees what others have to decide.
+  const shown = mayDecide ? mine : pending;
+  const others = pending.length - shown.length;
   const atWork = running.data?.items.filter((run) => !waiting.has(run.id)) ?? [];
   const isNew = newest.data?.items.length === 0;
 
@@ -71,16 +76,24 @@ export default function OverviewPage() {
         <div className="stack">
           {open.data !== undefined && (
             <Panel
-              title="Waiting for you"
+              title={mayDecide ? "Waiting for you" : "Waiting for others"}
               aside={
-                mine.length > SHOWN ? <Link to="/approvals">All {mine.length}</Link> : undefined
+                shown.length > SHOWN ? (
+                  <Link to="/approvals">All {shown.length}</Link>
+                ) : (
+                  others > 0 && <Link to="/approvals">{others} for others</Link>
+                )
               }
             >
-              {mine.length === 0 ? (
-                <p className="empty">Nothing waits for your decision.</p>
+              {shown.length === 0 ? (
+                <p className="empty">
+                  {mayDecide
+                    ? "Nothing waits for your decision."
+                    : "Nothing waits for a decision. Others decide; you see here what they are asked."}
+                </p>
               ) : (
                 <ul className="rows">
-                  {mine.slice(0, SHOWN).map((item) => (
+                  {shown.slice(0, SHOWN).map((item) => (
                     <ApprovalRow key={item.id} approval={item} />
                   ))}
                 </ul>

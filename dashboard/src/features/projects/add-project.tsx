@@ -2,7 +2,7 @@ import { Button, Checkbox, Modal, TextInput } from "@mantine/core";
 import { useMutation, useQuery } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
 import { useState } from "react";
-import { http, take } from "@/api/client";
+import { fieldErrors, http, take } from "@/api/client";
 import { folders } from "@/api/queries";
 import { Icon } from "@/components/icons";
 import { Problem } from "@/components/problem";
@@ -42,8 +42,27 @@ function AddProjectForm({ onClose }: { onClose: () => void }) {
     setShown(folder);
     setPath(folder);
   };
+  const byField = fieldErrors(add.error);
   const addOnce = useOnce(() => add.mutateAsync());
 
+  // It is added, and may lack something for agents: it is said, and leads on.
+  if (add.data !== undefined && add.data.warnings.length > 0) {
+    return (
+      <div className="stack">
+        <p role="status">{add.data.name} is added.</p>
+        {add.data.warnings.map((warning) => (
+          <p key={warning} className="note">
+            {warning}
+          </p>
+        ))}
+        <div>
+          <Button data-autofocus onClick={() => show(add.data.name)}>
+            Go to {add.data.name}
+          </Button>
+        </div>
+      </div>
+    );
+  }
   return (
     <form
       className="stack"
@@ -103,18 +122,11 @@ function AddProjectForm({ onClose }: { onClose: () => void }) {
       <TextInput
         label="Name"
         description="The folder's own unless given."
+        error={byField.get("name")}
         value={name}
         onChange={(event) => setName(event.currentTarget.value)}
       />
-      {add.error !== null && <Problem error={add.error} />}
-      {add.data?.warnings.map((warning) => (
-        <p key={warning} className="note">
-          {warning}
-        </p>
-      ))}
-      {add.data !== undefined && (
-        <Button onClick={() => show(add.data.name)}>It is added: show {add.data.name}</Button>
-      )}
+      {add.error !== null && !byField.has("name") && <Problem error={add.error} />}
       <div>
         <Button type="submit" loading={add.isPending} disabled={path === ""}>
           Add project

@@ -2,7 +2,7 @@ import { Button, Checkbox, Modal, NumberInput, TextInput } from "@mantine/core";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
 import { useState } from "react";
-import { http, ProblemError, take } from "@/api/client";
+import { fieldErrors, http, take } from "@/api/client";
 import type { ProjectDetail } from "@/api/generated/schema";
 import { projects } from "@/api/queries";
 import { Problem } from "@/components/problem";
@@ -41,7 +41,7 @@ export default function ForkDialog({
     // A fork that was given up is told under its key for good: another try is another wish.
     onError: () => setKey(crypto.randomUUID()),
   });
-  const byField = make.error instanceof ProblemError ? make.error.byField : new Map();
+  const byField = fieldErrors(make.error);
   const makeOnce = useOnce(() => make.mutateAsync());
 
   return (

@@ -1,10 +1,10 @@
 import { Button, Modal, TextInput } from "@mantine/core";
 import { useMutation } from "@tanstack/react-query";
 import { useState } from "react";
-import { http, ProblemError, take } from "@/api/client";
+import { fieldErrors, http, take } from "@/api/client";
 import type { ServiceView, StackChange, StackView } from "@/api/generated/schema";
 import { Problem } from "@/components/problem";
-import { changeOf, type Field, fieldsOf } from "./wishes";
+import { changeOf, type Field, fieldsOf, hubWords, unreadable } from "./wishes";
 
 /** Change limits and ports of all services; what the hub says against one stands at its field. */
 export default function LimitsDialog({
@@ -29,7 +29,8 @@ export default function LimitsDialog({
   });
   const fields = stack.services.flatMap(fieldsOf);
   const change = changeOf(fields, texts);
-  const byField = save.error instanceof ProblemError ? save.error.byField : new Map();
+  const wrong = unreadable(fields, texts);
+  const byField = fieldErrors(save.error);
   const isAtField = fields.some(({ path }) => byField.has(path));
   return (
     <Modal opened onClose={onClose} title={`Limits and ports of ${stack.project}`} size="xl">
@@ -49,13 +50,17 @@ export default function LimitsDialog({
             key={service.name}
             service={service}
             texts={texts}
-            byField={byField}
+            problemOf={(field) => wrong.get(field.path) ?? hubWords(field, byField.get(field.path))}
             onChange={(path, text) => setTexts({ ...texts, [path]: text })}
           />
         ))}
         {save.error !== null && !isAtField && <Problem error={save.error} />}
         <div>
-          <Button type="submit" loading={save.isPending} disabled={change === null}>
+          <Button
+            type="submit"
+            loading={save.isPending}
+            disabled={change === null || wrong.size > 0}
+          >
             Save
           </Button>
         </div>
@@ -67,12 +72,12 @@ export default function LimitsDialog({
 function ServiceFields({
   service,
   texts,
-  byField,
+  problemOf,
   onChange,
 }: {
   service: ServiceView;
   texts: Record<string, string>;
-  byField: Map<string, string>;
+  problemOf: (field: Field) => string | undefined;
   onChange: (path: string, text: string) => void;
 }) {
   return (
@@ -87,7 +92,7 @@ function ServiceFields({
           classNames={{ input: "mono" }}
           placeholder={field.kind === "port" ? "any" : "as usual"}
           value={texts[field.path] ?? field.before}
-          error={byField.get(field.path)}
+          error={problemOf(field)}
           onChange={(event) => onChange(field.path, event.currentTarget.value)}
         />
       ))}

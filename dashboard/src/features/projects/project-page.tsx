@@ -5,14 +5,15 @@ import { Button } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { getRouteApi, Link, useNavigate } from "@tanstack/react-router";
 import { Suspense, useState } from "react";
-import type { Permission, ProjectDetail } from "@/api/generated/schema";
-import { approvals, me, project as projectQuery, runs, stack as stackQuery } from "@/api/queries";
+import type { ProjectDetail } from "@/api/generated/schema";
+import { approvals, project as projectQuery, runs, stack as stackQuery } from "@/api/queries";
 import { Icon } from "@/components/icons";
 import { Page, Panel } from "@/components/page";
 import { Problem } from "@/components/problem";
 import { RunRow } from "@/features/runs/run-row";
 import { openStartRun } from "@/features/runs/start-run";
 import { lazyPart } from "@/lib/lazy";
+import { useMay, usePermissions } from "@/lib/may";
 import { ForkFailed, ForkNote } from "./fork-note";
 import { Leave } from "./leave";
 import { StackPanel } from "./stack-panel";
@@ -24,9 +25,8 @@ const SHOWN_RUNS = 10;
 export default function ProjectPage() {
   const { project: name } = route.useParams();
   const { data: project, error } = useQuery(projectQuery(name));
-  const { data: who } = useQuery(me);
   const [isForking, setForking] = useState(false);
-  const may = (permission: Permission) => who?.permissions.includes(permission) ?? false;
+  const may = usePermissions();
   const mayChange = may("projects:write") && may("stacks:run");
   return (
     <Page
@@ -72,6 +72,7 @@ export default function ProjectPage() {
 function Content({ project }: { project: ProjectDetail }) {
   const { service } = route.useSearch();
   const navigate = useNavigate();
+  const mayStart = useMay("runs:start");
   const stack = useQuery(stackQuery(project.id, { usage: true }));
   const found = useQuery(runs({ project_id: project.id }, SHOWN_RUNS));
   const waiting = new Set(useQuery(approvals("pending")).data?.items.map((item) => item.run_id));
@@ -111,13 +112,15 @@ function Content({ project }: { project: ProjectDetail }) {
           {found.data.items.length === 0 ? (
             <p className="empty">
               No agent has looked at it yet.{" "}
-              <button
-                type="button"
-                className="link"
-                onClick={() => openStartRun({ project: project.name })}
-              >
-                Start a run
-              </button>
+              {mayStart && (
+                <button
+                  type="button"
+                  className="link"
+                  onClick={() => openStartRun({ project: project.name })}
+                >
+                  Start a run
+                </button>
+              )}
             </p>
           ) : (
             <ul className="rows">

@@ -32,9 +32,11 @@ export default function ProjectsPage() {
             <p className="empty">
               A project is a folder on the hub's machine: its services run from here, and agents
               work on it.{" "}
-              <button type="button" className="link" onClick={() => setAdding(true)}>
-                Add the first one
-              </button>
+              {mayAdd && (
+                <button type="button" className="link" onClick={() => setAdding(true)}>
+                  Add the first one
+                </button>
+              )}
             </p>
           ) : (
             <ul className="rows">

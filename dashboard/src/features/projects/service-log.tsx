@@ -19,7 +19,10 @@ export default function ServiceLog({ stack, name }: { stack: StackView; name: st
       <h3 className="log-title">
         {name}, start {service.attempt}
       </h3>
-      <LogView source={{ path, query: { attempt: String(service.attempt) } }} />
+      <LogView
+        source={{ path, query: { attempt: String(service.attempt) } }}
+        download={`${path}/download?attempt=${service.attempt}`}
+      />
     </div>
   );
 }

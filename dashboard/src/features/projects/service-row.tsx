@@ -76,13 +76,13 @@ export function ServiceRow({
       </div>
       <div className="service-ports small">
         {service.ports.map((port) =>
-          port.address.startsWith("http") ? (
+          isUp && port.address.startsWith("http") ? (
             <a key={port.service_port} href={port.address} target="_blank" rel="noreferrer">
               {port.address.replace(/^https?:\/\//, "")}
             </a>
           ) : (
             <span key={port.service_port} className="mono">
-              {port.address}
+              {isUp ? port.address : port.address.replace(/^https?:\/\//, "")}
             </span>
           ),
         )}

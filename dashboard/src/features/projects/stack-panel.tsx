@@ -1,15 +1,16 @@
 import { Button } from "@mantine/core";
-import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { Suspense, useState } from "react";
 import { http, take } from "@/api/client";
 import type { StackView } from "@/api/generated/schema";
-import { me, stack as stackQuery } from "@/api/queries";
+import { stack as stackQuery } from "@/api/queries";
 import { Icon } from "@/components/icons";
 import { Panel } from "@/components/page";
 import { Problem } from "@/components/problem";
 import { State } from "@/components/state";
 import { Ago } from "@/components/time";
 import { lazyPart } from "@/lib/lazy";
+import { useMay } from "@/lib/may";
 import { stackStatus } from "@/lib/status";
 import { ServiceRow } from "./service-row";
 
@@ -29,8 +30,7 @@ export function StackPanel({
   onOpenService: (service: string | undefined) => void;
 }) {
   const client = useQueryClient();
-  const { data: who } = useQuery(me);
-  const mayRun = who?.permissions.includes("stacks:run") ?? false;
+  const mayRun = useMay("stacks:run");
   const [isChanging, setChanging] = useState(false);
   const [hasChanged, setChanged] = useState(false);
   const { queryKey } = stackQuery(stack.project_id);
@@ -55,7 +55,7 @@ export function StackPanel({
         <span className="line">
           Services
           <State state={stack.state} tone={status.tone} word={status.word} />
-          {stack.state === "starting" && (
+          {stack.state === "starting" && !stack.is_copied && (
             <span className="small muted">
               {done} of {stack.services.length} healthy
             </span>
@@ -70,36 +70,31 @@ export function StackPanel({
                 Limits and ports…
               </Button>
             )}
-            {isStill && (
-              <Button
-                size="xs"
-                leftSection={<Icon name="play" size={14} />}
-                disabled={ask.isPending || stack.services.length === 0}
-                onClick={() => ask.mutate("start")}
-              >
-                Start
-              </Button>
-            )}
-            {!isStill && (
-              <Button
-                size="xs"
-                variant="default"
-                disabled={ask.isPending || stack.state === "stopping"}
-                onClick={() => ask.mutate("restart")}
-              >
-                Restart
-              </Button>
-            )}
-            {stack.state !== "stopped" && (
-              <Button
-                size="xs"
-                variant="default"
-                disabled={ask.isPending || stack.state === "stopping"}
-                onClick={() => ask.mutate("stop")}
-              >
-                Stop
-              </Button>
-            )}
+            {/* Each keeps its place: a second click must not meet another one. */}
+            <Button
+              size="xs"
+              leftSection={<Icon name="play" size={14} />}
+              disabled={ask.isPending || !isStill || stack.services.length === 0}
+              onClick={() => ask.mutate("start")}
+            >
+              Start
+            </Button>
+            <Button
+              size="xs"
+              variant="default"
+              disabled={ask.isPending || isStill || stack.state === "stopping"}
+              onClick={() => ask.mutate("restart")}
+            >
+              Restart
+            </Button>
+            <Button
+              size="xs"
+              variant="default"
+              disabled={ask.isPending || ["stopped", "stopping"].includes(stack.state)}
+              onClick={() => ask.mutate("stop")}
+            >
+              Stop
+            </Button>
           </span>
         )
       }

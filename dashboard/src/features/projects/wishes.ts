@@ -42,10 +42,7 @@ export function fieldsOf(service: ServiceView): Field[] {
   ];
 }
 
-/**
- * The request for what differs, null for nothing. What cannot be read as a number is sent as it is:
- * the hub says what is wrong with it.
- */
+/** The request for what differs, null for nothing. */
 export function changeOf(fields: Field[], texts: Record<string, string>): StackChange | null {
   const limits: Record<string, Record<string, unknown>> = {};
   const ports: Record<string, Record<string, unknown>> = {};
@@ -64,4 +61,28 @@ function readAs(kind: Field["kind"], given: string): number | string {
   if (kind === "memory_bytes") return parseSize(given) ?? given;
   const value = Number(given.replace(",", "."));
   return Number.isNaN(value) ? given : value;
+}
+
+const READABLE: Record<Field["kind"], string> = {
+  cpus: "A number of cores, such as 0.5 or 2.",
+  memory_bytes: "A size, such as 512m or 2g.",
+  pids: "A whole number, such as 200.",
+  port: "The number of a port, such as 8080.",
+};
+
+/** What was typed and cannot be read, by the field's path, with what is taken there. */
+export function unreadable(fields: Field[], texts: Record<string, string>): Map<string, string> {
+  const wrong = fields.filter(({ path, kind }) => {
+    const given = texts[path]?.trim() ?? "";
+    return given !== "" && typeof readAs(kind, given) === "string";
+  });
+  return new Map(wrong.map(({ path, kind }) => [path, READABLE[kind]]));
+}
+
+/** What the hub says against a field, with sizes as people write them. */
+export function hubWords({ kind }: Field, said: string | undefined): string | undefined {
+  const words = said?.replace(/^Input should be/, "It must be");
+  return kind === "memory_bytes"
+    ? words?.replace(/\d{5,}/g, (size) => sizeText(Number(size)))
+    : words;
 }

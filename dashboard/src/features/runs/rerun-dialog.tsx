@@ -7,7 +7,7 @@ import type { RunView } from "@/api/generated/schema";
 import { workflow as workflowQuery } from "@/api/queries";
 import { Problem } from "@/components/problem";
 import { useOnce } from "@/lib/once";
-import { InputField } from "./start-run";
+import { InputField, plainText } from "./start-run";
 
 /** Run again in place of an ended run: from a step on, with other inputs, of the run or a step. */
 export default function RerunDialog({
@@ -25,9 +25,6 @@ export default function RerunDialog({
     </Modal>
   );
 }
-
-const asText = (value: unknown): string =>
-  value === null ? "" : typeof value === "string" ? value : JSON.stringify(value);
 
 function RerunForm({ run, from, onClose }: { run: RunView; from: string; onClose: () => void }) {
   const navigate = useNavigate();
@@ -82,7 +79,7 @@ function RerunForm({ run, from, onClose }: { run: RunView; from: string; onClose
           <InputField
             key={input.name}
             input={{ ...input, required: false }}
-            value={changed[input.name] ?? asText(run.inputs[input.name] ?? null)}
+            value={changed[input.name] ?? plainText(run.inputs[input.name] ?? "")}
             onChange={(value) => setChanged({ ...changed, [input.name]: value })}
           />
         ))}

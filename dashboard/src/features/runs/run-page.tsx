@@ -7,6 +7,7 @@ import { http, take } from "@/api/client";
 import type { RunView } from "@/api/generated/schema";
 import { run as runQuery } from "@/api/queries";
 import type { RunSearch } from "@/app/router";
+import { Confirm } from "@/components/confirm";
 import { Icon } from "@/components/icons";
 import { Json } from "@/components/json";
 import { Page, Panel } from "@/components/page";
@@ -14,6 +15,7 @@ import { Problem } from "@/components/problem";
 import { State } from "@/components/state";
 import { Ago, Elapsed } from "@/components/time";
 import { lazyPart } from "@/lib/lazy";
+import { usePermissions } from "@/lib/may";
 import { hasEnded } from "@/lib/status";
 import { Gantt } from "./gantt";
 
@@ -35,7 +37,11 @@ export default function RunPage() {
   const open = run?.approvals?.filter(({ state }) => state === "pending") ?? [];
   return (
     <Page
-      title={run === undefined ? "Run" : `${run.workflow_name}, ${run.state}`}
+      title={
+        run === undefined
+          ? "Run"
+          : `${run.workflow_name}, ${open.length > 0 ? "waits for approval" : run.state}`
+      }
       crumbs={<Link to="/runs">Runs</Link>}
       heading={
         <span className="line">
@@ -158,12 +164,15 @@ function RunFacts({ run }: { run: RunView }) {
 }
 
 function Actions({ run, onRerun }: { run: RunView; onRerun: (node: string) => void }) {
+  const may = usePermissions();
+  const [isAsking, setAsking] = useState(false);
   const cancel = useMutation({
     mutationFn: () =>
       take(http.POST("/api/v1/runs/{run_id}/cancel", { params: { path: { run_id: run.id } } })),
   });
   if (!hasEnded(run.state)) {
     const isAsked = run.cancel_requested_at !== null;
+    if (!may("runs:cancel")) return null;
     return (
       <>
         {cancel.error !== null && <Problem error={cancel.error} />}
@@ -172,13 +181,25 @@ function Actions({ run, onRerun }: { run: RunView; onRerun: (node: string) => vo
           size="sm"
           leftSection={<Icon name="stop" />}
           disabled={isAsked || cancel.isPending}
-          onClick={() => cancel.mutate()}
+          onClick={() => setAsking(true)}
         >
-          {isAsked ? "Cancelling…" : "Cancel"}
+          {isAsked ? "Cancelling…" : "Cancel…"}
         </Button>
+        {isAsking && (
+          <Confirm
+            title={`Cancel this run of ${run.workflow_name}?`}
+            does="Cancel the run"
+            keeps="Let it go on"
+            onSure={() => cancel.mutate()}
+            onClose={() => setAsking(false)}
+          >
+            <p>Agents at work are stopped, and what waits for a decision is asked no more.</p>
+          </Confirm>
+        )}
       </>
     );
   }
+  if (!may("runs:start")) return null;
   const failed = run.steps?.find(({ state }) => state === "failed");
   return (
     <>

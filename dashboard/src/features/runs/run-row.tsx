@@ -29,7 +29,11 @@ export function RunRow({
           {project !== undefined && <span className="muted">{project}</span>}
         </div>
         <div className="small muted clip">
-          {run.message === "" ? <span className="mono">{run.id}</span> : run.message}
+          {run.message === "" ? (
+            <span className="mono">{run.id}</span>
+          ) : (
+            [run.message, run.cause].filter(Boolean).join(" – ")
+          )}
         </div>
       </div>
       <div className="run-when">

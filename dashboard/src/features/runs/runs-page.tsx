@@ -69,9 +69,11 @@ export default function RunsPage() {
           {items.length === 0 ? (
             <p className="empty">
               {state === undefined ? "There was no run yet. " : `No run is ${state}. `}
-              <button type="button" className="link" onClick={() => openStartRun({})}>
-                Start one
-              </button>
+              {mayStart && (
+                <button type="button" className="link" onClick={() => openStartRun({})}>
+                  Start one
+                </button>
+              )}
             </p>
           ) : (
             <ul className="rows">

@@ -119,6 +119,10 @@ function StartRunForm({ wanted }: { wanted: Asked }) {
   );
 }
 
+/** A value as it is typed into a field: a text as it is, anything else as JSON. */
+export const plainText = (value: unknown): string =>
+  typeof value === "string" ? value : JSON.stringify(value);
+
 /** One input. The hub reads text as the declared type: `5`, `true`, `{"a": 1}`. */
 export function InputField({
   input,
@@ -135,7 +139,7 @@ export function InputField({
     required: input.required,
     value,
   };
-  const example = input.default === null ? undefined : JSON.stringify(input.default);
+  const example = input.default === null ? undefined : plainText(input.default);
   if (input.enum.length > 0) {
     return (
       <NativeSelect

@@ -7,6 +7,7 @@ import { LogView } from "@/components/log/log-view";
 import { State } from "@/components/state";
 import { Elapsed, Moment } from "@/components/time";
 import { bytes, count } from "@/lib/format";
+import { useMay } from "@/lib/may";
 import { hasEnded } from "@/lib/status";
 import { Findings, findingsIn } from "./findings";
 
@@ -56,6 +57,7 @@ function StepContent({
   onChange: (search: RunSearch) => void;
   onRerun: (node: string) => void;
 }) {
+  const mayStart = useMay("runs:start");
   const artifacts = run.artifacts?.filter(({ node }) => node === step.node) ?? [];
   const findings = findingsIn(step.outputs);
   const hasLog = step.attempts.length + step.checks.length > 0;
@@ -74,7 +76,7 @@ function StepContent({
             Decide about it
           </Link>
         )}
-        {hasEnded(run.state) && (
+        {hasEnded(run.state) && mayStart && (
           <Button size="xs" variant="default" onClick={() => onRerun(step.node)}>
             Run again from here…
           </Button>

@@ -13,8 +13,8 @@ import { State } from "@/components/state";
 import { Ago, Elapsed } from "@/components/time";
 import { count } from "@/lib/format";
 import { unifiedDiff } from "@/lib/line-diff";
-import { given, inOrder, longer, pairs, same } from "./model";
-import { Delta, JsonDiff, StepTable } from "./step-table";
+import { differing as differingInputs, given, inOrder, longer, pairs, same } from "./model";
+import { Delta, PlainDiff, StepTable } from "./step-table";
 
 const route = getRouteApi("/runs/$run/compare/$other");
 
@@ -56,7 +56,11 @@ function Comparison({ one, other }: { one: RunView; other: RunView }) {
           {same(...inputs) ? (
             <p className="muted">They are the same.</p>
           ) : (
-            <JsonDiff before={inputs[0]} after={inputs[1]} name="inputs" />
+            <div className="stack">
+              {differingInputs(...inputs).map(({ name, before: one, after: other }) => (
+                <PlainDiff key={name} before={one} after={other} name={`input ${name}`} />
+              ))}
+            </div>
           )}
         </div>
       </Panel>

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { AttemptView, RunView, StepView } from "@/api/generated/schema";
-import { inOrder, jsonDiff, pairs, same, took } from "./model";
+import { differing, inOrder, jsonDiff, pairs, plainDiff, same, took } from "./model";
 
 const at = (seconds: number) => new Date(Date.UTC(2026, 0, 1) + seconds * 1000).toISOString();
 
@@ -97,4 +97,15 @@ test("a difference is bounded in lines and in their length", () => {
   assert.ok(long.isCut);
   assert.ok(long.text.length < 5000);
   assert.ok(!jsonDiff(1, 2, "outputs").isCut);
+});
+
+test("inputs are compared one by one, and texts without quotes", () => {
+  const found = differing({ word: "one", same: 1, list: [1] }, { word: "two", same: 1 });
+  assert.deepEqual(
+    found.map(({ name }) => name),
+    ["word", "list"],
+  );
+  const { text } = plainDiff("one", "two", "word");
+  assert.match(text, /^-one$/m);
+  assert.match(text, /^\+two$/m);
 });

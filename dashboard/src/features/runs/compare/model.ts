@@ -89,13 +89,34 @@ const sorted = (value: Record<string, unknown>) =>
 const MOST_LINES = 1000;
 const MOST_CHARACTERS = 2000;
 
+/** The inputs that are not the same, one by one; `before` or `after` is undefined where not given. */
+export function differing(
+  before: Record<string, unknown>,
+  after: Record<string, unknown>,
+): { name: string; before: unknown; after: unknown }[] {
+  return [...new Set([...Object.keys(before), ...Object.keys(after)])]
+    .map((name) => ({ name, before: before[name], after: after[name] }))
+    .filter((each) => !same(each.before ?? null, each.after ?? null));
+}
+
+/** A text as it is, what was not given as nothing, and any other value as JSON. */
+const plainly = (value: unknown): string =>
+  value === undefined ? "" : typeof value === "string" ? value : jsonText(value);
+
 /** The difference of two values as a unified diff, of which at most 1,000 lines are told. */
-export function jsonDiff(
-  before: unknown,
-  after: unknown,
-  name: string,
-): { text: string; isCut: boolean } {
-  const lines = unifiedDiff(jsonText(before), jsonText(after), name).split("\n");
+export function jsonDiff(before: unknown, after: unknown, name: string): Told {
+  return bounded(unifiedDiff(jsonText(before), jsonText(after), name));
+}
+
+/** The same, with texts as they are. */
+export function plainDiff(before: unknown, after: unknown, name: string): Told {
+  return bounded(unifiedDiff(plainly(before), plainly(after), name));
+}
+
+type Told = { text: string; isCut: boolean };
+
+function bounded(diff: string): Told {
+  const lines = diff.split("\n");
   const isLong = (line: string) => line.length > MOST_CHARACTERS;
   const shown = lines.slice(0, MOST_LINES);
   return {

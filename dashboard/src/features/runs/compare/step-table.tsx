@@ -5,7 +5,7 @@ import { Diff } from "@/components/diff";
 import { State } from "@/components/state";
 import { Elapsed } from "@/components/time";
 import { count, duration } from "@/lib/format";
-import { agentOf, jsonDiff, type StepPair } from "./model";
+import { agentOf, jsonDiff, plainDiff, type StepPair } from "./model";
 
 /** Shorter differences than this, in s, fill no bar. */
 const SHORT = 1;
@@ -187,16 +187,17 @@ function Message({ which, step }: { which: string; step: StepView }) {
   );
 }
 
-export function JsonDiff({
-  before,
-  after,
-  name,
-}: {
-  before: unknown;
-  after: unknown;
-  name: string;
-}) {
-  const { text, isCut } = jsonDiff(before, after, name);
+type Values = { before: unknown; after: unknown; name: string };
+
+function JsonDiff({ before, after, name }: Values) {
+  return <BoundedDiff {...jsonDiff(before, after, name)} />;
+}
+
+export function PlainDiff({ before, after, name }: Values) {
+  return <BoundedDiff {...plainDiff(before, after, name)} />;
+}
+
+function BoundedDiff({ text, isCut }: { text: string; isCut: boolean }) {
   return (
     <div>
       <Diff text={text} />
