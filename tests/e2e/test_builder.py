@@ -158,3 +158,20 @@ def test_versions_copies_and_files_by_keyboard(visits: Visits, tmp_path: Path) -
         page.get_by_role("button", name="Export").click()
     assert download.value.suggested_filename == "from-a-file.yaml"
     assert Path(download.value.path()).read_text() == file.read_text()
+
+    # What was done is found again in the log; what is not there leads to where it would be listed.
+    page = visits.page()
+    page.goto("/audit?action=workflow&nothing=1")
+    page.get_by_role("link", name="admin").first.click()
+    page.wait_for_url(
+        re.compile(r"/audit\?action=workflow&who=admin$|/audit\?who=admin&action=workflow$")
+    )
+    expect(page.get_by_label("What was done")).to_have_value("workflow")
+    assert barriers(page) == []
+    page.get_by_role("link", name=re.compile("^workflow_")).first.click()
+    page.wait_for_url("**/workflows/from-a-file")
+    page.goto("/workflows/from-nowhere")
+    page.get_by_role("link", name="All workflows").click()
+    expect(page.get_by_text("no description").first).to_be_visible()
+    page.goto("/findings?level=grave")
+    page.wait_for_url(re.compile("/findings$"))
