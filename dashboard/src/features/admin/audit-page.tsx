@@ -126,7 +126,7 @@ function Filters({ who, action }: AuditSearch) {
   const people = useQuery(principals).data?.items.map(({ name }) => name) ?? [];
   const go = (search: AuditSearch) => void navigate({ to: "/audit", search });
   return (
-    <div className="line filter-bar">
+    <div className="line">
       <NativeSelect
         size="xs"
         aria-label="Who"
