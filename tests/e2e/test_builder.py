@@ -78,11 +78,21 @@ def test_a_workflow_is_built_by_hand_and_run(visits: Visits) -> None:
     expect(issues).to_contain_text("line 14")
     expect(issues).to_contain_text('did you mean "pretend-2"?')
     expect(page.locator(".yaml-ink [data-wrong]")).to_contain_text("needs: [pretend-3]")
-    expect(_step(page, "tell")).to_contain_text("1 problem")
+    expect(_step(page, "tell")).to_contain_text('there is no node "pretend-3"')
     expect(page.get_by_role("button", name="Save", exact=True)).to_be_disabled()
     assert barriers(page) == []
-    page.get_by_role("button", name="Undo").click()
+    _yaml(page).fill(WRITTEN.replace("[pretend-2]", "[tell]"))
+    expect(_step(page, "tell")).to_contain_text("a node cannot need itself")
+    expect(page.get_by_role("button", name="tell waits for tell")).to_have_count(1)
+    _yaml(page).fill(WRITTEN)
     expect(page.get_by_text("valid", exact=True)).to_be_visible()
+    _step(page, "tell").get_by_role("button").click()
+    name = page.get_by_label("Name", exact=True)
+    name.fill("2nd")
+    name.press("Enter")
+    expect(name).to_have_accessible_description(re.compile("no digit.*still called tell"))
+    name.press("Escape")
+    expect(name).to_have_value("tell")
 
     page.get_by_role("button", name="Save", exact=True).click()
     page.wait_for_url("**/workflows/built-by-hand")
@@ -114,6 +124,10 @@ def test_versions_copies_and_files_by_keyboard(visits: Visits, tmp_path: Path) -
     file = tmp_path / "some.yaml"
     file.write_text("name: from-a-file\nnodes:\n  one: {agent: pretend}  # first\n")
     page.get_by_role("button", name="Import…").click()
+    picture = tmp_path / "picture.yaml"
+    picture.write_bytes(b"\x89PNG\r\n\x1a\n\0\0")
+    page.locator('input[type="file"]').set_input_files(picture)
+    expect(page.get_by_text("picture.yaml is not a text file")).to_have_count(1)
     page.locator('input[type="file"]').set_input_files(file)
     page.get_by_role("button", name="Take it").click()
     page.keyboard.press("Control+s")
@@ -134,6 +148,7 @@ def test_versions_copies_and_files_by_keyboard(visits: Visits, tmp_path: Path) -
 
     page.get_by_role("button", name="Versions…").click()
     drawer = page.get_by_role("dialog")
+    expect(drawer.get_by_text("by admin")).to_have_count(2)
     drawer.get_by_label("From").select_option("version 1")
     expect(drawer.locator("tr.added")).to_have_count(changed.count("\n") - 3)
     assert barriers(page) == []
@@ -143,3 +158,20 @@ def test_versions_copies_and_files_by_keyboard(visits: Visits, tmp_path: Path) -
         page.get_by_role("button", name="Export").click()
     assert download.value.suggested_filename == "from-a-file.yaml"
     assert Path(download.value.path()).read_text() == file.read_text()
+
+    # What was done is found again in the log; what is not there leads to where it would be listed.
+    page = visits.page()
+    page.goto("/audit?action=workflow&nothing=1")
+    page.get_by_role("link", name="admin").first.click()
+    page.wait_for_url(
+        re.compile(r"/audit\?action=workflow&who=admin$|/audit\?who=admin&action=workflow$")
+    )
+    expect(page.get_by_label("What was done")).to_have_value("workflow")
+    assert barriers(page) == []
+    page.get_by_role("link", name=re.compile("^workflow_")).first.click()
+    page.wait_for_url("**/workflows/from-a-file")
+    page.goto("/workflows/from-nowhere")
+    page.get_by_role("link", name="All workflows").click()
+    expect(page.get_by_text("no description").first).to_be_visible()
+    page.goto("/findings?level=grave")
+    page.wait_for_url(re.compile("/findings$"))

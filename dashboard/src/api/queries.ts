@@ -158,18 +158,21 @@ export const workflow = (name: string) =>
       take(http.GET("/api/v1/workflows/{workflow}", { params: { path: { workflow: name } } })),
   });
 
-export const audit = infiniteQueryOptions({
-  queryKey: ["audit"],
-  queryFn: ({ pageParam }) =>
-    take(
-      http.GET("/api/v1/audit", {
-        params: { query: { limit: 100, ...(pageParam ? { cursor: pageParam } : {}) } },
-      }),
-    ),
-  initialPageParam: 0,
-  getNextPageParam: (last) => (last.next_cursor ? Number(last.next_cursor) : undefined),
-  staleTime: 0,
-});
+export type AuditWanted = { principal?: string; action?: string };
+
+export const audit = (wanted: AuditWanted) =>
+  infiniteQueryOptions({
+    queryKey: ["audit", wanted],
+    queryFn: ({ pageParam }) =>
+      take(
+        http.GET("/api/v1/audit", {
+          params: { query: { ...wanted, limit: 100, ...(pageParam ? { cursor: pageParam } : {}) } },
+        }),
+      ),
+    initialPageParam: 0,
+    getNextPageParam: (last) => (last.next_cursor ? Number(last.next_cursor) : undefined),
+    staleTime: 0,
+  });
 
 export const principals = queryOptions({
   queryKey: ["principals"],

@@ -5,7 +5,9 @@ import {
   lazyRouteComponent as loadedPage,
 } from "@tanstack/react-router";
 import type { ReactNode } from "react";
+import type { Level, RunState } from "@/api/generated/schema";
 import { Problem } from "@/components/problem";
+import { LEVELS, RUN_STATES } from "@/lib/status";
 import { NotFound } from "./not-found";
 import { Shell } from "./shell";
 
@@ -15,13 +17,18 @@ const root = createRootRoute({ component: Shell, notFoundComponent: NotFound });
 export type RunSearch = { step?: string; attempt?: number; tab?: string; check?: boolean };
 export type CompareSearch = { only?: "differing" };
 export type ProjectSearch = { service?: string };
-export type RunsSearch = { state?: string };
-export type FindingsSearch = { level?: string; project?: string };
+export type RunsSearch = { state?: RunState };
+export type FindingsSearch = { level?: Level; project?: string };
+export type AuditSearch = { who?: string; action?: string };
 export type MetricsSearch = { hours?: number };
 
 /** Browsers drop a request when an interface of the machine comes or goes: it is asked for again. */
 const lazyRouteComponent = (load: () => Promise<{ default: () => ReactNode }>) =>
   loadedPage(() => load().catch(load));
+
+/** What an address says wrongly is taken out of it: the page shows what its address says. */
+const one = <T extends string>(value: unknown, known: readonly T[]): T | undefined =>
+  known.find((each) => each === value);
 
 const text = (value: unknown): string | undefined =>
   typeof value === "string" && value !== "" ? value : undefined;
@@ -46,7 +53,7 @@ const routeTree = root.addChildren([
   createRoute({
     getParentRoute: () => root,
     path: "/runs",
-    validateSearch: (search): RunsSearch => ({ state: text(search.state) }),
+    validateSearch: (search): RunsSearch => ({ state: one(search.state, RUN_STATES) }),
     component: lazyRouteComponent(() => import("@/features/runs/runs-page")),
   }),
   createRoute({
@@ -81,7 +88,7 @@ const routeTree = root.addChildren([
     getParentRoute: () => root,
     path: "/findings",
     validateSearch: (search): FindingsSearch => ({
-      level: text(search.level),
+      level: one(search.level, LEVELS),
       project: text(search.project),
     }),
     component: lazyRouteComponent(() => import("@/features/findings/findings-page")),
@@ -122,6 +129,10 @@ const routeTree = root.addChildren([
   createRoute({
     getParentRoute: () => root,
     path: "/audit",
+    validateSearch: (search): AuditSearch => ({
+      who: text(search.who),
+      action: text(search.action),
+    }),
     component: lazyRouteComponent(() => import("@/features/admin/audit-page")),
   }),
   createRoute({

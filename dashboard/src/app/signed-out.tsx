@@ -1,8 +1,12 @@
 import { useEffect } from "react";
-import { setPageTitle } from "@/lib/title";
+import { setNotice, setPageTitle } from "@/lib/title";
 
 export function SignedOut() {
-  useEffect(() => setPageTitle("Sign in"), []);
+  useEffect(() => {
+    setPageTitle("Sign in");
+    // What the tab told of the hub was for who was here before.
+    setNotice({ waiting: 0, failures: 0, offline: false });
+  }, []);
   return (
     <main className="alone">
       <h1>You are not signed in</h1>

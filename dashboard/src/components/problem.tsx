@@ -1,4 +1,6 @@
+import { Link } from "@tanstack/react-router";
 import { ProblemError } from "@/api/client";
+import { listFor } from "@/lib/lists";
 import { useConnection } from "@/live/live";
 import { isToTell } from "@/live/told";
 
@@ -15,11 +17,15 @@ export function Problem({ error }: { error: Error }) {
       </div>
     );
   }
+  const list = listFor(error.code);
+  // Who looks at a page is led to a page, not to the command that lists the same.
+  const isCommand = list !== undefined && error.hint?.startsWith("commandcenter ");
   return (
     <div className="problem" role="alert">
       <strong>{error.title}</strong>
       <span>{error.detail}</span>
-      {error.hint !== null && <span className="muted">{error.hint}</span>}
+      {error.hint !== null && !isCommand && <span className="muted">{error.hint}</span>}
+      {list !== undefined && <Link to={list.to}>{list.label}</Link>}
     </div>
   );
 }

@@ -1,3 +1,17 @@
+import type { Level, RunState } from "@/api/generated/schema";
+
+/** The gravest first. */
+export const LEVELS = ["critical", "warning", "info"] as const satisfies Level[];
+
+/** The states that runs are listed by. */
+export const RUN_STATES = [
+  "running",
+  "queued",
+  "succeeded",
+  "failed",
+  "cancelled",
+] as const satisfies RunState[];
+
 /** What a state means to the eye. Colours are for these alone and never come without a word. */
 export type Tone = "idle" | "active" | "waiting" | "good" | "bad";
 

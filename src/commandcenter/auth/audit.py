@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from commandcenter.auth.identity import Caller
@@ -56,11 +56,27 @@ async def record(
     await session.flush([entry])
 
 
-async def newest(database: Database, *, before: int | None, limit: int) -> list[AuditEntry]:
-    """Return at most `limit` entries, the newest first, with ids below `before`."""
+async def newest(
+    database: Database,
+    *,
+    before: int | None,
+    limit: int,
+    principal: str | None = None,
+    action: str | None = None,
+) -> list[AuditEntry]:
+    """Return at most `limit` entries, the newest first, with ids below `before`.
+
+    `principal` is a name as it was then, or an id; `action` a whole one or its part before the dot.
+    """
     query = select(AuditEntry).order_by(AuditEntry.id.desc()).limit(limit)
     if before is not None:
         query = query.where(AuditEntry.id < before)
+    if principal is not None:
+        of = (AuditEntry.principal_name == principal, AuditEntry.principal_id == principal)
+        query = query.where(or_(*of))
+    if action is not None:
+        begins = AuditEntry.action.startswith(f"{action}.", autoescape=True)
+        query = query.where(or_(AuditEntry.action == action, begins))
     async with database.read() as session:
         return list(await session.scalars(query))
 

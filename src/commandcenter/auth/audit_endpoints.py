@@ -20,11 +20,19 @@ Data = Annotated[Database, Depends(provide(Database))]
 async def list_audit_entries(
     _: Auditor,
     database: Data,
+    *,
+    principal: Annotated[str | None, Query(max_length=128)] = None,
+    action: Annotated[str | None, Query(max_length=64)] = None,
     cursor: Annotated[int | None, Query(ge=1)] = None,
     limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = DEFAULT_PAGE,
 ) -> Page[AuditOut]:
-    """List entries, the newest first."""
-    entries = await audit.newest(database, before=cursor, limit=limit + 1)
+    """List entries, the newest first.
+
+    `principal` is who did it, by name or id; `action` what was done, `run.start` or all of `run`.
+    """
+    entries = await audit.newest(
+        database, before=cursor, limit=limit + 1, principal=principal, action=action
+    )
     items = [AuditOut.model_validate(entry) for entry in entries[:limit]]
     more = len(entries) > limit
     return Page(items=items, next_cursor=str(items[-1].id) if more else None)

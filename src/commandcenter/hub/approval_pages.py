@@ -29,6 +29,7 @@ _NAMED_FILES = 20
 _LINE_CLASSES = {"+": "added", "-": "removed", "@": "hunk"}
 
 
+@router.head("/approvals")
 @router.get("/approvals")
 async def pending(request: Request, service: Service, settings: HubSettings) -> Response:
     """List what waits for a decision."""
@@ -53,6 +54,7 @@ async def pending(request: Request, service: Service, settings: HubSettings) -> 
     return page("Approvals", f"<h1>Waiting for a decision</h1><ul>{items}</ul>")
 
 
+@router.head("/approvals/{approval_id}")
 @router.get("/approvals/{approval_id}")
 async def show(
     request: Request, approval_id: str, service: Service, settings: HubSettings

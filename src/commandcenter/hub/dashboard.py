@@ -34,6 +34,7 @@ def dashboard_page(directory: Path) -> FileResponse | None:
     return FileResponse(page, headers=_ASK_AGAIN) if page.is_file() else None
 
 
+@router.head("/assets/{name}")
 @router.get("/assets/{name}")
 async def asset(name: str, request: Request) -> FileResponse:
     """Return a built file. Public like the sign-in page: there is no data in it."""

@@ -31,6 +31,7 @@ _HOW_TO_SIGN_IN = (
 )
 
 
+@router.head("/")
 @router.get("/")
 async def home(request: Request, auth: Auth, settings: HubSettings) -> Response:
     dashboard = dashboard_page(settings.dashboard_directory)
@@ -56,6 +57,7 @@ async def home(request: Request, auth: Auth, settings: HubSettings) -> Response:
     )
 
 
+@router.head("/login")
 @router.get("/login")
 async def show_login(
     token: Annotated[str | None, Query(max_length=MAX_TOKEN_LENGTH)] = None,
@@ -105,6 +107,7 @@ async def logout(request: Request, auth: Auth, credentials: Credentials) -> Resp
     return response
 
 
+@router.head("/static/{name}")
 @router.get("/static/{name}")
 async def static_file(name: str) -> FileResponse:
     media_type = _FILES.get(name)

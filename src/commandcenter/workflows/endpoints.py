@@ -15,6 +15,7 @@ from commandcenter.workflows.schemas import (
     PlanView,
     ValidationView,
     WorkflowDetail,
+    WorkflowSummary,
     WorkflowView,
 )
 from commandcenter.workflows.service import WorkflowService
@@ -59,10 +60,10 @@ async def list_workflows(
     retired: bool = False,
     cursor: Annotated[str | None, Query(max_length=64)] = None,
     limit: Limit = DEFAULT_PAGE,
-) -> Page[WorkflowView]:
+) -> Page[WorkflowSummary]:
     """List the current version of each workflow by name; `retired=true` includes retired ones."""
     found = await service.page(after=cursor, limit=limit + 1, retired=retired)
-    items = [WorkflowView.model_validate(workflow) for workflow in found[:limit]]
+    items = [WorkflowSummary.of(listed) for listed in found[:limit]]
     return Page(items=items, next_cursor=items[-1].name if len(found) > limit else None)
 
 
@@ -86,10 +87,10 @@ async def list_workflow_versions(
     service: Service,
     cursor: Annotated[int | None, Query(ge=1, le=2**31 - 1)] = None,
     limit: Limit = DEFAULT_PAGE,
-) -> Page[WorkflowView]:
+) -> Page[WorkflowSummary]:
     """List all versions of a workflow, the newest first."""
     found = await service.versions(workflow, below=cursor, limit=limit + 1)
-    items = [WorkflowView.model_validate(version) for version in found[:limit]]
+    items = [WorkflowSummary.of(listed) for listed in found[:limit]]
     return Page(items=items, next_cursor=str(items[-1].version) if len(found) > limit else None)
 
 

@@ -1,9 +1,9 @@
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from sqlalchemy import func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from commandcenter.models import Workflow
+from commandcenter.models import Principal, Workflow
 
 
 async def lock(session: AsyncSession) -> None:
@@ -82,3 +82,9 @@ async def unretired(session: AsyncSession, name: str) -> Sequence[Workflow]:
 async def active_names(session: AsyncSession) -> Sequence[str]:
     found = await page(session, after=None, limit=1000, retired=False)
     return [workflow.name for workflow in found]
+
+
+async def author_names(session: AsyncSession, ids: Collection[str]) -> dict[str, str]:
+    """Return the names of those principals that are there, by id."""
+    query = select(Principal.id, Principal.name).where(Principal.id.in_(ids))
+    return {row.id: row.name for row in await session.execute(query)}

@@ -10,6 +10,7 @@ from commandcenter.engine.definition import ApprovalGate, InputSpec, NodeDefinit
 from commandcenter.engine.issues import Issue
 from commandcenter.engine.plan import Plan
 from commandcenter.models import Agent, Workflow
+from commandcenter.workflows.service import Listed
 
 
 class WorkflowView(BaseModel):
@@ -22,6 +23,21 @@ class WorkflowView(BaseModel):
     created_at: datetime
     created_by: str
     retired_at: datetime | None
+
+
+class WorkflowSummary(WorkflowView):
+    """A version in a list. `created_by_name` is now's name of who stored it, else the id."""
+
+    description: str | None
+    created_by_name: str
+
+    @classmethod
+    def of(cls, listed: Listed) -> "WorkflowSummary":
+        return cls(
+            **WorkflowView.model_validate(listed.workflow).model_dump(),
+            description=listed.description,
+            created_by_name=listed.author,
+        )
 
 
 class InputView(BaseModel):

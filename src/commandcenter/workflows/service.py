@@ -32,6 +32,7 @@ from commandcenter.workflows.registry_check import (
 )
 
 _REMEMBERED = 128
+_REMEMBERED_DESCRIPTIONS = 2000
 _MAX_NAME = 64
 
 
@@ -50,12 +51,22 @@ class Described:
     agents: dict[str, Agent | None]
 
 
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A version as it stands in a list; `author` is a name, or an id where that is not known."""
+
+    workflow: Workflow
+    description: str | None
+    author: str
+
+
 class WorkflowService:
     def __init__(self, database: Database, events: EventStore, agents: AgentService) -> None:
         self._database = database
         self._events = events
         self._agents = agents
         self._plans: OrderedDict[str, Plan] = OrderedDict()
+        self._descriptions: OrderedDict[str, str | None] = OrderedDict()
 
     async def create(self, caller: Caller, source: str, *, revive: bool = True) -> Created:
         """Store the definition as the next version of its name.
@@ -156,16 +167,35 @@ class WorkflowService:
         registry = await self._registry(session, definition)
         return {node.name: registry.usable.get(agent_reference(node)) for node in definition.nodes}
 
-    async def page(self, *, after: str | None, limit: int, retired: bool) -> Sequence[Workflow]:
+    async def page(self, *, after: str | None, limit: int, retired: bool) -> list[Listed]:
         async with self._database.read() as session:
-            return await repository.page(session, after=after, limit=limit, retired=retired)
+            found = await repository.page(session, after=after, limit=limit, retired=retired)
+            return await self._listed(session, found)
 
-    async def versions(
-        self, reference: str, *, below: int | None, limit: int
-    ) -> Sequence[Workflow]:
+    async def versions(self, reference: str, *, below: int | None, limit: int) -> list[Listed]:
         async with self._database.read() as session:
             workflow = await self.find(session, reference)
-            return await repository.version_page(session, workflow.name, below=below, limit=limit)
+            found = await repository.version_page(session, workflow.name, below=below, limit=limit)
+            return await self._listed(session, found)
+
+    async def _listed(self, session: AsyncSession, found: Sequence[Workflow]) -> list[Listed]:
+        names = await repository.author_names(session, {each.created_by for each in found})
+        return [
+            Listed(each, await self._description(each), names.get(each.created_by, each.created_by))
+            for each in found
+        ]
+
+    async def _description(self, workflow: Workflow) -> str | None:
+        """Return what the text says of itself; a version never changes, so it is read once."""
+        if workflow.id not in self._descriptions:
+            try:
+                definition = (await self.plan_of(workflow.source)).definition
+            except WorkflowInvalidError:  # by the rules of today
+                return None
+            self._descriptions[workflow.id] = definition.description
+            while len(self._descriptions) > _REMEMBERED_DESCRIPTIONS:
+                self._descriptions.popitem(last=False)
+        return self._descriptions[workflow.id]
 
     async def retire(self, caller: Caller, reference: str) -> Workflow:
         """Keep new runs from using it: all versions by name, or the one named; idempotent."""

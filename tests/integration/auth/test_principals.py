@@ -114,6 +114,17 @@ async def test_tampering_shows(hub: RunningHub, tampering: str) -> None:
         await hub.token_for("viewer", name=name)
     whole = (await hub.client.get("/api/v1/audit/verify")).json()
     listed = (await hub.client.get("/api/v1/audit", params={"limit": 2})).json()
+    for wanted, found in [
+        (
+            {"action": "principal", "principal": listed["items"][0]["principal_name"]},
+            {"principal.created"},
+        ),
+        ({"action": "principal.created"}, {"principal.created"}),
+        ({"action": "principal_"}, set()),
+        ({"principal": "nobody"}, set()),
+    ]:
+        narrowed = (await hub.client.get("/api/v1/audit", params=wanted)).json()["items"]
+        assert {entry["action"] for entry in narrowed} == found
     async with hub.services.get(Database).write() as session:
         entry = await session.scalar(
             select(AuditEntry).where(AuditEntry.action == "token.created").limit(1)

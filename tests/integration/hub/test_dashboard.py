@@ -38,6 +38,10 @@ async def test_every_address_for_people_is_the_page(client: httpx.AsyncClient, p
     assert "the dashboard" in answer.text
     assert answer.headers["cache-control"] == "no-cache"
     assert "default-src 'none'" in answer.headers["content-security-policy"]
+    head = await client.head(path, headers=_HTML)
+    told = ("content-type", "content-length", "cache-control")
+    assert (head.status_code, head.content) == (200, b"")
+    assert [head.headers[each] for each in told] == [answer.headers[each] for each in told]
 
 
 @pytest.mark.parametrize(
@@ -62,6 +66,7 @@ async def test_files_are_kept_by_browsers_and_are_those_of_the_build_alone(
     ]
 
     assert file.text == "start()"
+    assert (await client.head("/assets/index-1a2b.js")).status_code == 200
     assert file.headers["content-type"].startswith("text/javascript")
     assert "immutable" in file.headers["cache-control"]
     assert [answer.status_code for answer in outside] == [404] * len(outside)

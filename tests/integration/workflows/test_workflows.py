@@ -84,6 +84,8 @@ async def test_a_changed_text_is_a_new_version(domains: RunningHub, agents: Agen
     assert [(item["name"], item["version"]) for item in listed] == [("look-twice", 3)]
     versions = await domains.client.get("/api/v1/workflows/look-twice/versions?limit=2")
     assert [item["version"] for item in versions.json()["items"]] == [3, 2]
+    words = {(item["description"], item["created_by_name"]) for item in versions.json()["items"]}
+    assert words == {("Look at a project, and again if need be.", "admin")}
 
 
 async def test_creating_many_at_once_makes_one_version(

@@ -1,13 +1,31 @@
-import { Button } from "@mantine/core";
+import { Button, NativeSelect } from "@mantine/core";
 import { useInfiniteQuery, useMutation, useQuery } from "@tanstack/react-query";
+import { getRouteApi, Link, useNavigate } from "@tanstack/react-router";
 import { http, take } from "@/api/client";
-import { audit, me } from "@/api/queries";
+import { audit, me, principals } from "@/api/queries";
+import type { AuditSearch } from "@/app/router";
 import { More } from "@/components/more";
 import { Page, Panel } from "@/components/page";
 import { Problem } from "@/components/problem";
 import { State } from "@/components/state";
 import { Moment } from "@/components/time";
 import { count } from "@/lib/format";
+import { subjectPlace } from "@/lib/subject";
+
+const route = getRouteApi("/audit");
+const KINDS = [
+  "agent",
+  "approval",
+  "login_link",
+  "principal",
+  "project",
+  "run",
+  "secret",
+  "session",
+  "stack",
+  "token",
+  "workflow",
+] as const;
 
 export default function AuditPage() {
   const { data: who } = useQuery(me);
@@ -21,7 +39,13 @@ export default function AuditPage() {
 }
 
 function AuditLog() {
-  const found = useInfiniteQuery(audit);
+  const { who, action } = route.useSearch();
+  const found = useInfiniteQuery(
+    audit({
+      ...(who === undefined ? {} : { principal: who }),
+      ...(action === undefined ? {} : { action }),
+    }),
+  );
   const entries = found.data?.pages.flatMap((page) => page.items) ?? [];
   const verify = useMutation({ mutationFn: () => take(http.GET("/api/v1/audit/verify")) });
   return (
@@ -57,7 +81,13 @@ function AuditLog() {
           )}
         </div>
       )}
-      {found.data !== undefined && (
+      <Filters who={who} action={action} />
+      {found.data !== undefined && entries.length === 0 && (
+        <p className="empty">
+          Nothing of this is in the log. <Link to="/audit">Show all of it</Link>
+        </p>
+      )}
+      {entries.length > 0 && (
         <Panel title="Newest first">
           <div className="scroll-x">
             <table className="data stacked">
@@ -75,10 +105,18 @@ function AuditLog() {
                     <td className="nowrap">
                       <Moment at={entry.at} />
                     </td>
-                    <td>{entry.principal_name}</td>
-                    <td>{entry.action}</td>
                     <td>
-                      <span className="mono small">{entry.subject}</span>
+                      <Link to="/audit" search={{ action, who: entry.principal_name }}>
+                        {entry.principal_name}
+                      </Link>
+                    </td>
+                    <td>
+                      <Link to="/audit" search={{ who, action: entry.action }}>
+                        {entry.action}
+                      </Link>
+                    </td>
+                    <td>
+                      <SubjectOf id={entry.subject} data={entry.data} />
                       <div className="small muted wrap">{dataWords(entry.data)}</div>
                     </td>
                   </tr>
@@ -90,6 +128,47 @@ function AuditLog() {
       )}
       <More of={found}>Older entries</More>
     </Page>
+  );
+}
+
+/** By whom and of which kind; a single action is chosen in the list itself. */
+function Filters({ who, action }: AuditSearch) {
+  const navigate = useNavigate();
+  const people = useQuery(principals).data?.items.map(({ name }) => name) ?? [];
+  const go = (search: AuditSearch) => void navigate({ to: "/audit", search });
+  return (
+    <div className="line">
+      <NativeSelect
+        size="xs"
+        aria-label="Who"
+        value={who ?? ""}
+        data={choices("everybody", [...people, "system"], who)}
+        onChange={(event) => go({ action, who: event.currentTarget.value || undefined })}
+      />
+      <NativeSelect
+        size="xs"
+        aria-label="What was done"
+        value={action ?? ""}
+        data={choices("everything", KINDS, action)}
+        onChange={(event) => go({ who, action: event.currentTarget.value || undefined })}
+      />
+    </div>
+  );
+}
+
+/** The first is none of them; what the address names is always among them. */
+function choices(all: string, known: readonly string[], chosen: string | undefined) {
+  const names = chosen === undefined || known.includes(chosen) ? known : [...known, chosen];
+  return [{ value: "", label: all }, ...names];
+}
+
+function SubjectOf({ id, data }: { id: string; data: Record<string, unknown> }) {
+  const place = subjectPlace(id, data);
+  if (place === null) return <span className="mono small">{id}</span>;
+  return (
+    <Link {...place} className="mono small">
+      {id}
+    </Link>
   );
 }
 

@@ -146,14 +146,21 @@ export function BuilderView({ stored, source }: { stored: WorkflowDetail | null;
       )}
       {taken !== undefined && (
         <div className="note">
-          There is a workflow {taken.name} already: saved under this name, this becomes its version{" "}
-          {taken.version + 1}.
+          There is a workflow{" "}
+          <Link to="/workflows/$workflow" params={{ workflow: taken.name }}>
+            {taken.name}
+          </Link>{" "}
+          already, at version {taken.version}. Saving stores this text as its version{" "}
+          {taken.version + 1}, which new runs then take. To keep both, give this one another name.
         </div>
       )}
       {stored !== null && stored.version > saved.version && (
         <div className="note">
-          Version {stored.version} was stored meanwhile. Compare it under Versions before you save:
-          yours becomes the one after it.
+          Somebody stored version {stored.version} while you had version {saved.version} open.
+          Saving stores your text as version {stored.version + 1}, without what they changed.{" "}
+          <button type="button" className="link" onClick={() => setOpen("versions")}>
+            Compare with version {stored.version}
+          </button>
         </div>
       )}
       {stored !== null && workflow.name !== "" && workflow.name !== stored.name && (
@@ -191,7 +198,7 @@ export function BuilderView({ stored, source }: { stored: WorkflowDetail | null;
                 onSelect={builder.select}
                 onConnect={join}
                 onDelete={remove}
-                issues={countByStep(issues)}
+                issues={issuesByStep(issues)}
                 asksFirst={({ agent, settings }) =>
                   settings.approval !== undefined || known.risky.has(agent.split("@")[0] ?? "")
                 }
@@ -264,11 +271,14 @@ export function BuilderView({ stored, source }: { stored: WorkflowDetail | null;
   );
 }
 
-function countByStep(issues: readonly IssueView[]): Map<string, number> {
-  const found = new Map<string, number>();
-  for (const { path } of issues) {
+/** What is said against each step, as one text, so that a box is drawn again only if it changes. */
+function issuesByStep(issues: readonly IssueView[]): Map<string, string> {
+  const found = new Map<string, string>();
+  for (const { path, message } of issues) {
     const name = /^nodes\.([\w-]+)/.exec(path)?.[1];
-    if (name !== undefined) found.set(name, (found.get(name) ?? 0) + 1);
+    if (name === undefined) continue;
+    const before = found.get(name);
+    found.set(name, before === undefined ? message : `${before}\n${message}`);
   }
   return found;
 }

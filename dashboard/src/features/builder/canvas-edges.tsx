@@ -1,8 +1,8 @@
 import { memo, type RefObject } from "react";
 
-type Point = { x: number; y: number };
 type Edge = { from: string; to: string };
-export type Line = Edge & { start: Point; end: Point };
+/** With the path on which it is drawn. */
+export type Line = Edge & { path: string };
 
 /** In a place that stays the same, so that lines do when it changes. */
 type Choose = RefObject<(edge: Edge) => void>;
@@ -10,16 +10,14 @@ type Choose = RefObject<(edge: Edge) => void>;
 /** What waits for what, as lines that can be chosen; and the loose one that is being pulled. */
 export function Edges({
   lines,
-  vertical,
   chosen,
   choose,
   loose,
 }: {
   lines: readonly Line[];
-  vertical: boolean;
   chosen: Edge | null;
   choose: Choose;
-  loose: { start: Point; end: Point } | null;
+  loose: string | null;
 }) {
   return (
     // biome-ignore lint/a11y/noSvgWithoutTitle: each line in it has a name of its own
@@ -37,19 +35,17 @@ export function Edges({
           <path d="M1 1l6 3-6 3" className="arrow" />
         </marker>
       </defs>
-      {lines.map(({ from, to, start, end }) => (
+      {lines.map(({ from, to, path }) => (
         <Wire
           key={`${from}>${to}`}
           from={from}
           to={to}
-          d={curve(start, end, vertical)}
+          d={path}
           isChosen={chosen?.from === from && chosen.to === to}
           choose={choose}
         />
       ))}
-      {loose !== null && (
-        <path d={curve(loose.start, loose.end, vertical)} className="wire-loose" />
-      )}
+      {loose !== null && <path d={loose} className="wire-loose" />}
     </svg>
   );
 }
@@ -78,11 +74,3 @@ const Wire = memo(function Wire({
     </g>
   );
 });
-
-function curve(start: Point, end: Point, vertical: boolean): string {
-  const bend = vertical
-    ? Math.max(16, Math.abs(end.y - start.y) / 2)
-    : Math.max(16, Math.abs(end.x - start.x) / 2);
-  const [dx, dy] = vertical ? [0, bend] : [bend, 0];
-  return `M${start.x} ${start.y}C${start.x + dx} ${start.y + dy} ${end.x - dx} ${end.y - dy} ${end.x} ${end.y}`;
-}

@@ -1,4 +1,5 @@
 import { memo, type PointerEvent, type RefObject } from "react";
+import { Glyph } from "@/components/icons";
 import { State } from "@/components/state";
 import { NODE } from "@/features/runs/graph/layout";
 import { count } from "@/lib/format";
@@ -25,16 +26,18 @@ export const StepBox = memo(function StepBox({
   vertical: boolean;
   isSelected: boolean;
   asksFirst: boolean;
-  issues: number;
+  issues: string;
   actions: StepActions;
 }) {
   const notes = notesOf(step);
+  const wrong = issues === "" ? [] : issues.split("\n");
   return (
     <div className="canvas-step" data-step={step.name} style={{ left: at.x, top: at.y, ...NODE }}>
       <button
         type="button"
         className="step-box edge"
-        data-tone={issues > 0 ? "bad" : asksFirst ? "waiting" : undefined}
+        data-tone={wrong.length > 0 ? "bad" : asksFirst ? "waiting" : undefined}
+        title={issues || undefined}
         data-gate={asksFirst || undefined}
         data-selected={isSelected || undefined}
         aria-pressed={isSelected}
@@ -45,12 +48,17 @@ export const StepBox = memo(function StepBox({
         <span className="step-name clip">{step.name}</span>
         <span className="step-agent mono clip">{step.agent || "no agent"}</span>
         <span className="step-foot">
-          {issues > 0 ? (
-            <State state="error" tone="bad" word={count(issues, "problem")} />
+          {wrong.length > 0 ? (
+            <span className="state" data-tone="bad">
+              <Glyph tone="bad" />
+              <span className="clip">
+                {wrong.length === 1 ? issues : count(wrong.length, "problem")}
+              </span>
+            </span>
           ) : (
             asksFirst && <State state="waiting" word="asks first" />
           )}
-          <span className="muted clip">{notes.join(", ")}</span>
+          {wrong.length === 0 && <span className="muted clip">{notes.join(", ")}</span>}
         </span>
       </button>
       <span

@@ -3,14 +3,14 @@ import "./canvas.css";
 import { Button } from "@mantine/core";
 import { useElementSize } from "@mantine/hooks";
 import { type KeyboardEvent, type PointerEvent, useMemo, useRef, useState } from "react";
-import { layout, NODE } from "@/features/runs/graph/layout";
+import { edge, layout, NODE } from "@/features/runs/graph/layout";
+import { curve, exit, loop, wire } from "@/features/runs/graph/route";
 import { Edges, type Line } from "./canvas-edges";
 import { StepBox } from "./canvas-step";
 import { followPointer, under } from "./drag";
 import type { Step } from "./model/workflow";
 import { NOTHING, only, type Selection } from "./use-builder";
 
-const MARGIN = 16;
 const SMALLEST = 0.35;
 /** The width in px from which steps follow each other to the right; below it, downwards. */
 const WIDE = 720;
@@ -35,28 +35,27 @@ export function Canvas({
   onSelect: (selection: Selection) => void;
   onConnect: (from: string, to: string) => void;
   onDelete: () => void;
-  issues: ReadonlyMap<string, number>;
+  /** What is said against a step, a line each. */
+  issues: ReadonlyMap<string, string>;
   asksFirst: (step: Step) => boolean;
 }) {
   const view = useElementSize();
   const vertical = view.width < WIDE;
   const plane = useRef<HTMLDivElement>(null);
   const [zoom, setZoom] = useState<number | null>(null);
-  const [wire, setWire] = useState<{ from: string; x: number; y: number } | null>(null);
+  const [pulled, setPulled] = useState<{ from: string; x: number; y: number } | null>(null);
   const [lasso, setLasso] = useState<Box | null>(null);
 
   const shape = JSON.stringify(steps.map(({ name, needs }) => [name, needs]));
   // biome-ignore lint/correctness/useExhaustiveDependencies: places follow from the shape alone
-  const places = useMemo(() => {
+  const { places, routes, width, height } = useMemo(() => {
     const there = new Set(steps.map(({ name }) => name));
     const nodes = steps.map(({ name, needs }) => ({
       id: name,
       needs: needs.filter((need) => there.has(need)),
     }));
-    return new Map(layout(nodes, vertical ? "TB" : "LR").map((placed) => [placed.id, placed]));
+    return layout(nodes, vertical ? "TB" : "LR");
   }, [shape, vertical]);
-  const width = Math.max(0, ...[...places.values()].map(({ x }) => x)) + NODE.width + MARGIN;
-  const height = Math.max(0, ...[...places.values()].map(({ y }) => y)) + NODE.height + MARGIN;
   const fitting = Math.min(1, Math.max(SMALLEST, view.width / width || 1));
   const scale = zoom ?? fitting;
 
@@ -68,25 +67,22 @@ export function Canvas({
     needs.flatMap((need) => {
       const from = places.get(need);
       const to = places.get(name);
-      return from && to ? [{ from: need, to: name, start: exit(from), end: entry(to) }] : [];
+      if (from === undefined || to === undefined) return [];
+      const path =
+        need === name
+          ? loop(to, vertical)
+          : wire(from, to, routes.get(edge(need, name)) ?? [], vertical);
+      return [{ from: need, to: name, path }];
     }),
   );
-  function exit({ x, y }: { x: number; y: number }) {
-    return vertical
-      ? { x: x + NODE.width / 2, y: y + NODE.height }
-      : { x: x + NODE.width, y: y + NODE.height / 2 };
-  }
-  function entry({ x, y }: { x: number; y: number }) {
-    return vertical ? { x: x + NODE.width / 2, y } : { x, y: y + NODE.height / 2 };
-  }
 
   const pull = (from: string, press: PointerEvent) => {
     press.preventDefault();
     press.stopPropagation();
     followPointer(press, {
-      onMove: (at) => setWire({ from, ...onPlane(at) }),
+      onMove: (at) => setPulled({ from, ...onPlane(at) }),
       onEnd: (at) => {
-        setWire(null);
+        setPulled(null);
         const to = at === null ? null : under(at).step;
         if (to !== null) onConnect(from, to);
       },
@@ -164,11 +160,12 @@ export function Canvas({
           >
             <Edges
               lines={lines}
-              vertical={vertical}
               chosen={selection.edge}
               choose={chooseEdge}
               loose={
-                wire === null ? null : { start: exit(places.get(wire.from) ?? ORIGIN), end: wire }
+                pulled === null
+                  ? null
+                  : curve(exit(places.get(pulled.from) ?? ORIGIN, vertical), pulled, vertical)
               }
             />
             {steps.map((step) => (
@@ -179,7 +176,7 @@ export function Canvas({
                 vertical={vertical}
                 isSelected={selection.steps.has(step.name)}
                 asksFirst={asksFirst(step)}
-                issues={issues.get(step.name) ?? 0}
+                issues={issues.get(step.name) ?? ""}
                 actions={actions}
               />
             ))}

@@ -1,5 +1,6 @@
 import { Button, FileButton, Modal, Textarea } from "@mantine/core";
 import { useState } from "react";
+import { importedText } from "./model/import";
 import { readWorkflow } from "./model/workflow";
 
 /** Take the text of a workflow from a file or from the clipboard; it can be undone. */
@@ -11,7 +12,24 @@ export function ImportDialog({
   onClose: () => void;
 }) {
   const [text, setText] = useState("");
+  const [refused, setRefused] = useState<string | null>(null);
   const isReadable = text === "" || readWorkflow(text).workflow !== null;
+  const write = (written: string) => {
+    setRefused(null);
+    setText(written);
+  };
+  const take = async (file: File) => {
+    try {
+      const { text: found, problem } = importedText(
+        file.name,
+        new Uint8Array(await file.arrayBuffer()),
+      );
+      if (problem === undefined) write(found);
+      else setRefused(problem);
+    } catch {
+      setRefused(`${file.name} could not be read. Choose it again, or another one.`);
+    }
+  };
   return (
     <Modal opened onClose={onClose} title="Import a workflow" size="lg">
       <div className="stack">
@@ -22,16 +40,17 @@ export function ImportDialog({
           rows={12}
           value={text}
           error={
-            isReadable
+            refused ??
+            (isReadable
               ? undefined
-              : "This is not YAML as it stands; it can be mended here or in the editor."
+              : "This is not YAML as it stands; it can be mended here or in the editor.")
           }
-          onChange={(event) => setText(event.currentTarget.value)}
+          onChange={(event) => write(event.currentTarget.value)}
         />
         <div className="line">
           <FileButton
             accept=".yaml,.yml,.json"
-            onChange={(file) => void file?.text().then(setText)}
+            onChange={(file) => void (file !== null && take(file))}
           >
             {(props) => (
               <Button variant="default" {...props}>

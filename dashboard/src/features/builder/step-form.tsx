@@ -5,7 +5,7 @@ import type { AgentSummary, IssueView } from "@/api/generated/schema";
 import { Icon } from "@/components/icons";
 import { Problem } from "@/components/problem";
 import { connect, disconnect, type Path, renameStep, setSetting } from "./model/edits";
-import { possibleNeeds, record, type Step } from "./model/workflow";
+import { nameProblem, possibleNeeds, record, type Step } from "./model/workflow";
 import { agentDetail } from "./queries";
 import { SchemaFields } from "./schema-fields";
 import { ApprovalFields } from "./step-approval";
@@ -13,8 +13,6 @@ import { Section, SmallField } from "./step-parts";
 import { TemplateField } from "./template-field";
 import { type Builder, only } from "./use-builder";
 import type { Complete } from "./use-completion";
-
-const NAME = /^[A-Za-z_][A-Za-z0-9_-]{0,62}$/;
 
 /** The settings of one step. Each change is a change of the YAML, seen there at once. */
 export function StepForm({
@@ -34,7 +32,9 @@ export function StepForm({
 }) {
   const { settings } = step;
   const [agentName = ""] = step.agent.split("@");
-  const agent = useQuery({ ...agentDetail(agentName), enabled: agentName !== "" });
+  const known = agents.map(({ name }) => name);
+  // Of one that nobody knows there is nothing to be asked: the field says so.
+  const agent = useQuery({ ...agentDetail(agentName), enabled: known.includes(agentName) });
   const put = (path: Path, value: unknown) =>
     void builder.edit(setSetting(step.name, path, value), `${step.name}.${path.join(".")}`);
   /** An empty field is a setting that is not there. */
@@ -44,7 +44,7 @@ export function StepForm({
     return issues.find((issue) => issue.path === at || issue.path.startsWith(`${at}.`))?.message;
   };
   const textOf = (value: unknown) => (value === undefined || value === null ? "" : String(value));
-  const known = agents.map(({ name }) => name);
+  const isUnknown = agents.length > 0 && !known.includes(agentName);
   return (
     <div className="body step-form">
       <div className="step-form-row">
@@ -52,7 +52,7 @@ export function StepForm({
         <NativeSelect
           size="xs"
           label="Agent"
-          error={issueOf("agent")}
+          error={issueOf("agent") ?? (isUnknown ? unknownAgent(agentName) : undefined)}
           value={step.agent}
           onChange={(event) => set(["agent"], event.currentTarget.value)}
           data={known.includes(step.agent) ? known : [step.agent, ...known]}
@@ -164,19 +164,16 @@ export function StepForm({
   );
 }
 
+const unknownAgent = (name: string) =>
+  name === "" ? "Choose an agent." : `There is no agent ${name}: choose another one.`;
+
 /** The name is taken over when the field is left: it is spoken of in other places. */
 function NameField({ builder, step }: { builder: Builder; step: Step }) {
   const [draft, setDraft] = useState(step.name);
   useEffect(() => setDraft(step.name), [step.name]);
-  const isTaken = draft !== step.name && builder.workflow.steps.some(({ name }) => name === draft);
-  const problem = isTaken
-    ? "Another step has this name."
-    : NAME.test(draft)
-      ? undefined
-      : "Letters, digits, dash and underscore; not a digit first.";
+  const problem = nameProblem(builder.workflow.steps, step.name, draft);
   const take = () => {
-    if (draft === step.name) return;
-    if (problem !== undefined) return setDraft(step.name);
+    if (draft === step.name || problem !== undefined) return;
     if (builder.edit(renameStep(step.name, draft))) builder.select(only(draft));
   };
   return (
@@ -184,10 +181,13 @@ function NameField({ builder, step }: { builder: Builder; step: Step }) {
       size="xs"
       label="Name"
       value={draft}
-      error={problem}
+      error={problem && `${problem} It is still called ${step.name}.`}
       onChange={(event) => setDraft(event.currentTarget.value)}
       onBlur={take}
-      onKeyDown={(event) => event.key === "Enter" && take()}
+      onKeyDown={({ key }) => {
+        if (key === "Enter") take();
+        if (key === "Escape") setDraft(step.name);
+      }}
     />
   );
 }

@@ -66,7 +66,7 @@ export function VersionsDrawer({
               <div className="grow">
                 <strong>version {version.version}</strong>
                 <div className="small muted">
-                  <Ago at={version.created_at} />
+                  <Ago at={version.created_at} /> by {version.created_by_name}
                   {version.retired_at !== null && ", retired"}
                 </div>
               </div>

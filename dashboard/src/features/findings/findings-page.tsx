@@ -2,7 +2,7 @@ import { More } from "@/components/more";
 import "@/features/runs/runs.css";
 import "./findings.css";
 import { NativeSelect } from "@mantine/core";
-import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
+import { keepPreviousData, useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { getRouteApi, Link, useNavigate } from "@tanstack/react-router";
 import type { FindingView, Level } from "@/api/generated/schema";
 import { findingPages, projects } from "@/api/queries";
@@ -11,10 +11,9 @@ import { Problem } from "@/components/problem";
 import { State } from "@/components/state";
 import { Ago } from "@/components/time";
 import { openStartRun } from "@/features/runs/start-run";
-import type { Tone } from "@/lib/status";
+import { LEVELS, type Tone } from "@/lib/status";
 import { visible } from "@/lib/visible";
 
-const LEVELS = ["critical", "warning", "info"] as const satisfies Level[];
 const TONES: Record<Level, Tone> = { critical: "bad", warning: "waiting", info: "idle" };
 const route = getRouteApi("/findings");
 
@@ -22,15 +21,20 @@ const route = getRouteApi("/findings");
 export default function FindingsPage() {
   const search = route.useSearch();
   const navigate = useNavigate();
-  const level = LEVELS.find((each) => each === search.level);
-  const places = useQuery(projects).data?.items ?? [];
+  const { level } = search;
+  const known = useQuery(projects);
+  const places = known.data?.items ?? [];
   const project = places.find(({ name }) => name === search.project);
-  const found = useInfiniteQuery(
-    findingPages({
+  const isKnown = search.project === undefined || project !== undefined;
+  const found = useInfiniteQuery({
+    ...findingPages({
       ...(level === undefined ? {} : { level }),
       ...(project === undefined ? {} : { project_id: project.id }),
     }),
-  );
+    enabled: isKnown || !known.isPending,
+    // The counts are of all levels: they stay while those of one are on their way.
+    placeholderData: keepPreviousData,
+  });
   const first = found.data?.pages[0];
   const items = found.data?.pages.flatMap((page) => page.items) ?? [];
   const all = LEVELS.reduce((sum, each) => sum + (first?.counts[each] ?? 0), 0);
@@ -45,7 +49,7 @@ export default function FindingsPage() {
           >
             all {first !== undefined && all}
           </Link>
-          {LEVELS.map((each) => (
+          {LEVELS.filter((each) => each === level || first?.counts[each] !== 0).map((each) => (
             <Link
               key={each}
               to="/findings"
@@ -69,6 +73,14 @@ export default function FindingsPage() {
           }
         />
       </div>
+      {!isKnown && known.data !== undefined && (
+        <div className="note" role="status">
+          There is no project {search.project}: this is what was found in all of them.{" "}
+          <Link to="/findings" search={{ level }}>
+            Leave it out
+          </Link>
+        </div>
+      )}
       {found.error !== null && <Problem error={found.error} />}
       {first?.is_cut && (
         <p className="note">There is more than was read: choose a project to see all of it.</p>
@@ -110,7 +122,10 @@ function Finding({ finding }: { finding: FindingView }) {
   return (
     <li className="row edge finding" data-tone={tone}>
       <div className="finding-level">
-        <State state={finding.severity} tone={tone} word={visible(finding.severity)} />
+        <State state={finding.level} tone={tone} />
+        {finding.severity.toLowerCase() !== finding.level && (
+          <div className="small muted wrap">told as {visible(finding.severity)}</div>
+        )}
       </div>
       <div className="grow">
         <div className="wrap">{visible(finding.message)}</div>

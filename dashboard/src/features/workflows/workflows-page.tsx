@@ -38,8 +38,11 @@ export default function WorkflowsPage() {
                     >
                       {item.name}
                     </Link>
+                    <div className="small">
+                      {item.description ?? <span className="muted">no description</span>}
+                    </div>
                     <div className="small muted">
-                      version {item.version}, <Ago at={item.created_at} />
+                      version {item.version}, <Ago at={item.created_at} /> by {item.created_by_name}
                     </div>
                   </div>
                   <Button
@@ -78,7 +81,7 @@ function Source({ name }: { name: string }) {
   return (
     <div className="body stack workflow-source">
       <p className="muted">
-        {data.plan.description} {count(data.plan.nodes.length, "step")}:{" "}
+        {count(data.plan.nodes.length, "step")}:{" "}
         {data.plan.nodes.map((node) => node.name).join(", ")}.
       </p>
       <Json value={data.source} label={`Source of ${name}`} />

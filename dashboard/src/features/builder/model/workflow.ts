@@ -95,6 +95,23 @@ export function possibleNeeds(steps: readonly Step[], name: string): string[] {
   return [...waiting.keys()].filter((each) => !taken.has(each));
 }
 
+const NAME = /^[A-Za-z_][A-Za-z0-9_-]{0,62}$/;
+
+/** Why a step cannot be given this name; nothing where it can, or has it already. */
+export function nameProblem(
+  steps: readonly Step[],
+  step: string,
+  wanted: string,
+): string | undefined {
+  if (wanted === step) return undefined;
+  if (steps.some(({ name }) => name === wanted)) return "Another step has this name.";
+  if (wanted === "") return "A step needs a name.";
+  if (wanted.length > 63) return "A name has 63 characters at most.";
+  return NAME.test(wanted)
+    ? undefined
+    : "A name has letters, digits, dashes and underscores, and no digit or dash first.";
+}
+
 /** Whether `to` may need `from`: both are there, not yet connected, and no circle comes of it. */
 export function canConnect(steps: readonly Step[], from: string, to: string): boolean {
   return possibleNeeds(steps, to).includes(from);

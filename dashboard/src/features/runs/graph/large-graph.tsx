@@ -2,7 +2,8 @@ import { type ReactFlowState, useReactFlow, useStore, ViewportPortal } from "@xy
 import { memo, useEffect, useMemo } from "react";
 import type { StepView } from "@/api/generated/schema";
 import { toneOf } from "@/lib/status";
-import { NODE, type Placed } from "./layout";
+import { type Drawing, NODE, type Placed } from "./layout";
+import { wire } from "./route";
 import { type Open, StepCard } from "./step-card";
 
 // From here on texts are too small to be read: steps tell their state by colour alone.
@@ -17,13 +18,13 @@ const EMPTY: Placed = { id: "", x: 0, y: 0 };
  */
 export function LargeGraph({
   steps,
-  places,
+  drawing,
   selected,
   vertical,
   open,
 }: {
   steps: StepView[];
-  places: Map<string, Placed>;
+  drawing: Drawing;
   selected: string | undefined;
   vertical: boolean;
   open: Open;
@@ -32,22 +33,16 @@ export function LargeGraph({
   const isFar = useStore((state) => state.transform[2] < FAR);
   const isSized = useStore((state) => state.width > 0);
   const sight = useStore(tilesInSight);
-  const size = useMemo(() => {
-    const all = [...places.values()];
-    return {
-      width: Math.max(0, ...all.map(({ x }) => x)) + NODE.width,
-      height: Math.max(0, ...all.map(({ y }) => y)) + NODE.height,
-    };
-  }, [places]);
+  const { places, width, height } = drawing;
   useEffect(() => {
-    if (isSized) void fitBounds({ x: 0, y: 0, ...size }, { padding: 0.04 });
-  }, [isSized, size, fitBounds]);
+    if (isSized) void fitBounds({ x: 0, y: 0, width, height }, { padding: 0.04 });
+  }, [isSized, width, height, fitBounds]);
   const edges = useMemo(() => pathOf(steps, places, vertical), [steps, places, vertical]);
   return (
     <ViewportPortal>
-      <div className="large-graph" style={size}>
+      <div className="large-graph" style={{ width, height }}>
         {/* biome-ignore lint/a11y/noSvgWithoutTitle: each step in it has a name of its own */}
-        <svg width={size.width} height={size.height}>
+        <svg width={width} height={height}>
           <path d={edges} />
           {isFar &&
             steps.map((step) => (
@@ -113,7 +108,7 @@ function tilesInSight({ transform: [x, y, zoom], width, height }: ReactFlowState
   return tiles.join(" ");
 }
 
-function inSight(steps: StepView[], places: Map<string, Placed>, sight: string): StepView[] {
+function inSight(steps: StepView[], places: Drawing["places"], sight: string): StepView[] {
   const [left = 0, top = 0, right = 0, bottom = 0] = sight.split(" ").map(Number);
   return steps.filter(({ node }) => {
     const { x, y } = places.get(node) ?? EMPTY;
@@ -137,21 +132,12 @@ function styleOf(place: Placed): React.CSSProperties {
   return made;
 }
 
-function pathOf(steps: StepView[], places: Map<string, Placed>, vertical: boolean): string {
+function pathOf(steps: StepView[], places: Drawing["places"], vertical: boolean): string {
   return steps
     .flatMap((step) =>
-      step.needs.map((need) => {
-        const from = places.get(need) ?? EMPTY;
-        const to = places.get(step.node) ?? EMPTY;
-        const x = from.x + (vertical ? NODE.width / 2 : NODE.width);
-        const y = from.y + (vertical ? NODE.height : NODE.height / 2);
-        const toX = to.x + (vertical ? NODE.width / 2 : 0);
-        const toY = to.y + (vertical ? 0 : NODE.height / 2);
-        const [first, last] = vertical
-          ? [`${x} ${(y + toY) / 2}`, `${toX} ${(y + toY) / 2}`]
-          : [`${(x + toX) / 2} ${y}`, `${(x + toX) / 2} ${toY}`];
-        return `M${x} ${y}C${first} ${last} ${toX} ${toY}`;
-      }),
+      step.needs.map((need) =>
+        wire(places.get(need) ?? EMPTY, places.get(step.node) ?? EMPTY, [], vertical),
+      ),
     )
     .join("");
 }

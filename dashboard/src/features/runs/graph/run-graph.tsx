@@ -2,8 +2,10 @@ import "@xyflow/react/dist/style.css";
 import "./graph.css";
 import { useMediaQuery } from "@mantine/hooks";
 import {
+  BaseEdge,
   Controls,
   type Edge,
+  type EdgeProps,
   Handle,
   type Node,
   type NodeProps,
@@ -13,7 +15,8 @@ import {
 import { memo, useEffect, useMemo, useRef } from "react";
 import type { RunView, StepView } from "@/api/generated/schema";
 import { LargeGraph } from "./large-graph";
-import { layout, MANY, NODE } from "./layout";
+import { type Drawing, edge, layout, MANY, NODE } from "./layout";
+import { wire } from "./route";
 import { type Open, StepCard } from "./step-card";
 
 type StepNode = Node<
@@ -26,7 +29,13 @@ type StepNode = Node<
   "step"
 >;
 
-const NODE_TYPES = { step: memo(StepBox) };
+type FrameNode = Node<Record<string, never>, "frame">;
+type WireEdge = Edge<{ path: string }, "wire">;
+
+const NODE_TYPES = { step: memo(StepBox), frame: () => null };
+const EDGE_TYPES = { wire: memo(Wire) };
+const ORIGIN = { x: 0, y: 0 };
+const STILL = { draggable: false, focusable: false, selectable: false };
 const NONE: StepView[] = [];
 
 /** The run's steps as a graph that moves with it. */
@@ -43,13 +52,11 @@ export default function RunGraph({
   const steps = run.steps ?? NONE;
   const shape = JSON.stringify(steps.map(({ node, needs }) => [node, needs]));
   // biome-ignore lint/correctness/useExhaustiveDependencies: states change, the shape does not
-  const places = useMemo(
+  const drawing = useMemo(
     () =>
-      new Map(
-        layout(
-          steps.map(({ node, needs }) => ({ id: node, needs })),
-          vertical ? "TB" : "LR",
-        ).map((placed) => [placed.id, placed]),
+      layout(
+        steps.map(({ node, needs }) => ({ id: node, needs })),
+        vertical ? "TB" : "LR",
       ),
     [shape, vertical],
   );
@@ -60,29 +67,35 @@ export default function RunGraph({
   const isLarge = steps.length > MANY;
   const nodes = useMemo(
     () =>
-      (isLarge ? NONE : steps).map(
-        (step): StepNode => ({
-          id: step.node,
-          type: "step",
-          position: { x: places.get(step.node)?.x ?? 0, y: places.get(step.node)?.y ?? 0 },
-          ...NODE,
-          data: { step, isSelected: step.node === selected, vertical, open },
-          draggable: false,
-          focusable: false,
-          selectable: false,
-        }),
-      ),
-    [isLarge, steps, places, selected, vertical],
+      isLarge
+        ? []
+        : [
+            frameOf(drawing),
+            ...steps.map(
+              (step): StepNode => ({
+                id: step.node,
+                type: "step",
+                position: drawing.places.get(step.node) ?? ORIGIN,
+                ...NODE,
+                data: { step, isSelected: step.node === selected, vertical, open },
+                ...STILL,
+              }),
+            ),
+          ],
+    [isLarge, steps, drawing, selected, vertical],
   );
-  const edges = useMemo(() => (isLarge ? [] : edgesOf(steps)), [isLarge, steps]);
-  const bottom = Math.max(0, ...[...places.values()].map(({ y }) => y)) + NODE.height;
+  const edges = useMemo(
+    () => (isLarge ? [] : edgesOf(steps, drawing, vertical)),
+    [isLarge, steps, drawing, vertical],
+  );
   return (
-    <div className="graph" style={{ height: Math.min(460, Math.max(150, bottom + 50)) }}>
+    <div className="graph" style={{ height: Math.min(460, Math.max(150, drawing.height + 42)) }}>
       <ReactFlow
         key={`${shape}${vertical}`}
         nodes={nodes}
         edges={edges}
         nodeTypes={NODE_TYPES}
+        edgeTypes={EDGE_TYPES}
         fitView
         fitViewOptions={{ padding: 0.08, maxZoom: 1 }}
         minZoom={0.1}
@@ -99,7 +112,7 @@ export default function RunGraph({
         {isLarge && (
           <LargeGraph
             steps={steps}
-            places={places}
+            drawing={drawing}
             selected={selected}
             vertical={vertical}
             open={open}
@@ -122,11 +135,30 @@ function StepBox({ data }: NodeProps<StepNode>) {
   );
 }
 
-function edgesOf(steps: StepView[]): Edge[] {
+/** Nothing to be seen: it has lines that run around steps count when the graph is fitted in. */
+function frameOf({ width, height }: Drawing): FrameNode {
+  return { id: "", type: "frame", position: ORIGIN, width, height, data: {}, zIndex: -1, ...STILL };
+}
+
+function Wire({ data, ...edge }: EdgeProps<WireEdge>) {
+  return <BaseEdge id={edge.id} path={data?.path ?? ""} />;
+}
+
+function edgesOf(steps: StepView[], drawing: Drawing, vertical: boolean): WireEdge[] {
+  const { places, routes } = drawing;
   const states = new Map(steps.map(({ node, state }) => [node, state]));
   return steps.flatMap((step) =>
     step.needs.map((need) => ({
-      id: `${need}>${step.node}`,
+      id: edge(need, step.node),
+      type: "wire",
+      data: {
+        path: wire(
+          places.get(need) ?? ORIGIN,
+          places.get(step.node) ?? ORIGIN,
+          routes.get(edge(need, step.node)) ?? [],
+          vertical,
+        ),
+      },
       source: need,
       target: step.node,
       focusable: false,
