@@ -17,6 +17,7 @@ from commandcenter.cli.terminal import clean, print_json
 
 TIMEOUT_SECONDS = 600.0
 LOOK_SECONDS = 0.1
+_STOPPED_SECONDS = 2.0  # one that is stopped for so long is not about to be started
 _FAILING_SECONDS = 1.0  # how long others may take to fail after the first
 _STATES = {
     "error": "has services that failed",
@@ -102,8 +103,14 @@ def _watched(
     failed: list[str] = []
     failed_at = 0.0
     noted = noted_away = False
+    wanted_at = time.monotonic()  # when it was last seen on the way to what is wanted
     while time.monotonic() < deadline:
         view.update(found)
+        if wanted == "stopped" or found["state"] != "stopped":
+            wanted_at = time.monotonic()
+        elif time.monotonic() - wanted_at > _STOPPED_SECONDS:
+            cli.note(f"Somebody stopped {clean(found['project'])} meanwhile.")
+            break
         looked_at = narrowed(found, only)
         if is_over(looked_at, wanted, newer):
             if looked_at["state"] != "error":

@@ -33,6 +33,10 @@ def test_a_stack_starts_and_keeps_its_data_over_a_stop(stacks: StackHub) -> None
     assert stacks.status("shop")["state"] == "stopped"
     assert stacks.processes("postgres") == []
     assert "stopped already" in stacks.run("project", "stop", "shop").err
+    with stacks.begin("project", "start", "shop") as starting:
+        starting.says("postgres starting")
+        stacks.run("project", "stop", "shop")
+        starting.says("Somebody stopped shop meanwhile.")
     ports = {each["name"]: each["ports"] for each in stacks.status("shop")["services"]}
     stacks.run("project", "start", "shop")
     found = stacks.status("shop")
