@@ -36,7 +36,7 @@ if [ ! -f "$data/PG_VERSION" ]; then
   echo "making the database $database"
   rm -rf "$data.new"
   quiet "$bin/initdb" -N -D "$data.new" -U "$user" --pwfile=/run/secrets/postgres_password \\
-    -A scram-sha-256 -E UTF8 --locale=C.UTF-8
+    --auth-local=trust --auth-host=scram-sha-256 -E UTF8 --locale=C.UTF-8
   echo "host all all samenet scram-sha-256" >>"$data.new/pg_hba.conf"
   if [ "$database" != postgres ]; then
     echo "CREATE DATABASE \\"$database\\"" >/tmp/create.sql
@@ -90,6 +90,9 @@ def postgres(
         port=_POSTGRES_PORT,
         uid=SERVER_ID,
         gid=SERVER_ID,
+        # As in the image, its clients find it without being told where, and need no password:
+        # whoever reaches the socket is in the service already. Debian's look in /var/run.
+        environment={"PGHOST": "/tmp"},  # noqa: S108 - its own
         secret_files={_PASSWORD_FILE: password + "\n"},
         programs=program.trees,
         data=POSTGRES_DATA,
