@@ -43,8 +43,8 @@ class FoundStacks:
         own = await self._beginnings.secrets(project.id)
         stack = self._beginnings.kept(row)
         desired, state = Desired(row.desired), StackState(row.state)
-        if desired is Desired.RUNNING and state is StackState.STOPPING:
-            state = StackState.STARTING  # a restart was under way: what was stopped is started
+        if state is StackState.STOPPING:
+            desired = Desired.STOPPED  # also of a restart: it is started once all has ended
         async with self._database.write() as session:
             present = await session.get_one(ProjectStack, row.project_id)
             present.epoch += 1

@@ -4,10 +4,10 @@ import asyncio
 import logging
 from collections import defaultdict
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 
 from commandcenter.auth.audit import record
-from commandcenter.auth.identity import Caller
+from commandcenter.auth.identity import SYSTEM, Caller
 from commandcenter.events.store import EventStore
 from commandcenter.events.types import EventType
 from commandcenter.kit.database import Database
@@ -29,6 +29,7 @@ from commandcenter.stacks.supervisor import StackSupervisor
 logger = logging.getLogger(__name__)
 
 _UP = frozenset({StackState.STARTING, StackState.RUNNING})
+_BEING_REPLACED = frozenset({StackState.STOPPING.value, StackState.STOPPED.value})
 
 
 class StackManager:
@@ -200,21 +201,29 @@ class StackManager:
     async def take_over(self) -> int:
         """Find again what ran when an earlier hub ended; how many stacks that are."""
         async with self._database.read() as session:
+            is_up = ProjectStack.state != StackState.STOPPED.value
+            # Stopped, and to run: between the two halves of a restart.
+            is_to_run = ProjectStack.desired == Desired.RUNNING.value
             query = select(ProjectStack).where(
-                ProjectStack.owner == self._beginnings.options.owner,
-                ProjectStack.state != StackState.STOPPED.value,
+                ProjectStack.owner == self._beginnings.options.owner, or_(is_up, is_to_run)
             )
             rows = list(await session.scalars(query))
         found = FoundStacks(self._database, self._projects, self._beginnings)
         await found.resume(rows)
         for row in rows:
+            made = None
             try:
-                made = await found.take_over(row)
+                if row.state != StackState.STOPPED.value:
+                    made = await found.take_over(row)
             except (ProblemError, SnapshotError, LookupError, OSError) as error:
                 logger.warning("the stack of %s cannot be taken over: %s", row.project_id, error)
                 await found.abandon(row, str(error))
-            else:
+                continue
+            if made is not None:
                 self._supervisors[row.project_id] = made
+            if row.desired == Desired.RUNNING.value and row.state in _BEING_REPLACED:
+                project = await self._projects.get(row.project_id)
+                self._start_after(SYSTEM, project, made, row.last_request)
         return len(rows)
 
     async def close(self) -> None:
@@ -245,19 +254,27 @@ class StackManager:
         await self._beginnings.refuse_ports(project, ready.found, running.roster.active)
         async with self._database.write() as session:
             row = await session.get_one(ProjectStack, project.id)
-            row.desired = Desired.RUNNING.value
+            # By both together the next hub knows what was begun here.
+            row.desired, row.state = Desired.RUNNING.value, StackState.STOPPING.value
             row.last_request = request
             await session.flush()
             await record(session, caller, action, project.id, {"name": project.name})
         running.ask(Desired.STOPPED)
+        self._start_after(caller, project, running, request)
+
+    def _start_after(
+        self, caller: Caller, project: Project, running: StackSupervisor | None, request: str | None
+    ) -> None:
+        """Have the stack started once what runs of it has ended."""
         self._replacing[project.id] = asyncio.create_task(
             self._begin_after(caller, project, running, request)
         )
 
     async def _begin_after(
-        self, caller: Caller, project: Project, running: StackSupervisor, request: str | None
+        self, caller: Caller, project: Project, running: StackSupervisor | None, request: str | None
     ) -> None:
-        await running.wait_ended()
+        if running is not None:
+            await running.wait_ended()
         async with self._locks[project.id]:
             try:
                 await self._begin(caller, project, request)
