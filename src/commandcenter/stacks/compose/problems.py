@@ -1,5 +1,7 @@
 """What is wrong with a compose definition: every problem with its kind, file and line."""
 
+import re
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -9,6 +11,8 @@ from commandcenter.kit.errors import ProblemError
 
 MAX_PROBLEMS = 100
 _SHOWN_IN_DETAIL = 5
+_SHOWN = 60  # characters of a value
+_QUOTATION = re.compile('"([^"]+)"')
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,14 +112,28 @@ class Findings:
         self._problems: dict[ComposeProblem, None] = {}
         self._notes: dict[Note, None] = {}
         self._without_value: set[str] = set()
+        self._written: defaultdict[str, list[tuple[str, str]]] = defaultdict(list)  # by line
+
+    def put_in(self, place: Place, written: str, became: str) -> None:
+        """Have problems there tell the value as it is written: its variables may be secret."""
+        self._written[str(place)].append((written, became))
 
     def refuse(
         self, refusal: Refusal, path: str, place: Place, message: str, hint: str | None = None
     ) -> None:
         if refusal is Refusal.INVALID and path in self._without_value:
             return  # it follows from what was told before
+        message = self._without_variables(place, message)
         if len(self._problems) <= MAX_PROBLEMS:
             self._problems[ComposeProblem(refusal, path, place, message, hint)] = None
+
+    def _without_variables(self, place: Place, message: str) -> str:
+        told = message
+        for written, became in self._written.get(str(place), ()):
+            for quoted in _QUOTATION.findall(message):
+                if quoted in became:  # or a part of it
+                    told = told.replace(f'"{quoted}"', f'"{written[:_SHOWN]}"')
+        return told if told == message else f"{told} (what its variables stand for is not shown)"
 
     def lost_value(self, path: str, place: Place, message: str) -> None:
         """Refuse a value that could not be had; what is missed at its path is not told again."""

@@ -60,6 +60,7 @@ class _Substitution:
             self._findings.note(
                 shown, node.place, f"the variable {name} is not set; it became an empty string"
             )
+        self._findings.put_in(node.place, node.value, text)
         self._characters += len(text)
         if self._characters > MAX_CHARACTERS:
             raise SourceError(

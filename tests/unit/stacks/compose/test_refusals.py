@@ -276,3 +276,14 @@ def test_extensions_are_passed_over() -> None:
 def test_another_choice_of_files_is_refused() -> None:
     problems = refused("services: {web: {image: x}}\n", files={".env": "COMPOSE_FILE=other.yaml\n"})
     assert problems[0].refusal is Refusal.UNSUPPORTED
+
+
+@pytest.mark.parametrize(
+    "attribute", ["mem_limit: ${SECRET}", "stop_grace_period: ${SECRET}", "ports: ['${SECRET}']"]
+)
+def test_what_a_variable_stands_for_is_not_told(attribute: str) -> None:
+    secret = "leak-me-" + "x" * 100
+    text = f"services:\n  web:\n    image: x\n    {attribute}\n"
+    (problem,) = refused(text, environment={"SECRET": secret})
+    assert "leak" not in problem.message
+    assert '"${SECRET}"' in problem.message
