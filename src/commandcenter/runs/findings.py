@@ -25,6 +25,8 @@ _LEVELS = {
     **dict.fromkeys(("major", "warning", "medium", "moderate"), Level.WARNING),
 }
 _ORDER = list(Level)
+# Within a level, by the agent's own word; what is not among these comes after.
+_WORDS = (*_LEVELS, "minor", "low", "info")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,24 +85,31 @@ def findings_in(outputs: Mapping[str, Any], source: Source) -> Iterator[Finding]
 def without_repetition(found: Sequence[Finding]) -> list[Finding]:
     """Return each finding once, as the newest run says it: two workflows may scan one project.
 
-    `found` is in the order of their runs, the newest first.
+    `found` is in the order of their runs, the newest first. Where several agents of a run found
+    it, the gravest word counts.
     """
-    seen: set[tuple[str, str]] = set()
-    kept: list[Finding] = []
-    for each in found:
-        key = (each.source.project_id, each.fingerprint)
-        if each.fingerprint and key in seen:
-            continue
-        seen.add(key)
-        kept.append(each)
-    return kept
+    kept: dict[tuple[str, str], Finding] = {}
+    for number, each in enumerate(found):
+        mark = each.fingerprint or f"\0{number}"  # without one it is not known again
+        key = (each.source.project_id, mark)
+        before = kept.get(key)
+        if before is None or (
+            before.source.run_id == each.source.run_id and _rank(each) < _rank(before)
+        ):
+            kept[key] = each
+    return list(kept.values())
+
+
+def _rank(finding: Finding) -> tuple[int, int]:
+    word = finding.severity.lower()
+    return _ORDER.index(finding.level), _WORDS.index(word) if word in _WORDS else len(_WORDS)
 
 
 def gravest_first(found: Sequence[Finding]) -> list[Finding]:
     return sorted(
         found,
         key=lambda each: (
-            _ORDER.index(each.level),
+            _rank(each),
             each.source.project,
             each.file,
             each.line or 0,

@@ -57,6 +57,20 @@ def test_what_two_runs_say_of_a_project_is_listed_once_as_the_newest_says_it() -
     assert [each.source.run_id for each in kept] == ["run_2", "run_2", "run_1", "run_3"]
 
 
+def test_the_gravest_word_of_several_agents_counts_and_comes_first() -> None:
+    key = {"message": "a key", "file": "z.py", "fingerprint": "k"}
+    scanned = _found({**key, "severity": "critical"})
+    reviewed = _found(
+        {**key, "severity": "blocker"}, {"severity": "critical", "message": "sql", "file": "a.py"}
+    )
+    kept = gravest_first(without_repetition([*scanned, *reviewed]))
+
+    assert [(each.severity, each.file) for each in kept] == [
+        ("blocker", "z.py"),
+        ("critical", "a.py"),
+    ]
+
+
 def test_texts_and_lists_of_agents_are_cut() -> None:
     long = {"severity": "w" * 9000, "message": "m" * 9000, "suggestion": "s" * 9000}
     found = _found(*[long] * 6000)

@@ -178,7 +178,7 @@ const DIGEST_SHOWN = 12;
 
 function dataWords(data: Record<string, unknown>): string {
   const words = Object.entries(data)
-    .filter(([, value]) => value !== null)
+    .filter(([, value]) => value !== null && value !== "")
     .map(([key, value]) => `${key.replaceAll("_", " ")}: ${shown(value)}`)
     .join(", ");
   return words.length > MOST ? `${words.slice(0, MOST)}…` : words;

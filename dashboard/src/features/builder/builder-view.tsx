@@ -7,6 +7,7 @@ import type { IssueView, WorkflowDetail } from "@/api/generated/schema";
 import { workflow as workflowQuery, workflows } from "@/api/queries";
 import { Page, Panel } from "@/components/page";
 import { Problem } from "@/components/problem";
+import { RunState, waitsForApproval } from "@/components/run-state";
 import { State } from "@/components/state";
 import { openStartRun } from "@/features/runs/start-run";
 import { count } from "@/lib/format";
@@ -182,7 +183,8 @@ export function BuilderView({ stored, source }: { stored: WorkflowDetail | null;
                     params={{ run: known.lastRun.id }}
                     className="line small last-run"
                   >
-                    Last run <State state={known.lastRun.state} />
+                    Last run{" "}
+                    <RunState state={known.lastRun.state} waits={waitsForApproval(known.lastRun)} />
                   </Link>
                 )
               ) : (

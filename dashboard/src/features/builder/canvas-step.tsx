@@ -76,6 +76,6 @@ function notesOf({ settings }: Step): string[] {
   return [
     settings.when !== undefined && "if",
     typeof settings.run_if === "string" && settings.run_if !== "success" && settings.run_if,
-    tries > 0 && `+${tries} tries`,
+    tries > 0 && count(tries, "retry", "retries"),
   ].filter((note): note is string => typeof note === "string");
 }

@@ -12,7 +12,7 @@ import { Icon } from "@/components/icons";
 import { Json } from "@/components/json";
 import { Page, Panel } from "@/components/page";
 import { Problem } from "@/components/problem";
-import { State } from "@/components/state";
+import { RunState } from "@/components/run-state";
 import { Ago, Elapsed } from "@/components/time";
 import { lazyPart } from "@/lib/lazy";
 import { usePermissions } from "@/lib/may";
@@ -46,13 +46,7 @@ export default function RunPage() {
       heading={
         <span className="line">
           {run?.workflow_name ?? "Run"}
-          {run !== undefined && (
-            <State
-              state={run.state}
-              tone={open.length > 0 ? "waiting" : undefined}
-              word={open.length > 0 ? "waits for approval" : undefined}
-            />
-          )}
+          {run !== undefined && <RunState state={run.state} waits={open.length > 0} />}
         </span>
       }
       actions={
@@ -146,7 +140,9 @@ function RunFacts({ run }: { run: RunView }) {
       </span>
       {run.started_at !== null && (
         <span>
-          took <Elapsed from={run.started_at} to={run.finished_at} />
+          {run.finished_at === null ? "for" : "took"}{" "}
+          <Elapsed from={run.started_at} to={run.finished_at} />
+          {run.finished_at === null && " so far"}
         </span>
       )}
       <span>on {run.runtime}</span>

@@ -1,7 +1,7 @@
 import { Link } from "@tanstack/react-router";
 import type { ReactNode } from "react";
 import type { RunSummary } from "@/api/generated/schema";
-import { State } from "@/components/state";
+import { RunState } from "@/components/run-state";
 import { Ago, Elapsed } from "@/components/time";
 import { toneOf } from "@/lib/status";
 
@@ -37,10 +37,10 @@ export function RunRow({
         </div>
       </div>
       <div className="run-when">
-        <State state={run.state} tone={tone} word={waits ? "waits for approval" : undefined} />
+        <RunState state={run.state} waits={waits} />
         <span className="small muted">
           <Ago at={run.created_at} />
-          {run.started_at !== null && (
+          {run.started_at !== null && run.finished_at !== null && (
             <>
               {" · "}
               <Elapsed from={run.started_at} to={run.finished_at} />
