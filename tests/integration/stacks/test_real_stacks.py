@@ -270,9 +270,9 @@ volumes: {{data: }}
     folder = stacks.project("composed", compose__yaml=compose)
     stacks.run("project", "start", "composed")
     assert web.get(f"http://127.0.0.1:{port}/compose.yaml").text == compose
-    _environment(folder, "/root/not/shown/python")
+    _environment(folder, "/opt/not/shown/python")
     refused = stacks.run("project", "restart", "composed", code=8).err
-    assert "leads to /root/not/shown/python, which services do not see" in _one_line(refused)
+    assert "leads to /opt/not/shown/python, which services do not see" in _one_line(refused)
     _environment(folder, os.path.realpath(sys.executable))  # as `python3 -m venv` does it
     assert web.get(f"http://127.0.0.1:{port}/compose.yaml").text == compose
     stacks.run("project", "restart", "composed")

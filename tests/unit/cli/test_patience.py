@@ -4,14 +4,14 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from types import SimpleNamespace
-from typing import Any
+from pathlib import Path
 
 import pytest
 
-from commandcenter.cli.client import HubClient, segment
+from commandcenter.cli.client import segment
 from commandcenter.cli.patient_hub import AWAY, BACK, PatientHub
 from commandcenter.cli.problems import HubUnreachableError
+from commandcenter.cli.session import Cli, GlobalOptions
 
 Answer = Callable[[socket.socket], None]
 _OK = b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{"ok": 1}'
@@ -26,8 +26,9 @@ def hang_up(_peer: socket.socket) -> None:
 
 
 @contextmanager
-def hub(*answers: Answer, notes: list[str]) -> Iterator[HubClient]:
+def hub(place: Path, *answers: Answer) -> Iterator[Cli]:
     """Each connection is read once, answered by the next of `answers`, and closed."""
+    (place / "token").write_text("cc_x_y")
     with socket.create_server(("127.0.0.1", 0)) as server:
         server.settimeout(10)
 
@@ -42,31 +43,28 @@ def hub(*answers: Answer, notes: list[str]) -> Iterator[HubClient]:
         thread = threading.Thread(target=serve)
         thread.start()
         url = f"http://127.0.0.1:{server.getsockname()[1]}"
-        made = HubClient(url, "token", start_hint="Start one.", tell=notes.append)
-        yield made
-        made.close()
+        yield Cli(GlobalOptions(url=url, token_file=place / "token"))
         thread.join(10)
 
 
-def patient(made: HubClient, notes: list[str]) -> PatientHub:
-    cli: Any = SimpleNamespace(client=made, note=notes.append)
-    return PatientHub(cli)
+def test_what_may_be_asked_twice_is_asked_again_when_the_hub_broke_off(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with hub(tmp_path, hang_up, hang_up, well) as cli:
+        assert PatientHub(cli).post("/projects/shop/fork", {}) == {"ok": 1}
+        cli.client.close()
+    assert capsys.readouterr().err.splitlines() == [AWAY, BACK]
 
 
-def test_what_may_be_asked_twice_is_asked_again_when_the_hub_broke_off() -> None:
-    notes: list[str] = []
-    with hub(hang_up, hang_up, well, notes=notes) as made:
-        assert patient(made, notes).post("/projects/shop/fork", {}) == {"ok": 1}
-    assert notes == [AWAY, BACK]
-
-
-def test_a_hub_that_was_never_there_is_told_at_once() -> None:
-    notes: list[str] = []
-    with hub(notes=notes) as gone:
-        made = HubClient(gone.url, "token", start_hint="Start one.", tell=notes.append)
+def test_a_hub_that_was_never_there_is_told_at_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with hub(tmp_path) as cli:
+        pass
     with pytest.raises(HubUnreachableError, match="No hub answers"):
-        patient(made, notes).post("/projects/shop/fork", {})
-    assert notes == []
+        PatientHub(cli).post("/projects/shop/fork", {})
+    cli.client.close()
+    assert capsys.readouterr().err == ""
 
 
 def test_names_are_one_segment_whatever_they_are() -> None:
