@@ -92,7 +92,7 @@ def test_a_hub_killed_while_stopping_goes_on_with_the_stop(
     assert mortal.processes("postgres -D") == []
 
 
-@pytest.mark.parametrize("seconds", [0.0, 0.3])
+@pytest.mark.parametrize("seconds", [0.0, 0.1])
 def test_a_hub_killed_while_restarting_goes_on_with_the_restart(
     mortal: StackHub, shop: str, seconds: float
 ) -> None:
